@@ -1,0 +1,33 @@
+"""The core, native or reference, chosen once and never silently.
+
+Enters: nothing. Leaves: `Book`, `Levels`, `TopOfBook`, `Window`, and `NAME` that says whose they are. Never: a mixture.
+`CRYPTOPIPE_USE_CORE=native|reference` chooses; without it the native core where it is built.
+"""
+
+import os
+
+from cryptopipe.errors import CoreUnavailable
+
+_wanted = os.environ.get("CRYPTOPIPE_USE_CORE", "")
+if _wanted not in ("", "native", "reference"):
+    raise CoreUnavailable(f"CRYPTOPIPE_USE_CORE is {_wanted!r}", fix="set it to native or reference, or unset it")
+
+try:
+    if _wanted == "reference":
+        raise ImportError
+    from cryptopipe.core._rust import Book, Levels, TopOfBook, Window
+
+    NAME = "native"
+except ImportError as error:
+    if _wanted == "native":
+        raise CoreUnavailable(
+            "the native core is not built", fix="install with a Rust toolchain and CRYPTOPIPE_CORE=require"
+        ) from error
+    from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
+
+    NAME = "reference"
+
+SCALE = 12
+"""Core numbers are integers in units of 10⁻¹²."""
+
+__all__ = ["NAME", "SCALE", "Book", "Levels", "TopOfBook", "Window"]

@@ -1,0 +1,282 @@
+"""The core in plain Python: the shortest obviously right version, the oracle of the native one, never optimised.
+
+Enters: JSON text of level arrays, version numbers, stamps. Leaves: tops of book, ladders, window columns. Never: a
+rounded number (units of 10⁻¹² with the written decimal places), or a book half changed by a bad frame.
+"""
+
+import json
+import re
+import zlib
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from cryptopipe.errors import ChecksumMismatch, CrossedBook, PrecisionError, ProtocolError
+from cryptopipe.model.events import LevelFormat, RawLevels
+
+NAME = "reference"
+SCALE = 12
+_LIMIT = 2**127
+_NUMBER = re.compile(r"(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,4}))?", re.ASCII)
+
+
+class Number(NamedTuple):
+    """A written number: units of 10⁻¹² and decimal places; `places` -1 if written with an exponent (no kept text)."""
+
+    units: int
+    places: int
+
+    @property
+    def text(self) -> str:
+        places = len(str(self.units % 10**SCALE).zfill(SCALE).rstrip("0")) if self.places < 0 else self.places
+        whole, fraction = divmod(self.units, 10**SCALE)
+        return f"{whole}.{str(fraction).zfill(SCALE).ljust(places, '0')[:places]}" if places else str(whole)
+
+    @property
+    def mantissa(self) -> str:
+        """The written digits without point and leading zeros. Raises `PrecisionError` if the text was not kept."""
+        if self.places < 0:
+            raise PrecisionError("a number written with an exponent cannot enter a checksum")
+        return self.text.replace(".", "").lstrip("0")
+
+
+def parse_number(written: object) -> Number:
+    """Raises `ProtocolError` for what is no plain number, `PrecisionError` for one finer than 10⁻¹² or too large."""
+    match = _NUMBER.fullmatch(written) if isinstance(written, str) else None
+    if match is None:
+        raise ProtocolError(f"not a number at or above zero: {written!r}")
+    whole, fraction, exponent = match[1], match[2] or "", int(match[3] or 0)
+    digits, shift = int(whole + fraction), SCALE - len(fraction) + exponent
+    units, rest = (digits * 10**shift, 0) if shift >= 0 else divmod(digits, 10**-shift)
+    if rest:
+        raise PrecisionError(f"finer than 10^-{SCALE}: {written}")
+    if units >= _LIMIT or len(fraction) > 100:
+        raise PrecisionError(f"too large: {written}")
+    return Number(units, -1 if match[3] else len(fraction))
+
+
+Level = tuple[Number, Number]
+
+
+def _parse(raw: RawLevels, form: LevelFormat) -> list[tuple[Level, bool | None]]:
+    """Levels in written order, each with True for a bid, False for an ask, None if the format does not say."""
+    try:
+        rows = json.loads(bytes(raw), parse_float=str, parse_int=str, parse_constant=str)
+        found = []
+        for row in rows if isinstance(rows, list) else [None]:
+            level = (parse_number(row[form.price]), parse_number(row[form.size]))
+            if level[0].units == 0:
+                raise ProtocolError("a price of zero")
+            found.append((level, None if form.side is None else {form.bid: True, form.ask: False}[row[form.side]]))
+        return found
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise ProtocolError(f"not an array of levels: {bytes(raw)[:80]!r} ({type(error).__name__})") from error
+
+
+class Levels:
+    """Levels as written, a sequence of (price, size) decimals."""
+
+    def __init__(self, rows: list[Level]) -> None:
+        self._rows = rows
+
+    @classmethod
+    def parse(cls, raw: RawLevels, form: LevelFormat, bids: bool | None = None) -> "Levels":
+        """The levels of a raw array; of one side only if `bids` is given and the format tells sides."""
+        return cls([level for level, is_bid in _parse(raw, form) if bids is None or is_bid in (None, bids)])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> tuple[Decimal, Decimal]:
+        price, size = self._rows[index]
+        return Decimal(price.text), Decimal(size.text)
+
+    def units(self) -> list[tuple[int, int]]:
+        """(price, size) in units of 10⁻¹²."""
+        return [(price.units, size.units) for price, size in self._rows]
+
+
+class TopOfBook:
+    """Best prices and their sizes; decimals print as the venue wrote them, None for an empty side."""
+
+    def __init__(self, bid: Level | None, ask: Level | None, version: int, event_time: int, received_at: int) -> None:
+        self._bid, self._ask = bid, ask
+        self.version, self.event_time, self.received_at = version, event_time, received_at
+
+    bid = property(lambda self: self._bid and Decimal(self._bid[0].text))
+    bid_size = property(lambda self: self._bid and Decimal(self._bid[1].text))
+    ask = property(lambda self: self._ask and Decimal(self._ask[0].text))
+    ask_size = property(lambda self: self._ask and Decimal(self._ask[1].text))
+    bid_units = property(lambda self: self._bid and self._bid[0].units)
+    bid_size_units = property(lambda self: self._bid and self._bid[1].units)
+    ask_units = property(lambda self: self._ask and self._ask[0].units)
+    ask_size_units = property(lambda self: self._ask and self._ask[1].units)
+
+    def _units(self) -> tuple[int | None, ...]:
+        return (self.bid_units, self.bid_size_units, self.ask_units, self.ask_size_units)
+
+
+class Window:
+    """The tops of the last `span` nanoseconds, in columns. A price of 0 means that side was empty."""
+
+    COLUMNS = ("received_at", "event_time", "bid", "bid_size", "ask", "ask_size")
+
+    def __init__(self, span: int) -> None:
+        self._span = span
+        self._rows: list[tuple[Number, ...]] = []
+
+    def push(self, top: TopOfBook) -> None:
+        none = (Number(0, 0), Number(0, 0))
+        times = Number(top.received_at, 0), Number(top.event_time, 0)
+        self._rows.append((*times, *(top._bid or none), *(top._ask or none)))
+        self._rows = [row for row in self._rows if row[0].units > top.received_at - self._span]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str, since: int, until: int) -> tuple[Any, int]:
+        """(values, places): numpy int64 (objects if one does not fit) of rows with since <= received_at < until, in
+        units of 10⁻ᵖˡᵃᶜᵉˢ; places are the most that any kept row of the column needs. Raises `KeyError`."""
+        import numpy as np
+
+        index = dict(zip(self.COLUMNS, range(6), strict=True))[name]
+        values = [row[index].units for row in self._rows if since <= row[0].units < until]
+        if index < 2:
+            return np.array(values, dtype=np.int64), 0
+        places = max((_places_needed(row[index].units) for row in self._rows), default=0)
+        scaled = [value // 10 ** (SCALE - places) for value in values]
+        return np.array(scaled, dtype=np.int64 if all(v < 2**63 for v in scaled) else object), places
+
+
+def _places_needed(units: int) -> int:
+    return len(str(units % 10**SCALE).zfill(SCALE).rstrip("0"))
+
+
+class Book:
+    """One instrument's L2 book, the faster top channel beside it, and the window of its tops.
+
+    The top is the newer of both by `version`; `ladder` is the depth without the levels that a newer top has passed.
+    A frame that cannot be read changes nothing; after `ChecksumMismatch` or `CrossedBook` only `clear` and `load` help.
+    """
+
+    def __init__(
+        self, form: LevelFormat, depth: int = 0, checksum: str = "", checksum_levels: int = 10, span: int = 360 * 10**9
+    ) -> None:
+        if checksum not in ("", "kraken"):
+            raise ValueError(f"unknown checksum: {checksum!r}")
+        self._form, self._depth, self._checksum, self._covered = form, depth, checksum, checksum_levels
+        self._sides: tuple[dict[int, Level], dict[int, Level]] = ({}, {})
+        self._loaded, self._version = False, 0
+        self._quote: TopOfBook | None = None
+        self.top: TopOfBook | None = None
+        self.window = Window(span)
+
+    def clear(self) -> None:
+        """Forget the depth; until `load` there is no top and nothing to take."""
+        self._sides, self._loaded, self.top = ({}, {}), False, None
+
+    def load(
+        self, bids: RawLevels, asks: RawLevels | None, version: int, event_time: int, received_at: int,
+        checksum: int | None = None,
+    ) -> TopOfBook | None:  # fmt: skip
+        """Replace the depth by a snapshot; the new top if it differs from the last. Raises `ProtocolError`."""
+        changes = self._read(bids, asks)
+        self._sides, self._loaded = ({}, {}), True
+        return self._change(changes, version, event_time, received_at, checksum)
+
+    def apply(
+        self, bids: RawLevels, asks: RawLevels | None, version: int, event_time: int, received_at: int,
+        checksum: int | None = None,
+    ) -> TopOfBook | None:  # fmt: skip
+        """Change levels (size zero removes); the new top if it changed. Raises `ProtocolError`."""
+        if not self._loaded:
+            raise ProtocolError("a delta without a snapshot never yields a book")
+        return self._change(self._read(bids, asks), version, event_time, received_at, checksum)
+
+    def quote(
+        self, bid: str, bid_size: str, ask: str, ask_size: str, version: int, event_time: int, received_at: int
+    ) -> TopOfBook | None:
+        """A top from a faster channel; the new top if it changed. An older one than depth or last quote is ignored."""
+        b, a = (parse_number(bid), parse_number(bid_size)), (parse_number(ask), parse_number(ask_size))
+        if self._quote is not None and version <= self._quote.version:
+            return None
+        best = [side if side[0].units and side[1].units else None for side in (b, a)]
+        if best[0] and best[1] and best[0][0].units >= best[1][0].units:
+            raise CrossedBook(f"bid {bid} at or above ask {ask}")
+        self._quote = TopOfBook(best[0], best[1], version, event_time, received_at)
+        return self._moved(event_time, received_at) if self._loaded else None
+
+    def _read(self, bids: RawLevels, asks: RawLevels | None) -> list[tuple[Level, bool]]:
+        if (self._form.side is None) == (asks is None):
+            raise ProtocolError("a format with sides has one array, a format without has two")
+        changes = [(level, is_bid is not False) for level, is_bid in _parse(bids, self._form)]
+        if asks is not None:
+            changes += [(level, False) for level, _ in _parse(asks, self._form)]
+        if self._checksum and any(n.places < 0 for level, _ in changes for n in level):
+            raise PrecisionError("a number written with an exponent cannot enter a checksum")
+        return changes
+
+    def _change(
+        self, changes: list[tuple[Level, bool]], version: int, event_time: int, received_at: int, checksum: int | None
+    ) -> TopOfBook | None:
+        for (price, size), is_bid in changes:
+            side = self._sides[0 if is_bid else 1]
+            side.pop(price.units, None)
+            if size.units:
+                side[price.units] = (price, size)
+        if self._depth:
+            for is_bid in (True, False):
+                for level in self._sorted(is_bid)[self._depth :]:
+                    del self._sides[0 if is_bid else 1][level[0].units]
+        self._version = version
+        if checksum is not None and self._checksum and (computed := self._crc()) != checksum:
+            raise ChecksumMismatch(f"expected {checksum}, computed {computed}")
+        bid, ask = self._best()
+        if bid and ask and bid[0].units >= ask[0].units:
+            raise CrossedBook(f"bid {bid[0].text} at or above ask {ask[0].text}")
+        return self._moved(event_time, received_at)
+
+    def _moved(self, event_time: int, received_at: int) -> TopOfBook | None:
+        quote = self._newer_quote()
+        bid, ask = (quote._bid, quote._ask) if quote else self._best()
+        version = quote.version if quote else self._version
+        top = TopOfBook(bid, ask, version, event_time, received_at)
+        if self.top is not None and self.top._units() == top._units():
+            return None
+        self.top = top
+        self.window.push(top)
+        return top
+
+    def _newer_quote(self) -> TopOfBook | None:
+        return self._quote if self._quote is not None and self._quote.version > self._version else None
+
+    def _sorted(self, is_bid: bool) -> list[Level]:
+        return [level for _, level in sorted(self._sides[0 if is_bid else 1].items(), reverse=is_bid)]
+
+    def _best(self) -> tuple[Level | None, Level | None]:
+        bids, asks = self._sides
+        return bids[max(bids)] if bids else None, asks[min(asks)] if asks else None
+
+    def _crc(self) -> int:
+        levels = self._sorted(False)[: self._covered] + self._sorted(True)[: self._covered]
+        return zlib.crc32("".join(price.mantissa + size.mantissa for price, size in levels).encode())
+
+    def levels(self, bids: bool, limit: int = 0) -> Levels:
+        """The depth of one side, best first, as the venue's depth channel has it."""
+        return Levels(self._sorted(bids)[: limit or None])
+
+    def ladder(self, bids: bool, limit: int = 0) -> Levels:
+        """What may be taken: the depth behind the newest top."""
+        rows, quote = self._sorted(bids), self._newer_quote()
+        if quote is not None:
+            best = quote._bid if bids else quote._ask
+            behind = [] if best is None else [r for r in rows if (r[0] < best[0] if bids else r[0] > best[0])]
+            rows = [] if best is None else [best, *(r for r in behind if r[0].units != best[0].units)]
+        return Levels(rows[: limit or None])
+
+    def size_at(self, bids: bool, price_units: int) -> int:
+        """Units displayed in the ladder at a price, 0 if none."""
+        return next((size for price, size in self.ladder(bids).units() if price == price_units), 0)
+
+    def counts(self) -> tuple[int, int]:
+        """Levels of the depth: (bids, asks)."""
+        return len(self._sides[0]), len(self._sides[1])

@@ -1,0 +1,125 @@
+"""What a venue's frames say, as frozen values, and what a codec may ask for.
+
+Enters: decoded frames. Leaves: events in the venue's own words (symbols, sequence numbers, raw level arrays) for the
+book's sync. Never: a parsed level — the core reads those, once, in the call that applies them.
+"""
+
+import msgspec
+
+from cryptopipe.clock import Nanos
+from cryptopipe.model.facts import Side
+
+RawLevels = bytes | msgspec.Raw
+"""The JSON text of an array of levels, exactly as the venue wrote it."""
+
+
+class LevelFormat(msgspec.Struct, frozen=True):
+    """Where price and size stand in one level: positions in an array, or keys of an object.
+
+    `[["61837.63","1.5"], …]` is the default; `{"price_level": "68900.00", "new_quantity": "1.5", "side": "bid"}` is
+    `LevelFormat("price_level", "new_quantity", "side", "bid")`. With `side`, one array holds both sides and stands in
+    `bids`; a level whose side is not the text `bid` must have the side `ask`.
+    """
+
+    price: int | str = 0
+    size: int | str = 1
+    side: int | str | None = None
+    bid: str = ""
+    ask: str = ""
+
+
+class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """The whole book. `version` orders it against deltas: a sequence number, or the event time where there is none."""
+
+    symbol: str
+    bids: RawLevels
+    asks: RawLevels | None
+    version: int
+    event_time: Nanos
+    checksum: int | None = None
+
+
+class BookDelta(msgspec.Struct, frozen=True, gc=False):
+    """Changed levels: a size of zero removes the level.
+
+    `first` and `version` are the first and last sequence numbers in the frame, `previous` the last one of the frame
+    before, where the venue sends them; a venue without sequence numbers gives its event time as `version`.
+    """
+
+    symbol: str
+    bids: RawLevels
+    asks: RawLevels | None
+    first: int
+    version: int
+    previous: int
+    event_time: Nanos
+    checksum: int | None = None
+
+
+class TopUpdate(msgspec.Struct, frozen=True, gc=False):
+    """Best bid and ask of a faster channel, as written; sizes None where the channel does not tell them.
+
+    `version` is comparable with the depth's versions of the same instrument; 0 if the venue gives nothing to compare.
+    """
+
+    symbol: str
+    bid: str
+    bid_size: str | None
+    ask: str
+    ask_size: str | None
+    version: int
+    event_time: Nanos
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False):
+    """A public trade; price and size as written, `side` is the taker's."""
+
+    symbol: str
+    trade_id: str
+    price: str
+    size: str
+    side: Side
+    event_time: Nanos
+
+
+class Heartbeat(msgspec.Struct, frozen=True, gc=False):
+    """The connection lives though nothing changed. `event_time` 0 if the venue does not say it."""
+
+    event_time: Nanos = 0
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """An acknowledgement, status or refusal that changes no book. `ok` False means a subscription failed."""
+
+    kind: str
+    text: str = ""
+    ok: bool = True
+
+
+class Unknown(msgspec.Struct, frozen=True, gc=False):
+    """A frame of a kind this codec does not know; counted, never guessed at."""
+
+    kind: str
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """A command: write this text to the connection."""
+
+    text: str
+
+
+class Resync(msgspec.Struct, frozen=True, gc=False):
+    """A command: the stream is not proven any more. `symbol` None means every book of the connection."""
+
+    symbol: str | None
+    reason: str
+
+
+class Fetch(msgspec.Struct, frozen=True, gc=False):
+    """A command: ask for the snapshot of this symbol."""
+
+    symbol: str
+
+
+FeedEvent = BookSnapshot | BookDelta | TopUpdate | Trade | Heartbeat | Notice | Unknown
+"""What `decode` may yield beside the commands `Send` and `Resync`."""

@@ -1,0 +1,139 @@
+"""What is traded, where, by which rules and at which cost.
+
+Enters: what plugins declare. Leaves: frozen values every layer shares. Never: a float, or an unknown that looks known
+(a rule or a fee that nobody stated is None, and what needs it refuses).
+"""
+
+from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import Enum
+from typing import NewType
+
+import msgspec
+
+VenueId = NewType("VenueId", str)
+"""One wallet with its markets: `binance`, `binance_usdm`, `kraken`."""
+
+Asset = NewType("Asset", str)
+"""Venue-independent identity of what is held: `BTC`, `USDT`. USD, USDT and USDC are three assets."""
+
+
+class Side(Enum):
+    """Of an order: what its owner does."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Kind(Enum):
+    """What one unit of an instrument is. Instruments of different kinds are different things at any price."""
+
+    SPOT = "spot"
+    LINEAR_PERPETUAL = "linear_perpetual"
+    INVERSE_PERPETUAL = "inverse_perpetual"
+
+
+class TradingState(Enum):
+    """What the venue lets one do with an instrument."""
+
+    TRADING = "trading"
+    AUCTION = "auction"
+    POST_ONLY = "post_only"
+    CANCEL_ONLY = "cancel_only"
+    HALTED = "halted"
+
+
+class TradingRules(msgspec.Struct, frozen=True, gc=False):
+    """The venue's grid: prices are multiples of `tick`, sizes of `step`, both above zero, in quote and in base."""
+
+    tick: Decimal
+    step: Decimal
+    min_size: Decimal
+    min_notional: Decimal
+
+    def __post_init__(self) -> None:
+        if self.tick <= 0 or self.step <= 0 or self.min_size < 0 or self.min_notional < 0:
+            raise ValueError(f"trading rules must be positive: {self}")
+
+
+class Instrument(msgspec.Struct, frozen=True, gc=False):
+    """One tradable market of one venue.
+
+    `symbol` is the venue's own spelling. `rules` None means nobody stated them: the instrument may be watched and is
+    never traded. `book_of` names the symbol whose book this instrument shares, where the venue publishes one book
+    under two names. `contract_size` is the base (linear) or quote (inverse) amount of one contract.
+    """
+
+    venue: VenueId
+    symbol: str
+    base: Asset
+    quote: Asset
+    kind: Kind = Kind.SPOT
+    rules: TradingRules | None = None
+    state: TradingState = TradingState.TRADING
+    book_of: str | None = None
+    contract_size: Decimal = Decimal(1)
+
+    @property
+    def id(self) -> str:
+        """`binance:BTCUSDT`, unique in a run."""
+        return f"{self.venue}:{self.symbol}"
+
+    @property
+    def holding(self) -> Asset:
+        """The asset that a buyer's account holds afterwards: the base on spot, the contract itself otherwise."""
+        return self.base if self.kind is Kind.SPOT else Asset(f"{self.symbol}@{self.venue}")
+
+
+class FeeSchedule(msgspec.Struct, frozen=True):
+    """What a venue takes of a trade, as fractions, with where and when that was read.
+
+    `charged_in` says in which asset a taker pays: `quote` always the quote asset, `received` the asset received
+    (base when buying, quote when selling).
+    """
+
+    maker_rate: Decimal
+    taker_rate: Decimal
+    source: str
+    as_of: str
+    charged_in: str = "quote"
+
+    def __post_init__(self) -> None:
+        if self.charged_in not in ("quote", "received"):
+            raise ValueError(f"charged_in is 'quote' or 'received', not {self.charged_in!r}")
+        if not -1 < self.taker_rate < 1 or not -1 < self.maker_rate < 1:
+            raise ValueError(f"fee rates are fractions between -1 and 1: {self.maker_rate}, {self.taker_rate}")
+        if not self.source or not self.as_of:
+            raise ValueError("a fee schedule names its source and its date")
+
+    @classmethod
+    def flat(cls, maker: str, taker: str, source: str, as_of: str, charged_in: str = "quote") -> "FeeSchedule":
+        """One rate for everybody: `FeeSchedule.flat(maker="0.0010", taker="0.0010", source="fee page", as_of=…)`."""
+        return cls(Decimal(maker), Decimal(taker), source, as_of, charged_in)
+
+
+class Fee(msgspec.Struct, frozen=True, gc=False):
+    """An amount in an asset; negative is a rebate. Never a bare rate."""
+
+    amount: Decimal
+    asset: Asset
+
+
+Amounts = Mapping[Asset, Decimal]
+"""A vector per asset, such as a profit or the balances of one venue."""
+
+
+def floor_to(step: Decimal, value: Decimal) -> Decimal:
+    """The greatest multiple of `step` at or below `value`. Raises `ValueError` if `step` is not above zero."""
+    return _multiples(step, value, ROUND_FLOOR) * step
+
+
+def ceil_to(step: Decimal, value: Decimal) -> Decimal:
+    """The smallest multiple of `step` at or above `value`. Raises `ValueError` if `step` is not above zero."""
+    return _multiples(step, value, ROUND_CEILING) * step
+
+
+def _multiples(step: Decimal, value: Decimal, rounding: str) -> Decimal:
+    if step <= 0:
+        raise ValueError(f"a step is above zero: {step}")
+    return (value / step).to_integral_value(rounding)

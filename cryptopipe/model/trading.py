@@ -1,0 +1,99 @@
+"""What is proposed, decided and done.
+
+Enters: a strategy's findings. Leaves: opportunities, decisions with every reason, orders and fills. Never: a verdict
+without the limit and the measured value it rests on.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from cryptopipe.clock import Nanos
+from cryptopipe.model.facts import Asset, Fee, Instrument, Side
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One order of an opportunity: an IOC limit at the worst price its size needs.
+
+    `quantity` in base, a multiple of the step, zero where no size is worth it; `vwap` the average price over the
+    ladder at that size; `fee` what the venue takes.
+    """
+
+    instrument: Instrument
+    side: Side
+    quantity: Decimal
+    limit: Decimal
+    vwap: Decimal
+    fee: Fee
+
+
+class Cost(msgspec.Struct, frozen=True, gc=False):
+    """One line between gross and net, in basis points of the notional."""
+
+    name: str
+    bps: Decimal
+
+
+class Reason(msgspec.Struct, frozen=True, gc=False):
+    """One check of the gate: its name, whether it passed, its limit and what was measured, as text with unit."""
+
+    check: str
+    passed: bool
+    limit: str
+    measured: str
+
+
+class Opportunity(msgspec.Struct, frozen=True):
+    """An edge whose gross value is above zero, priced against the depth.
+
+    `edge` is its identity over time (`two_venue binance:BTCUSDT binance_us:BTCUSDT`); an episode is one edge from its
+    opening to its closing. `gross_bps` is at the best prices; `net_bps` after `costs`, at the proposed size, or at
+    the best prices where no size is worth it. `profit` is the expected change per asset at the proposed size; `value`
+    the same in `numeraire`, dust at zero. `group` names what it shares with others: of one group, one may be taken.
+    `obstacles` are reasons that the strategy itself found (different kinds, unknown rules, unknown fee).
+    """
+
+    edge: str
+    legs: tuple[Leg, ...]
+    gross_bps: Decimal
+    net_bps: Decimal
+    costs: tuple[Cost, ...]
+    profit: dict[Asset, Decimal]
+    value: Decimal
+    numeraire: Asset
+    notional: Decimal
+    group: tuple[str, ...]
+    obstacles: tuple[Reason, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The gate's answer: accepted or not, with every check."""
+
+    decision_id: int
+    opportunity: Opportunity
+    accepted: bool
+    reasons: tuple[Reason, ...]
+    at: Nanos
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An intent to trade one leg, durable before it is sent."""
+
+    client_id: str
+    decision_id: int
+    instrument: Instrument
+    side: Side
+    quantity: Decimal
+    limit: Decimal
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One execution of an order: quantity in base, price in quote, the fee as an amount."""
+
+    client_id: str
+    instrument: Instrument
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Fee
+    at: Nanos
