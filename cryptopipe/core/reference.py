@@ -269,8 +269,7 @@ class Book:
         rows, quote = self._sorted(bids), self._newer_quote()
         if quote is not None:
             best = quote._bid if bids else quote._ask
-            behind = [] if best is None else [r for r in rows if (r[0] < best[0] if bids else r[0] > best[0])]
-            rows = [] if best is None else [best, *(r for r in behind if r[0].units != best[0].units)]
+            rows = [best, *(r for r in rows if (r[0].units - best[0].units) * (-1 if bids else 1) > 0)] if best else []
         return Levels(rows[: limit or None])
 
     def size_at(self, bids: bool, price_units: int) -> int:
