@@ -4,6 +4,8 @@ Each class carries its remedy, and that attribute alone decides what supervisor 
 what happened, where, and how to mend it. No message may contain a secret.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import Enum
 from typing import ClassVar
 
@@ -135,3 +137,9 @@ class LedgerError(CryptopipeError):
     """A posting does not balance. Nothing may be traded on such books."""
 
     code = "ledger"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'max_notional'?` for the nearest known name, empty where none is near."""
+    near = get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
