@@ -16,7 +16,7 @@ from cryptopipe.model.events import LevelFormat, RawLevels
 NAME = "reference"
 SCALE = 12
 _LIMIT = 2**127
-_NUMBER = re.compile(r"(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,4}))?", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,1000})(?:\.(\d{1,1000}))?(?:[eE]([+-]?\d{1,4}))?", re.ASCII)
 
 
 class Number(NamedTuple):
@@ -60,16 +60,18 @@ Level = tuple[Number, Number]
 def _parse(raw: RawLevels, form: LevelFormat) -> list[tuple[Level, bool | None]]:
     """Levels in written order, each with True for a bid, False for an ask, None if the format does not say."""
     try:
-        rows = json.loads(bytes(raw), parse_float=str, parse_int=str, parse_constant=str)
+        rows = json.loads(str(raw, "utf-8"), parse_float=str, parse_int=str, parse_constant=str)
         found = []
         for row in rows if isinstance(rows, list) else [None]:
+            if not isinstance(row, dict if isinstance(form.price, str) else list):
+                raise TypeError
             level = (parse_number(row[form.price]), parse_number(row[form.size]))
             if level[0].units == 0:
                 raise ProtocolError("a price of zero")
             found.append((level, None if form.side is None else {form.bid: True, form.ask: False}[row[form.side]]))
         return found
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise ProtocolError(f"not an array of levels: {bytes(raw)[:80]!r} ({type(error).__name__})") from error
+        raise ProtocolError(f"not an array of levels: {bytes(raw)[:80]!r}") from error
 
 
 class Levels:
@@ -123,26 +125,30 @@ class Window:
     def __init__(self, span: int) -> None:
         self._span = span
         self._rows: list[tuple[Number, ...]] = []
+        self._places = [0] * 6
 
     def push(self, top: TopOfBook) -> None:
         none = (Number(0, 0), Number(0, 0))
         times = Number(top.received_at, 0), Number(top.event_time, 0)
-        self._rows.append((*times, *(top._bid or none), *(top._ask or none)))
-        self._rows = [row for row in self._rows if row[0].units > top.received_at - self._span]
+        row = (*times, *(top._bid or none), *(top._ask or none))
+        self._places = [max(p, _places_needed(n.units)) for p, n in zip(self._places, row, strict=True)]
+        self._rows.append(row)
+        while self._rows and self._rows[0][0].units <= top.received_at - self._span:
+            del self._rows[0]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def column(self, name: str, since: int, until: int) -> tuple[Any, int]:
         """(values, places): numpy int64 (objects if one does not fit) of rows with since <= received_at < until, in
-        units of 10⁻ᵖˡᵃᶜᵉˢ; places are the most that any kept row of the column needs. Raises `KeyError`."""
+        units of 10⁻ᵖˡᵃᶜᵉˢ; places are the most that any row of the column has needed. Raises `KeyError`."""
         import numpy as np
 
         index = dict(zip(self.COLUMNS, range(6), strict=True))[name]
         values = [row[index].units for row in self._rows if since <= row[0].units < until]
         if index < 2:
             return np.array(values, dtype=np.int64), 0
-        places = max((_places_needed(row[index].units) for row in self._rows), default=0)
+        places = self._places[index]
         scaled = [value // 10 ** (SCALE - places) for value in values]
         return np.array(scaled, dtype=np.int64 if all(v < 2**63 for v in scaled) else object), places
 

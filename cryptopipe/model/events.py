@@ -27,6 +27,11 @@ class LevelFormat(msgspec.Struct, frozen=True):
     bid: str = ""
     ask: str = ""
 
+    def __post_init__(self) -> None:
+        places = [place for place in (self.price, self.size, self.side) if place is not None]
+        if len({type(place) for place in places}) != 1 or any(isinstance(p, int) and p < 0 for p in places):
+            raise ValueError(f"a level format has positions from 0 or keys, not both: {self}")
+
 
 class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
     """The whole book. `version` orders it against deltas: a sequence number, or the event time where there is none."""
