@@ -13,6 +13,10 @@ from cryptopipe.errors import (
     VenueError,
     VenueUnavailable,
 )
+from cryptopipe.evaluate.cycle import Outcome as CycleOutcome
+from cryptopipe.evaluate.cycle import Step as CycleStep
+from cryptopipe.evaluate.cycle import best_cycle, price_ratio
+from cryptopipe.evaluate.value import executable_value
 from cryptopipe.model.contracts import (
     API_VERSION,
     Channel,
@@ -65,6 +69,7 @@ from cryptopipe.model.facts import (
     ceil_to,
     floor_to,
 )
+from cryptopipe.model.money import exact, in_bps, plain, ratio
 from cryptopipe.model.trading import Cost, Decision, Fill, Leg, Opportunity, Order, Reason
 
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -5,11 +5,13 @@ Enters: what plugins declare. Leaves: frozen values every layer shares. Never: a
 """
 
 from collections.abc import Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import Enum
 from typing import NewType
 
 import msgspec
+
+from cryptopipe.model.money import exact
 
 VenueId = NewType("VenueId", str)
 """One wallet with its markets: `binance`, `binance_usdm`, `kraken`."""
@@ -124,16 +126,14 @@ Amounts = Mapping[Asset, Decimal]
 
 
 def floor_to(step: Decimal, value: Decimal) -> Decimal:
-    """The greatest multiple of `step` at or below `value`. Raises `ValueError` if `step` is not above zero."""
-    return _multiples(step, value, ROUND_FLOOR) * step
+    """The greatest multiple of `step` at or below `value`, exactly. Raises `ValueError` if `step` is not above zero."""
+    if step <= 0:
+        raise ValueError(f"a step is above zero: {step}")
+    with exact():
+        lots, rest = divmod(value, step)
+        return (lots - 1 if rest < 0 else lots) * step
 
 
 def ceil_to(step: Decimal, value: Decimal) -> Decimal:
-    """The smallest multiple of `step` at or above `value`. Raises `ValueError` if `step` is not above zero."""
-    return _multiples(step, value, ROUND_CEILING) * step
-
-
-def _multiples(step: Decimal, value: Decimal, rounding: str) -> Decimal:
-    if step <= 0:
-        raise ValueError(f"a step is above zero: {step}")
-    return (value / step).to_integral_value(rounding)
+    """The smallest multiple of `step` at or above `value`, exactly. Raises `ValueError` if `step` is not above zero."""
+    return -floor_to(step, -value)

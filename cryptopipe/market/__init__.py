@@ -1,0 +1,1 @@
+"""From frames to proven books: sync, connections, and the view a strategy reads."""

@@ -1,0 +1,223 @@
+"""Every connection and every book of a run: one input in, changed instruments out.
+
+Enters: numbered inputs. Leaves: the instruments whose top, state or existence changed in this turn, commands for the
+driver, and counts. Never: a socket, a clock, or a book that two venues share.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import Nanos
+from cryptopipe.core import TopOfBook
+from cryptopipe.errors import ProtocolError, VenueError
+from cryptopipe.market.sync import BookState, BookSync
+from cryptopipe.model.contracts import ExchangePlugin, FeedCodec, HttpResponse
+from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, Send, TopUpdate, Trade, Unknown
+from cryptopipe.model.facts import VenueId
+
+
+@dataclass
+class Connection:
+    """One connection of a venue: its codec, once the first frame told which dialect it speaks."""
+
+    name: str
+    venue: VenueId
+    url: str = ""
+    codec: FeedCodec | None = None
+    symbols: set[str] = field(default_factory=set)
+
+
+@dataclass
+class VenueCounts:
+    """What one venue sent."""
+
+    frames: int = 0
+    tops: int = 0
+    trades: int = 0
+    unknown: int = 0
+    refused: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A book's state changed; journalled with its reason."""
+
+    sync: BookSync
+    state: BookState
+    reason: str
+
+
+class Market:
+    """All books, by venue and symbol. `changed` and `transitions` are taken, and emptied, once a turn."""
+
+    def __init__(self, plugins: Mapping[VenueId, ExchangePlugin]) -> None:
+        self._plugins = plugins
+        self._connections: dict[tuple[str, str], Connection] = {}
+        self.books: dict[VenueId, dict[str, BookSync]] = {venue: {} for venue in plugins}
+        self.counts: dict[VenueId, VenueCounts] = {venue: VenueCounts() for venue in plugins}
+        self.changed: dict[str, BookSync] = {}
+        self.transitions: list[Transition] = []
+        self.commands: list[Send | Resync] = []
+        self.appeared: list[BookSync] = []
+        self.touched: dict[str, BookSync] | None = None
+        """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
+
+    def receive(self, entry: Input) -> None:
+        """Carry one input to the books. An input of a venue without plugin raises `KeyError`."""
+        direction = entry.direction
+        if direction is Direction.RECV:
+            key = (entry.venue, entry.conn)
+            connection = self._connections.get(key) or self._connect(entry)
+            self._frame(connection, entry.payload, entry.at)
+        elif direction is Direction.HTTP:
+            self._answer(entry)
+        elif direction is Direction.OPEN:
+            self._open(entry)
+        elif direction is Direction.CLOSE:
+            self._close(entry)
+
+    def take_changed(self) -> dict[str, BookSync]:
+        """The instruments changed since the last call, in order of their first change."""
+        changed, self.changed = self.changed, {}
+        return changed
+
+    def _connect(self, entry: Input) -> Connection:
+        connection = Connection(entry.conn, VenueId(entry.venue), entry.url)
+        self._connections[entry.venue, entry.conn] = connection
+        return connection
+
+    def _open(self, entry: Input) -> None:
+        connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
+        connection.url, connection.codec = entry.url, None
+        for symbol in sorted(connection.symbols):
+            self.books[connection.venue][symbol].open()
+
+    def _close(self, entry: Input) -> None:
+        connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
+        connection.codec = None
+        for symbol in sorted(connection.symbols):
+            self._lost(self.books[connection.venue][symbol], None, "connection closed")
+
+    def _codec(self, connection: Connection, payload: bytes) -> FeedCodec:
+        plugin = self._plugins[connection.venue]
+        dialect = next((d for d in plugin.dialects if d.speaks(connection.url, payload)), None)
+        connection.codec = (dialect or plugin).feed()
+        return connection.codec
+
+    def _frame(self, connection: Connection, payload: bytes, at: Nanos) -> None:
+        counts = self.counts[connection.venue]
+        counts.frames += 1
+        codec = connection.codec or self._codec(connection, payload)
+        books = self.books[connection.venue]
+        try:
+            events = codec.decode(payload, at)
+        except (ProtocolError, VenueError) as error:
+            self._refuse(connection, error)
+            return
+        for event in events:
+            kind = type(event)
+            if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
+                sync = books.get(event.symbol) or self._book(connection, event.symbol)  # type: ignore[union-attr]
+                if sync is None:
+                    continue
+                if self.touched is not None:
+                    self.touched[sync.instrument.id] = sync
+                state = sync.state
+                if kind is BookDelta:
+                    outcome = sync.delta(event, at)  # type: ignore[arg-type]
+                elif kind is TopUpdate:
+                    outcome = sync.quote(event, at)  # type: ignore[arg-type]
+                else:
+                    outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
+                if outcome is not None or sync.state is not state:
+                    self._outcome(sync, state, outcome)
+            elif kind is Trade:
+                counts.trades += 1
+            elif kind is Unknown:
+                counts.unknown += 1
+            elif kind is Resync:
+                self._resync(connection, event)  # type: ignore[arg-type]
+            elif kind is Send:
+                self.commands.append(event)  # type: ignore[arg-type]
+
+    def _outcome(self, sync: BookSync, before: BookState, outcome: TopOfBook | Resync | None) -> None:
+        if isinstance(outcome, Resync):
+            self.commands.append(outcome)
+        elif outcome is not None:
+            self.counts[sync.instrument.venue].tops += 1
+        if sync.state is not before:
+            self.transitions.append(Transition(sync, sync.state, sync.reason))
+        self.changed[sync.instrument.id] = sync
+
+    def _book(self, connection: Connection, symbol: str) -> BookSync | None:
+        """The book of a symbol seen for the first time; None if the venue's plugin cannot tell what it is."""
+        assert connection.codec is not None
+        try:
+            instrument = self._plugins[connection.venue].instruments.find(symbol)
+        except ProtocolError as error:
+            self._refuse(connection, error)
+            return None
+        sync = BookSync(instrument, connection.codec.rule)
+        self.books[connection.venue][symbol] = sync
+        connection.symbols.add(symbol)
+        self.appeared.append(sync)
+        return sync
+
+    def _answer(self, entry: Input) -> None:
+        """A REST snapshot. A recorded answer without URL belongs to the only book that it can belong to."""
+        venue = VenueId(entry.venue)
+        snapshots = self._plugins[venue].snapshots
+        books = self.books[venue]
+        connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
+        symbol = (snapshots.symbol_of(entry.url) if snapshots and entry.url else None) or (
+            next(iter(books)) if len(books) == 1 else None
+        )
+        if snapshots is None or symbol is None:
+            self._refuse(connection, ProtocolError(f"an answer that no book of {venue} asked for: {entry.url!r}"))
+            return
+        if connection.codec is None:
+            self._codec(connection, entry.payload)
+        sync = books.get(symbol) or self._book(connection, symbol)
+        if sync is None:
+            return
+        try:
+            response = HttpResponse(entry.status or 200, entry.payload, entry.url)
+            snapshot = snapshots.snapshot(symbol, response, entry.at)
+        except (ProtocolError, VenueError) as error:
+            self._refuse_answer(sync, error)
+            return
+        state = sync.state
+        outcome = sync.snapshot(snapshot, entry.at)
+        if outcome is not None or sync.state is not state:
+            self._outcome(sync, state, outcome)
+
+    def _resync(self, connection: Connection, resync: Resync) -> None:
+        for symbol in sorted(connection.symbols) if resync.symbol is None else [resync.symbol]:
+            sync = self.books[connection.venue].get(symbol)
+            if sync is not None:
+                sync.gaps += 1
+                self._lost(sync, resync, resync.reason)
+
+    def _lost(self, sync: BookSync, resync: Resync | None, reason: str) -> None:
+        before = sync.state
+        if resync is None:
+            sync.close(reason)
+            self._outcome(sync, before, None)
+        elif before is BookState.LIVE:
+            self._outcome(sync, before, sync.lose(reason))
+
+    def _refuse(self, connection: Connection, error: ProtocolError | VenueError) -> None:
+        """A frame that cannot be read may have changed any book of its connection: none is proven any more."""
+        counts = self.counts[connection.venue]
+        counts.refused += 1
+        counts.refusals.append(error.message[:200])
+        del counts.refusals[:-5]
+        self._resync(connection, Resync(None, f"unreadable frame: {error.message[:120]}"))
+
+    def _refuse_answer(self, sync: BookSync, error: ProtocolError | VenueError) -> None:
+        counts = self.counts[sync.instrument.venue]
+        counts.refused += 1
+        counts.refusals.append(error.message[:200])
+        self.commands.append(Resync(sync.instrument.symbol, f"unreadable snapshot: {error.message[:120]}"))

@@ -1,0 +1,153 @@
+"""Keeps one book equal to the venue's, by the rule its plugin declares, and knows when it is not.
+
+Enters: snapshots, deltas and faster tops of one instrument, in order of arrival. Leaves: a new top of book, or the
+command to ask again. Never: a book that is read after a gap, a wrong checksum or a cross, or differences without a
+snapshot that yield a book.
+"""
+
+from collections import deque
+from enum import Enum
+
+from cryptopipe.clock import Nanos
+from cryptopipe.core import Book, TopOfBook
+from cryptopipe.errors import ProtocolError, Remedy
+from cryptopipe.model.contracts import Link, SyncRule
+from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate
+from cryptopipe.model.facts import Instrument
+
+_BUFFERED_DELTAS = 10_000
+"""Deltas kept while a snapshot is on its way: a quarter of an hour of a 100 ms stream. On overflow all are dropped."""
+
+
+class BookState(Enum):
+    """Whether a book may be read: only `live` may."""
+
+    SYNCING = "syncing"  # waiting for a snapshot
+    LIVE = "live"  # equal to the venue's, as far as its proof reaches
+    SUSPECT = "suspect"  # crossed or with a wrong checksum; a snapshot was asked for
+    DEAD = "dead"  # the connection is closed, or the instrument cannot be represented
+
+
+class BookSync:
+    """One instrument's book and the state machine that proves it."""
+
+    def __init__(self, instrument: Instrument, rule: SyncRule) -> None:
+        self.instrument = instrument
+        self.rule = rule
+        self.book = Book(rule.level_format, rule.depth, rule.checksum, rule.checksum_levels)
+        self.state = BookState.SYNCING
+        self.reason = "no snapshot yet"
+        self.last_frame_at: Nanos = 0
+        self.gaps = 0
+        self.resyncs = 0
+        self._last = 0
+        self._link = rule.join
+        self._buffer: deque[BookDelta] = deque()
+        self._refused = False
+
+    def delta(self, delta: BookDelta, at: Nanos) -> TopOfBook | Resync | None:
+        """Changed levels. A gap returns the command to resync; so does a book that its proof refutes."""
+        self.last_frame_at = at
+        if self.state is not BookState.LIVE:
+            return self._hold(delta)
+        link = self._link(self._last, delta)
+        if link is Link.APPLY:
+            try:
+                top = self.book.apply(
+                    delta.bids, delta.asks, delta.version, delta.event_time, at, delta.checksum
+                )  # fmt: skip
+            except ProtocolError as error:
+                return self._refuted(error)
+            self._last = delta.version
+            self._link = self.rule.link
+            return top
+        if link is Link.SKIP:
+            return None
+        self.gaps += 1
+        resync = self.lose(
+            f"sequence gap on {self.instrument.id}: expected {self._last + 1}, got {delta.first or delta.version}"
+        )
+        self._hold(delta)
+        return resync
+
+    def snapshot(self, snapshot: BookSnapshot, at: Nanos) -> TopOfBook | Resync | None:
+        """The whole book, then the deltas that were held back for it. A snapshot older than the book is ignored."""
+        self.last_frame_at = at
+        if self._refused:
+            return None
+        if self.state is BookState.LIVE and self.rule.snapshot_by_request and snapshot.version <= self._last:
+            return None
+        links = (self.rule.join(snapshot.version, delta) for delta in self._buffer)
+        if next((link for link in links if link is not Link.SKIP), None) is Link.GAP:
+            return self._too_old(snapshot)
+        try:
+            top = self.book.load(
+                snapshot.bids, snapshot.asks, snapshot.version, snapshot.event_time, at, snapshot.checksum
+            )  # fmt: skip
+        except ProtocolError as error:
+            return self._refuted(error)
+        self.state, self.reason = BookState.LIVE, ""
+        self._last, self._link = snapshot.version, self.rule.join
+        held, self._buffer = self._buffer, deque()
+        for position, delta in enumerate(held):
+            outcome = self.delta(delta, at)
+            if isinstance(outcome, Resync):
+                if self.rule.snapshot_by_request:
+                    self._buffer = deque(list(held)[position:])
+                return outcome
+            top = outcome or top
+        return top
+
+    def quote(self, quote: TopUpdate, at: Nanos) -> TopOfBook | Resync | None:
+        """A faster top. Without sizes, or without a version comparable with the depth's, it cannot be the top."""
+        if quote.version == 0 or quote.bid_size is None or quote.ask_size is None:
+            return None
+        self.last_frame_at = at
+        try:
+            return self.book.quote(
+                quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.version, quote.event_time, at
+            )  # fmt: skip
+        except ProtocolError as error:
+            return self._refuted(error)
+
+    def lose(self, reason: str) -> Resync:
+        """The stream is not proven any more: forget the book, hold what comes, ask for a snapshot."""
+        self.resyncs += 1
+        self.state, self.reason = BookState.SYNCING, reason
+        self.book.clear()
+        self._buffer.clear()
+        return Resync(self.instrument.symbol, reason)
+
+    def close(self, reason: str) -> None:
+        """The connection is gone; a new one starts by a snapshot."""
+        self.lose(reason)
+        self.state = BookState.DEAD
+
+    def open(self) -> None:
+        """A connection that will carry this book is open: whatever was before, a snapshot comes first."""
+        if not self._refused:
+            self.lose("connection opened")
+
+    def _hold(self, delta: BookDelta) -> None:
+        if self.rule.snapshot_by_request:
+            if len(self._buffer) >= _BUFFERED_DELTAS:
+                self._buffer.clear()
+            self._buffer.append(delta)
+
+    def _too_old(self, snapshot: BookSnapshot) -> Resync:
+        first = self._buffer[0]
+        self.reason = (
+            f"snapshot {snapshot.version} of {self.instrument.id} is older than the stream's {first.first or first.version}"
+        )
+        self.resyncs += 1
+        return Resync(self.instrument.symbol, self.reason)
+
+    def _refuted(self, error: ProtocolError) -> Resync | None:
+        where = f"{self.instrument.id}: {error.message}"
+        if error.remedy is Remedy.REJECT:
+            self._refused = True
+            self.close(f"cannot be represented: {where}")
+            return None
+        resync = self.lose(where)
+        self.state = BookState.SUSPECT
+        return resync

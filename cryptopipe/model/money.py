@@ -1,0 +1,38 @@
+"""Exact arithmetic, and the one place where a ratio is rounded.
+
+Enters: decimals. Leaves: exact sums and products, ratios to 12 significant digits. Never: a silent rounding: inside
+`exact()` an inexact result raises `decimal.Inexact`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
+
+_EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+_RATIO = Context(prec=12, traps=[InvalidOperation, DivisionByZero, Overflow])
+BPS = Decimal(10_000)
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Sums and products of money: whatever would be rounded raises `decimal.Inexact` instead."""
+    with localcontext(_EXACT):
+        yield
+
+
+def ratio(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """Quotient to 12 significant digits: for reports and thresholds, never for an amount. Raises on zero."""
+    return _RATIO.divide(numerator, denominator)
+
+
+def in_bps(part: Decimal, whole: Decimal) -> Decimal:
+    """`part` in basis points of `whole`, to 12 significant digits."""
+    return _RATIO.multiply(_RATIO.divide(part, whole), BPS)
+
+
+def plain(amount: Decimal) -> str:
+    """The amount without exponent and without trailing zeros: `0.0001`, `61837.6`, `0`."""
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
