@@ -1,0 +1,94 @@
+"""Binance: four venues, one protocol.
+
+Enters: nothing. Leaves: `binance` (spot), `binance_us`, `binance_usdm` and `binance_coinm`, as the entry points name
+them. Never: a request made at import.
+"""
+
+from cryptopipe.api import API_VERSION, Channel, ExchangePlugin, FeeSchedule, Kind, VenueId
+from cryptopipe_binance.feed import BinanceFeed
+from cryptopipe_binance.market import FUTURES_RULE, SPOT_RULE, Market
+from cryptopipe_binance.metadata import BinanceInstruments
+from cryptopipe_binance.snapshot import BinanceSnapshots
+
+_STREAMS = {Channel.DEPTH: "depth@100ms", Channel.TOP: "bookTicker", Channel.TRADES: "trade"}
+
+SPOT = Market(
+    venue=VenueId("binance"),
+    kind=Kind.SPOT,
+    stream_url="wss://stream.binance.com:9443/stream",
+    depth_url="https://api.binance.com/api/v3/depth",
+    depth_limit=5000,
+    exchange_info_url="https://api.binance.com/api/v3/exchangeInfo",
+    rule=SPOT_RULE,
+    streams=_STREAMS,
+)
+US = Market(
+    venue=VenueId("binance_us"),
+    kind=Kind.SPOT,
+    stream_url="wss://stream.binance.us:9443/stream",
+    depth_url="https://api.binance.us/api/v3/depth",
+    depth_limit=5000,
+    exchange_info_url="https://api.binance.us/api/v3/exchangeInfo",
+    rule=SPOT_RULE,
+    streams=_STREAMS,
+)
+# Since 2026-04-23 USD-M streams are routed by path: depth, bookTicker and trade are pushed on /public, aggTrade, klines
+# and mark prices on /market only ("Important WebSocket Change Notice", 2026-11-21). `trade` is not in the documentation
+# of futures but is pushed there; so one connection carries all three channels.
+USDM = Market(
+    venue=VenueId("binance_usdm"),
+    kind=Kind.LINEAR_PERPETUAL,
+    stream_url="wss://fstream.binance.com/public/stream",
+    depth_url="https://fapi.binance.com/fapi/v1/depth",
+    depth_limit=1000,
+    exchange_info_url="https://fapi.binance.com/fapi/v1/exchangeInfo",
+    rule=FUTURES_RULE,
+    streams=_STREAMS,
+)
+COINM = Market(
+    venue=VenueId("binance_coinm"),
+    kind=Kind.INVERSE_PERPETUAL,
+    stream_url="wss://dstream.binance.com/stream",
+    depth_url="https://dapi.binance.com/dapi/v1/depth",
+    depth_limit=1000,
+    exchange_info_url="https://dapi.binance.com/dapi/v1/exchangeInfo",
+    rule=FUTURES_RULE,
+    streams=_STREAMS,
+)
+
+
+def _plugin(market: Market, docs: str, fees: FeeSchedule) -> ExchangePlugin:
+    return ExchangePlugin(
+        venue=market.venue,
+        api_version=API_VERSION,
+        docs=docs,
+        feed=lambda: BinanceFeed(market),
+        instruments=BinanceInstruments(market.venue, market.kind),
+        fees=fees,
+        snapshots=BinanceSnapshots(market),
+    )
+
+
+binance = _plugin(
+    SPOT,
+    "https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams",
+    FeeSchedule.flat(
+        "0.0010", "0.0010", "binance.com/en/fee/schedule, regular user, no BNB discount", "2026-11-21", "received"
+    ),
+)
+binance_us = _plugin(
+    US,
+    "https://github.com/binance-us/binance-us-api-docs/blob/master/web-socket-streams.md",
+    # The fee page could not be read; this is the highest tier known of, so an edge is never found for want of a fee.
+    FeeSchedule.flat("0.0040", "0.0060", "binance.us/fees, highest tier, not confirmed", "2026-11-21", "received"),
+)
+binance_usdm = _plugin(
+    USDM,
+    "https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams",
+    FeeSchedule.flat("0.0002", "0.0005", "binance.com/en/fee/futureFee, regular user, no BNB discount", "2026-11-21"),
+)
+binance_coinm = _plugin(
+    COINM,
+    "https://developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams",
+    FeeSchedule.flat("0.0002", "0.0005", "binance.com/en/fee/deliveryFee, regular user", "2026-11-21"),
+)
