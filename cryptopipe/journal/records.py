@@ -1,0 +1,203 @@
+"""What may stand in a journal: one frozen struct for each kind of record.
+
+Enters: facts of the run. Leaves: bodies for `Log.append(seq, at, Body.kind, body)`. Never: anything but functions of
+inputs and configuration: no wall time, host, core, path or run id, for the same inputs give the same bytes.
+"""
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import msgspec
+
+from cryptopipe.clock import Nanos
+from cryptopipe.model.facts import Side
+from cryptopipe.model.trading import Cost, Reason
+
+Balances = dict[str, dict[str, Decimal]]
+"""Amounts by venue and asset."""
+
+WALLET = "wallet:"
+"""Accounts of what a venue holds for us are named `wallet:binance` (or `binance`); all others are the other side."""
+
+
+class ListedInstrument(msgspec.Struct, frozen=True):
+    """An instrument of the run."""
+
+    id: str
+    base: str
+    quote: str
+    kind: str
+
+
+class DecidedLeg(msgspec.Struct, frozen=True):
+    """A leg as it was priced."""
+
+    instrument: str
+    side: Side
+    quantity: Decimal
+    limit: Decimal
+    vwap: Decimal
+    fee: Decimal
+    fee_asset: str
+
+
+class BestEdge(msgspec.Struct, frozen=True):
+    """The widest edge seen: where it would buy and sell, of what, how wide, when."""
+
+    buy: str
+    sell: str
+    instruments: tuple[str, ...]
+    bps: Decimal
+    at: Nanos
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Episodes: found, ever accepted, never accepted."""
+
+    found: int = 0
+    accepted: int = 0
+    refused: int = 0
+
+
+class Value(msgspec.Struct, frozen=True):
+    """What the profit is worth at executable prices, in its three lines."""
+
+    numeraire: str
+    trading: Decimal
+    revaluation: Decimal
+    restoring: Decimal
+
+
+class RunStarted(msgspec.Struct, frozen=True):
+    """The first record. `label` is shown wherever the run's figures are, such as `not simultaneous`."""
+
+    kind: ClassVar[str] = "run_started"
+    strategy: str
+    config_hash: str
+    settings: dict[str, Any]
+    venues: tuple[str, ...]
+    instruments: tuple[ListedInstrument, ...]
+    opening: Balances
+    numeraire: str
+    simultaneous: bool = True
+    label: str = ""
+
+
+class BookChanged(msgspec.Struct, frozen=True):
+    """A book became syncing, live, suspect or dead."""
+
+    kind: ClassVar[str] = "book_changed"
+    instrument: str
+    state: str
+    proof: str
+    reason: str = ""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """The gate's answer about an edge: at its opening, when the set of reasons changed, and at its end.
+
+    `phase` is `open`, `change` or `end`. `best_*` are the best values of the episode so far, `duration_ns` and
+    `evaluations` its length so far.
+    """
+
+    kind: ClassVar[str] = "decided"
+    decision_id: int
+    episode: int
+    phase: str
+    edge: str
+    legs: tuple[DecidedLeg, ...]
+    gross_bps: Decimal
+    net_bps: Decimal
+    costs: tuple[Cost, ...]
+    profit: dict[str, Decimal]
+    value: Decimal
+    numeraire: str
+    notional: Decimal
+    accepted: bool
+    reasons: tuple[Reason, ...]
+    best_gross_bps: Decimal
+    best_net_bps: Decimal
+    duration_ns: Nanos = 0
+    evaluations: int = 1
+
+
+class Intended(msgspec.Struct, frozen=True):
+    """An order, before it is sent."""
+
+    kind: ClassVar[str] = "intended"
+    client_id: str
+    decision_id: int
+    instrument: str
+    side: Side
+    quantity: Decimal
+    limit: Decimal
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """One execution of an order."""
+
+    kind: ClassVar[str] = "filled"
+    client_id: str
+    instrument: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+
+
+class OrderEnded(msgspec.Struct, frozen=True):
+    """Nothing more will be filled."""
+
+    kind: ClassVar[str] = "order_ended"
+    client_id: str
+    filled: Decimal
+    unfilled: Decimal
+    why: str = ""
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """A transaction of the ledger: (account, asset, amount), which sum to zero in each asset."""
+
+    kind: ClassVar[str] = "posted"
+    transaction: int
+    why: str
+    entries: tuple[tuple[str, str, Decimal], ...]
+
+
+class Halted(msgspec.Struct, frozen=True):
+    """Trading stopped, until a user resumes it."""
+
+    kind: ClassVar[str] = "halted"
+    reason: str
+
+
+class RunEnded(msgspec.Struct, frozen=True):
+    """The last record of a run that was not cut off.
+
+    `refusals` counts, for each check, the refused episodes in which it ever failed. `marks` are the prices in the
+    numeraire at which assets were valued; `best_edges` has the keys `gross` and `net` where there was an edge.
+    """
+
+    kind: ClassVar[str] = "run_ended"
+    stopped_by: str
+    frames: int
+    tops: int
+    turns: int
+    opportunities: Counts
+    refusals: dict[str, int]
+    fills: int
+    profit: dict[str, Decimal]
+    value: Value
+    closing: Balances
+    marks: dict[str, Decimal] = {}
+    best_edges: dict[str, BestEdge] = {}
+
+
+Body = RunStarted | BookChanged | Decided | Intended | Filled | OrderEnded | Posted | Halted | RunEnded
+
+BODIES: dict[str, type[Body]] = {
+    body.kind: body
+    for body in (RunStarted, BookChanged, Decided, Intended, Filled, OrderEnded, Posted, Halted, RunEnded)
+}
+"""The struct of each kind."""
