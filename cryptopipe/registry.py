@@ -124,7 +124,7 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
     """Normalised name and version; empty where an interrupted uninstall left no metadata."""
     try:
         metadata = distribution.metadata
-        name, version = metadata.get("Name") or "", metadata.get("Version") or ""
+        name, version = metadata["Name"] or "", metadata["Version"] or ""
     except (OSError, TypeError, LookupError, ValueError):
         return "", ""
     return re.sub(r"[-_.]+", "-", name).lower(), version

@@ -1,0 +1,27 @@
+"""The log: events as dotted nouns, data in keys, to stderr.
+
+Enters: how much is wanted. Leaves: a configured structlog. Never: a line on stdout, a local variable in a traceback.
+"""
+
+import logging
+import os
+import sys
+
+import structlog
+
+
+def configure(verbose: int = 0) -> None:
+    """Warnings only; with 1 the canonical lines, with 2 everything."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,58 @@
+"""The kinds of value a setting may have, each read from text.
+
+Enters: text as a person typed it. Leaves: nanoseconds, exact decimals, names. Never: a float, a number without bounds.
+"""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+
+from cryptopipe.clock import Nanos, parse_duration
+
+_UNITS = (("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000))
+
+
+def plain(number: Decimal) -> str:
+    """The one spelling of a decimal: no exponent, no zeros at its end, no negative zero."""
+    text = f"{number:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def duration_text(nanos: Nanos) -> str:
+    """The one spelling of a duration: a whole number of the largest unit that divides it."""
+    for unit, size in _UNITS:
+        if nanos and nanos % size == 0:
+            return f"{nanos // size}{unit}"
+    return f"{nanos}ns" if nanos else "0s"
+
+
+def _read_duration(value: object) -> Nanos:
+    if not isinstance(value, str):
+        raise ValueError(f"not a duration such as 30s, 50ms or 1.5h: {value!r}")
+    return parse_duration(value)
+
+
+_decimal = PlainSerializer(plain, return_type=str)
+
+Duration = Annotated[
+    Nanos,
+    BeforeValidator(_read_duration),
+    PlainSerializer(duration_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "duration, such as 50ms, 2s or 1.5h"}),
+]
+"""Nanoseconds, written `50ms`, `2s`, `1.5h`; a bare number is seconds."""
+
+Amount = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, decimal_places=18), _decimal]
+"""So much of an asset, exactly; at most 18 decimal places."""
+
+Bps = Annotated[Decimal, Field(ge=-10_000, le=1_000_000, decimal_places=12), _decimal]
+"""Basis points, 1/10,000; may be negative."""
+
+AssetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+:-]{0,31}$")]
+"""`BTC`, `USDT`: the venue-independent identity of what is held."""
+
+VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+"""`binance`, `binance_usdm`: the name of an installed exchange plugin."""

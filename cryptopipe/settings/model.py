@@ -1,0 +1,122 @@
+"""What can be set, what each setting means, and its default.
+
+Enters: nothing. Leaves: the frozen `Settings`. Never: a key without a description (it becomes a comment of
+config.yaml), a key that is read and not declared here or by a strategy.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from cryptopipe.settings.kinds import Amount, AssetName, Bps, Duration, VenueName
+
+STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+OPENING = {
+    "USDT": "100000",
+    "USD": "100000",
+    "USDC": "100000",
+    "EUR": "100000",
+    "BTC": "2",
+    "ETH": "30",
+    "SOL": "500",
+    "BNB": "100",
+}
+
+
+def _home(value: object) -> object:
+    return Path(value).expanduser() if isinstance(value, str) and value else value
+
+
+def _setting(default: Any, description: str, **bounds: Any) -> Any:
+    """A described field; a callable default makes a new value each time."""
+    if callable(default):
+        return Field(default_factory=default, description=description, **bounds)
+    return Field(default, description=description, **bounds)
+
+
+class VenueSettings(BaseModel):
+    """One venue of `venues`."""
+
+    model_config = STRICT
+
+    enabled: bool = _setting(True, description="false leaves the venue out of every run")
+    taker_fee_bps: Bps | None = _setting(
+        None, description="what the account pays as taker; null: the plugin's schedule"
+    )
+    maker_fee_bps: Bps | None = _setting(
+        None, description="what the account pays as maker; null: the plugin's schedule"
+    )
+
+
+class PaperSettings(BaseModel):
+    """Simulated execution."""
+
+    model_config = STRICT
+
+    latency: Duration = _setting("50ms", ge=0, description="from the decision until the order reaches the venue's book")
+    opening: dict[AssetName, Amount] = _setting(
+        lambda: dict(OPENING),
+        description="balance of each venue that trades the asset, when a run begins; 0 for none",
+    )
+    venues: dict[VenueName, dict[AssetName, Amount]] = _setting(
+        dict, description="opening balances of single venues, over those of `opening`"
+    )
+
+
+class RiskSettings(BaseModel):
+    """Limits of the gate. Each is judged on every opportunity; each refusal names the limit and what was measured."""
+
+    model_config = STRICT
+
+    max_age: Duration = _setting("2s", gt=0, description="since the last frame of any book used")
+    max_notional: Amount = _setting("10000", gt=0, description="of one leg, in the numeraire")
+    max_unproven_notional: Amount = _setting(
+        "0", description="of one leg on a book whose stream cannot show a gap, in the numeraire; 0: never trade on one"
+    )
+    min_net_bps: Bps = _setting("0", description="of the edge after every cost, in basis points")
+    min_profit: Amount = _setting("0.01", description="of one trade after every cost, in the numeraire")
+    max_edge_bps: Bps = _setting(
+        "500", gt=0, description="gross; an edge above it is a wrong book or two assets of one name"
+    )
+    max_loss: Amount = _setting("500", gt=0, description="of one run, in the numeraire; beyond it the run halts")
+    max_residual: Amount = _setting(
+        "50", description="exposure left by unfilled legs, in the numeraire; beyond it: halt"
+    )
+
+
+class Settings(BaseModel):
+    """The configuration of a run. `load_settings` adds a section for each strategy."""
+
+    model_config = STRICT
+
+    data_dir: Annotated[Path, BeforeValidator(_home)] = _setting(
+        lambda: user_data_path("cryptopipe"),
+        description="where captures and journals are kept; without it the user's data directory",
+    )
+    numeraire: AssetName = _setting("USDT", description="the asset in which values and limits are stated")
+    venues: dict[VenueName, VenueSettings] = _setting(
+        dict, description="by venue: enabled, taker_fee_bps, maker_fee_bps"
+    )
+    paper: PaperSettings = _setting(PaperSettings, description="simulated execution")
+    risk: RiskSettings = _setting(
+        RiskSettings, description="limits of the gate; a refusal names its limit and what was measured"
+    )
+
+    def venue(self, name: str) -> VenueSettings:
+        """The settings of a venue, the defaults where nothing is said of it."""
+        return self.venues.get(name, VenueSettings())
+
+    def strategy(self, name: str) -> Any:
+        """The section of a strategy, an instance of its plugin's `settings`. Raises `KeyError` if not loaded."""
+        if name in Settings.model_fields or name not in type(self).model_fields:
+            raise KeyError(f"no settings of a strategy {name!r} in this configuration")
+        return getattr(self, name)
+
+    def opening(self, venue: str, asset: str) -> Decimal:
+        """The paper balance of an asset with which a venue begins."""
+        own = self.paper.venues.get(venue, {})
+        return own.get(asset, self.paper.opening.get(asset, Decimal(0)))
