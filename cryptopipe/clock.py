@@ -84,6 +84,10 @@ class Agenda(Generic[T]):
         heappush(self._heap, (due, self._next_id, what))
         self._next_id += 1
 
+    def next_due(self) -> Nanos:
+        """When the earliest timer is due. Raises `IndexError` if there is none."""
+        return self._heap[0][0]
+
     def pop_due(self, now: Nanos) -> tuple[Nanos, T] | None:
         """The earliest timer due at or before `now`, with its due time; None if there is none."""
         if not self._heap or self._heap[0][0] > now:

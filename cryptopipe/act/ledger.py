@@ -13,7 +13,7 @@ from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Fill
 
 Entry = tuple[str, Asset, Decimal]
-"""(account, asset, amount); accounts are `venue:<v>` (ours), `market:<v>`, `fees:<v>` and `equity` (the others')."""
+"""(account, asset, amount); accounts are `wallet:<v>` (ours), `market:<v>`, `fees:<v>` and `equity` (the others')."""
 
 
 class Ledger:
@@ -28,8 +28,8 @@ class Ledger:
         """What a venue's account holds when the run first meets it."""
         entries = []
         for asset, amount in sorted(amounts.items()):
-            entries += [(f"venue:{venue}", asset, amount), ("equity", asset, -amount)]
-            self._opening[f"venue:{venue}", asset] = amount
+            entries += [(f"wallet:{venue}", asset, amount), ("equity", asset, -amount)]
+            self._opening[f"wallet:{venue}", asset] = amount
         self.post(entries)
         return entries
 
@@ -41,13 +41,13 @@ class Ledger:
             base, quote = sign * fill.quantity, -sign * fill.quantity * fill.price
             fee = fill.fee.amount
         entries = [
-            (f"venue:{venue}", instrument.holding, base),
+            (f"wallet:{venue}", instrument.holding, base),
             (f"market:{venue}", instrument.holding, -base),
-            (f"venue:{venue}", instrument.quote, quote),
+            (f"wallet:{venue}", instrument.quote, quote),
             (f"market:{venue}", instrument.quote, -quote),
         ]
         if fee:
-            entries += [(f"venue:{venue}", fill.fee.asset, -fee), (f"fees:{venue}", fill.fee.asset, fee)]
+            entries += [(f"wallet:{venue}", fill.fee.asset, -fee), (f"fees:{venue}", fill.fee.asset, fee)]
         self.post(entries)
         return entries
 
@@ -64,16 +64,20 @@ class Ledger:
                 self._balances[account, asset] = self._balances.get((account, asset), Decimal(0)) + amount
         self.transactions += 1
 
+    def opened(self, venue: VenueId, asset: Asset) -> bool:
+        """Whether an opening balance was booked."""
+        return (f"wallet:{venue}", asset) in self._opening
+
     def balance(self, venue: VenueId, asset: Asset) -> Decimal:
         """What our account at a venue holds of an asset."""
-        return self._balances.get((f"venue:{venue}", asset), Decimal(0))
+        return self._balances.get((f"wallet:{venue}", asset), Decimal(0))
 
     def balances(self) -> dict[VenueId, dict[Asset, tuple[Decimal, Decimal]]]:
         """(opening, current) by venue and asset."""
         found: dict[VenueId, dict[Asset, tuple[Decimal, Decimal]]] = {}
         for (account, asset), amount in sorted(self._balances.items()):
             owner, _, venue = account.partition(":")
-            if owner == "venue":
+            if owner == "wallet":
                 opening = self._opening.get((account, asset), Decimal(0))
                 found.setdefault(VenueId(venue), {})[asset] = (opening, amount)
         return found

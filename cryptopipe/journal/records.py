@@ -60,11 +60,11 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Value(msgspec.Struct, frozen=True):
-    """What the profit is worth at executable prices, in its three lines."""
+    """What the profit is worth at executable prices, in its three lines; None where an asset had no price."""
 
     numeraire: str
-    trading: Decimal
-    revaluation: Decimal
+    trading: Decimal | None
+    revaluation: Decimal | None
     restoring: Decimal
 
 
@@ -165,6 +165,16 @@ class Posted(msgspec.Struct, frozen=True):
     entries: tuple[tuple[str, str, Decimal], ...]
 
 
+class PlanEnded(msgspec.Struct, frozen=True):
+    """Every order of a decision has ended. `dust` is below a lot, `exposure` is what unfilled legs left."""
+
+    kind: ClassVar[str] = "plan_ended"
+    decision_id: int
+    dust: dict[str, Decimal]
+    exposure: dict[str, Decimal]
+    restoring: Decimal
+
+
 class Halted(msgspec.Struct, frozen=True):
     """Trading stopped, until a user resumes it."""
 
@@ -194,10 +204,10 @@ class RunEnded(msgspec.Struct, frozen=True):
     best_edges: dict[str, BestEdge] = {}
 
 
-Body = RunStarted | BookChanged | Decided | Intended | Filled | OrderEnded | Posted | Halted | RunEnded
+Body = RunStarted | BookChanged | Decided | Intended | Filled | OrderEnded | PlanEnded | Posted | Halted | RunEnded
 
 BODIES: dict[str, type[Body]] = {
     body.kind: body
-    for body in (RunStarted, BookChanged, Decided, Intended, Filled, OrderEnded, Posted, Halted, RunEnded)
+    for body in (RunStarted, BookChanged, Decided, Intended, Filled, OrderEnded, PlanEnded, Posted, Halted, RunEnded)
 }
 """The struct of each kind."""

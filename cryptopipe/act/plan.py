@@ -1,0 +1,79 @@
+"""One accepted decision on paper, from its durable intents to what is left over.
+
+Enters: a decision, then the arrival of each order. Leaves: fills, and at the end the residual per asset: dust below a
+lot, or exposure. Never: a residual that is silently dropped.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cryptopipe.model.facts import Asset, Side
+from cryptopipe.model.money import exact
+from cryptopipe.model.trading import Decision, Fill, Leg, Order
+
+
+@dataclass
+class Plan:
+    """The orders of one decision, sent together; one plan at a time."""
+
+    decision: Decision
+    orders: tuple[Order, ...]
+    fills: list[Fill] = field(default_factory=list)
+    arrived: int = 0
+
+    @classmethod
+    def of(cls, decision: Decision) -> "Plan":
+        """The plan of an accepted decision. Client ids are functions of the decision's number alone."""
+        orders = tuple(
+            Order(f"d{decision.decision_id}-{number}", decision.decision_id, leg.instrument, leg.side, leg.quantity, leg.limit)
+            for number, leg in enumerate(decision.opportunity.legs, 1)
+        )
+        return cls(decision, orders)
+
+    @property
+    def done(self) -> bool:
+        """Whether every order has had its answer."""
+        return self.arrived == len(self.orders)
+
+    def residual(self) -> dict[Asset, Decimal]:
+        """What the fills left of each asset but the one the cycle starts and ends in; zeros left out."""
+        change: dict[Asset, Decimal] = {}
+        with exact():
+            for fill in self.fills:
+                sign = 1 if fill.side is Side.BUY else -1
+                base, quote = fill.instrument.base, fill.instrument.quote
+                for asset, amount in (
+                    (base, sign * fill.quantity),
+                    (quote, -sign * fill.quantity * fill.price),
+                    (fill.fee.asset, -fill.fee.amount),
+                ):
+                    change[asset] = change.get(asset, Decimal(0)) + amount
+        start = self.decision.opportunity.numeraire
+        return {asset: amount for asset, amount in sorted(change.items()) if amount and asset != start}
+
+    def split(self) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
+        """(dust, exposure): a surplus too small to be one lot of any leg is dust, everything else exposure."""
+        dust, exposure = {}, {}
+        for asset, amount in self.residual().items():
+            (dust if 0 < amount < self._lot(asset) else exposure)[asset] = amount
+        return dust, exposure
+
+    def _lot(self, asset: Asset) -> Decimal:
+        return max((_lot_of(leg, asset) for leg in self.decision.opportunity.legs), default=Decimal(0))
+
+    def moved(self) -> Decimal:
+        """Notional bought on one venue and sold on another, in the start asset: what must be moved back one day."""
+        with exact():
+            bought = sum((f.price * f.quantity for f in self.fills if f.side is Side.BUY), Decimal(0))
+            sold = sum((f.price * f.quantity for f in self.fills if f.side is Side.SELL), Decimal(0))
+        return min(bought, sold)
+
+
+def _lot_of(leg: Leg, asset: Asset) -> Decimal:
+    """The smallest amount of `asset` that the leg's market trades: a step of base, or the price of one in quote."""
+    rules = leg.instrument.rules
+    if rules is None:
+        return Decimal(0)
+    if asset == leg.instrument.base:
+        return rules.step
+    return rules.step * leg.limit if asset == leg.instrument.quote else Decimal(0)

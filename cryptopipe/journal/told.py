@@ -1,0 +1,137 @@
+"""How the pipe's values stand in the journal.
+
+Enters: chapters, orders, fills, postings, the summary. Leaves: record bodies. Never: a number that is not in them.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from cryptopipe.act.ledger import Entry
+from cryptopipe.act.plan import Plan
+from cryptopipe.gate.episodes import Chapter
+from cryptopipe.journal.records import (
+    BestEdge,
+    BookChanged,
+    Counts,
+    Decided,
+    DecidedLeg,
+    Filled,
+    Halted,
+    Intended,
+    OrderEnded,
+    PlanEnded,
+    Posted,
+    RunEnded,
+    Value,
+)
+from cryptopipe.market.market import Transition
+from cryptopipe.model.facts import Asset
+from cryptopipe.model.trading import Fill, Leg, Order
+from cryptopipe.summary import BestEdge as SeenEdge
+from cryptopipe.summary import Summary
+
+
+def book_changed(transition: Transition) -> BookChanged:
+    """A book's state as it became."""
+    proof = transition.sync.rule.proof.value
+    return BookChanged(transition.sync.instrument.id, transition.state.value, proof, transition.reason)
+
+
+def decided(chapter: Chapter) -> Decided:
+    """One chapter of an episode."""
+    opportunity, episode, decision = chapter.decision.opportunity, chapter.episode, chapter.decision
+    return Decided(
+        decision_id=decision.decision_id,
+        episode=episode.episode_id,
+        phase=chapter.phase.value,
+        edge=opportunity.edge,
+        legs=tuple(_leg(leg) for leg in opportunity.legs),
+        gross_bps=opportunity.gross_bps,
+        net_bps=opportunity.net_bps,
+        costs=opportunity.costs,
+        profit=_texts(opportunity.profit),
+        value=opportunity.value,
+        numeraire=opportunity.numeraire,
+        notional=opportunity.notional,
+        accepted=decision.accepted,
+        reasons=decision.reasons,
+        best_gross_bps=episode.best_gross_bps,
+        best_net_bps=episode.best_net_bps,
+        duration_ns=chapter.at - episode.opened_at,
+        evaluations=episode.evaluations,
+    )
+
+
+def _leg(leg: Leg) -> DecidedLeg:
+    return DecidedLeg(
+        leg.instrument.id, leg.side, leg.quantity, leg.limit, leg.vwap, leg.fee.amount, leg.fee.asset
+    )  # fmt: skip
+
+
+def intended(order: Order) -> Intended:
+    """An order before it is sent."""
+    return Intended(
+        order.client_id, order.decision_id, order.instrument.id, order.side, order.quantity, order.limit
+    )  # fmt: skip
+
+
+def filled(fill: Fill) -> Filled:
+    """One execution."""
+    return Filled(
+        fill.client_id, fill.instrument.id, fill.side, fill.price, fill.quantity, fill.fee.amount, fill.fee.asset
+    )  # fmt: skip
+
+
+def order_ended(order: Order, fills: Sequence[Fill], book: str) -> OrderEnded:
+    """What an immediate-or-cancel order got; `book` is the state of the book it met."""
+    done = sum((fill.quantity for fill in fills), Decimal(0))
+    left = order.quantity - done
+    why = "filled" if not left else f"book {book}" if book != "live" else f"nothing more at {order.limit} or better"
+    return OrderEnded(order.client_id, done, left, why)
+
+
+def plan_ended(
+    plan: Plan, dust: Mapping[Asset, Decimal], exposure: Mapping[Asset, Decimal], restoring: Decimal
+) -> PlanEnded:
+    """What a plan left over."""
+    return PlanEnded(plan.decision.decision_id, _texts(dust), _texts(exposure), restoring)
+
+
+def posted(transaction: int, why: str, entries: Sequence[Entry]) -> Posted:
+    """A transaction of the ledger."""
+    return Posted(transaction, why, tuple(entries))
+
+
+def halted(reason: str) -> Halted:
+    """Trading stopped."""
+    return Halted(reason)
+
+
+def run_ended(summary: Summary) -> RunEnded:
+    """The end of a run."""
+    value = summary.value
+    edges = {"gross": summary.gross, "net": summary.net}
+    return RunEnded(
+        stopped_by=summary.stopped_by,
+        frames=summary.frames,
+        tops=summary.tops,
+        turns=summary.turns,
+        opportunities=Counts(summary.found, summary.accepted, summary.refused),
+        refusals=summary.refusals,
+        fills=summary.fills,
+        profit=_texts(summary.profit),
+        value=Value(value.numeraire, value.trading, value.revaluation, value.restoring),
+        closing={
+            str(venue): {str(asset): closing for asset, (_, closing) in amounts.items()}
+            for venue, amounts in summary.balances.items()
+        },
+        best_edges={name: _edge(edge) for name, edge in edges.items() if edge is not None},
+    )
+
+
+def _edge(edge: SeenEdge) -> BestEdge:
+    return BestEdge(edge.buy, edge.sell, edge.instruments, edge.bps, edge.at)
+
+
+def _texts(amounts: Mapping[Asset, Decimal]) -> dict[str, Decimal]:
+    return {str(asset): amount for asset, amount in amounts.items()}

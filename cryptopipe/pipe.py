@@ -1,0 +1,216 @@
+"""The pipe: from numbered inputs to the journal, one turn at a time.
+
+Enters: inputs in order, and the records' sink. Leaves: decisions, paper trades, postings, and the summary, all as
+journal records that are a function of the inputs and the configuration. Never: a look at a clock, a task, or an order
+without a durable intent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cryptopipe.act.ledger import Ledger
+from cryptopipe.act.paper import PaperVenue, TakenLiquidity
+from cryptopipe.act.plan import Plan
+from cryptopipe.capture.inputs import Input
+from cryptopipe.clock import Agenda, Nanos
+from cryptopipe.evaluate.value import executable_value
+from cryptopipe.gate.episodes import Episodes
+from cryptopipe.gate.gate import Gate, GateState, Limits
+from cryptopipe.journal import told
+from cryptopipe.journal.log import RecordSink
+from cryptopipe.journal.records import Body, RunStarted
+from cryptopipe.market.market import Market
+from cryptopipe.market.sync import BookSync
+from cryptopipe.market.view import View
+from cryptopipe.model.contracts import ExchangePlugin, Strategy
+from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
+from cryptopipe.model.money import exact
+from cryptopipe.model.trading import Decision, Opportunity, Order
+from cryptopipe.summary import BestEdges, Summary, TradingValue, venue_counts
+
+
+@dataclass(frozen=True)
+class PipeSettings:
+    """What a run's results depend on beside its inputs."""
+
+    limits: Limits
+    latency: Nanos
+    fees: Mapping[VenueId, FeeSchedule]
+    opening: Mapping[VenueId, Mapping[Asset, Decimal]]
+    restoring_bps: Decimal
+
+
+class Pipe:
+    """Steps 3 to 9 of the picture, as synchronous calls on one thread."""
+
+    def __init__(
+        self,
+        plugins: Mapping[VenueId, ExchangePlugin],
+        strategy: Strategy,
+        settings: PipeSettings,
+        sink: RecordSink,
+    ) -> None:
+        self.market = Market(plugins)
+        self.ledger = Ledger()
+        self.state = GateState()
+        self.episodes = Episodes()
+        self.best = BestEdges(settings.limits.max_age)
+        self._liquidity = TakenLiquidity()
+        self.view = View(self.market, settings.fees, self.ledger.balance, self._liquidity.taken)
+        self._strategy = strategy
+        self._settings = settings
+        self._sink = sink
+        self._gate = Gate(settings.limits, self.state)
+        self._paper = PaperVenue(self._liquidity)
+        self._agenda: Agenda[Order] = Agenda()
+        self._plan: Plan | None = None
+        self._value = TradingValue(settings.limits.numeraire)
+        self._seq, self._turn, self._now = 0, 0, 0
+        self.frames, self.turns, self.fills = 0, 0, 0
+
+    def receive(self, entry: Input) -> None:
+        """Take the next input. A new turn number first ends the turn before; timers due before it run first."""
+        if entry.turn != self._turn:
+            self.end_turn()
+            self._turn = entry.turn
+            self.turns += 1
+        self._run_due(entry.at)
+        self._seq, self._now = entry.seq, entry.at
+        self.frames += 1
+        self.market.receive(entry)
+        touched = self.market.touched
+        if touched:
+            for sync in touched.values():
+                self._liquidity.observe(sync)
+            touched.clear()
+
+    def end_turn(self) -> None:
+        """Ask the strategy about each instrument that changed, once, and carry out what the gate accepts."""
+        market = self.market
+        if not market.changed:
+            return
+        if market.appeared:
+            self._appear()
+        changed = market.take_changed()
+        self.view.now = self._now
+        if market.transitions:
+            self._tell_transitions()
+        self._value.observe(self.view)
+        found: dict[str, Opportunity] = {}
+        for sync in changed.values():
+            for opportunity in self._strategy.evaluate(self.view, sync.instrument):
+                found[opportunity.edge] = opportunity
+        decisions = self._gate.decide(found.values(), self.view) if found else []
+        self.best.observe(decisions, self.view)
+        for chapter in self.episodes.turn(changed, decisions, self._now):
+            self._tell(told.decided(chapter))
+        for decision in decisions:
+            if decision.accepted:
+                self._start(decision)
+
+    def finish(self, stopped_by: str) -> Summary:
+        """End the run: the last turn, the orders still on their way, the open episodes, the closing books."""
+        self.end_turn()
+        while self._agenda:
+            self._run_due(self._agenda.next_due())
+        self.view.now = self._now
+        for chapter in self.episodes.close(self._now):
+            self._tell(told.decided(chapter))
+        summary = self._summary(stopped_by)
+        self._tell(told.run_ended(summary))
+        self._sink.sync()
+        return summary
+
+    def tell_start(self, body: object) -> None:
+        """The first record: what the run's results depend on."""
+        self._tell(body)
+
+    def _tell(self, kind: str, body: object) -> None:
+        self._sink.append(self._seq, self._now, kind, body)
+
+    def _tell_transitions(self) -> None:
+        for transition in self.market.transitions:
+            self._tell(told.book_changed(transition))
+        self.market.transitions.clear()
+
+    def _appear(self) -> None:
+        """New instruments: their venue's opening balances are booked, and the strategy learns of them."""
+        for sync in self.market.appeared:
+            venue = sync.instrument.venue
+            assets = [sync.instrument.base, sync.instrument.quote]
+            amounts = {
+                asset: amount
+                for asset in assets
+                if (amount := self._settings.opening.get(venue, {}).get(asset)) and not self.ledger.opened(venue, asset)
+            }
+            if amounts:
+                self._post("opening", self.ledger.open(venue, amounts))
+        self.market.appeared.clear()
+        self._strategy.start(self.view.instruments)
+
+    def _post(self, why: str, entries: list[tuple[str, Asset, Decimal]]) -> None:
+        self._tell(told.posted(self.ledger.transactions, why, entries))
+
+    def _start(self, decision: Decision) -> None:
+        """Intents first, durable; only then are the orders on their way."""
+        self._plan = Plan.of(decision)
+        for order in self._plan.orders:
+            self._tell(told.intended(order))
+        self._sink.sync()
+        self.market.touched = {}
+        for order in self._plan.orders:
+            self._agenda.wake_at(self._now + self._settings.latency, order)
+
+    def _run_due(self, until: Nanos) -> None:
+        while (due := self._agenda.pop_due(until)) is not None:
+            self._now = max(self._now, due[0])
+            self.view.now = self._now
+            self._arrive(due[1])
+
+    def _arrive(self, order: Order) -> None:
+        """An order reaches its venue: fills are booked, an unfilled rest ends with it."""
+        plan = self._plan
+        assert plan is not None, "an order arrives only while its plan is in flight"
+        sync: BookSync = self.market.books[order.instrument.venue][order.instrument.symbol]
+        fills = self._paper.execute(order, sync, self._settings.fees[order.instrument.venue], self._now)
+        for fill in fills:
+            self._tell(told.filled(fill))
+            self._post(f"fill {fill.client_id}", self.ledger.fill(fill))
+        plan.fills += fills
+        plan.arrived += 1
+        self.fills += len(fills)
+        self._tell(told.order_ended(order, fills, sync.state.value))
+        if plan.done:
+            self._end_plan(plan)
+
+    def _end_plan(self, plan: Plan) -> None:
+        dust, exposure = plan.split()
+        restoring = Decimal(0)
+        if len(plan.orders) == 2:
+            with exact():
+                moved = plan.moved() * self._settings.restoring_bps / 10_000
+            restoring = executable_value(self.view, plan.decision.opportunity.numeraire, moved, self._limits.numeraire) or moved
+        self._value.plan_ended(dust, restoring)
+        at_risk = [self._in_numeraire(asset, amount) for asset, amount in exposure.items()]
+        self._tell(told.plan_ended(plan, dust, exposure, restoring))
+        self.state.plan_in_flight, self._plan = None, None
+        self.state.loss = self._value.loss(self.view, self.ledger)
+        if any(value is None for value in at_risk):
+            self._halt(f"residual of plan {plan.decision.decision_id} has no price in {self._limits.numeraire}")
+        elif sum((abs(value) for value in at_risk if value is not None), Decimal(0)) > self._limits.max_residual:
+            text = ", ".join(f"{amount:f} {asset}" for asset, amount in exposure.items())
+            self._halt(f"residual of plan {plan.decision.decision_id} above {self._limits.max_residual}: {text}")
+        elif self.state.loss is not None and self.state.loss >= self._limits.max_loss:
+            self._halt(f"loss {self.state.loss:.2f} at or above {self._limits.max_loss}")
+
+    @property
+    def _limits(self) -> Limits:
+        return self._settings.limits
+
+    def _in_numeraire(self, asset: Asset, amount: Decimal) -> Decimal | None:
+        return executable_value(self.view, asset, amount, self._limits.numeraire)
+
+    def _halt(self, reason: str) -> None:
+        self.state.halt(reason)
+        self._tell(told.halted(reason))

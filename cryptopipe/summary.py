@@ -1,0 +1,166 @@
+"""What a run amounts to: best edges, value in three lines, counts.
+
+Enters: decisions, the view, the ledger. Leaves: the summary that is journalled and printed. Never: a stale quote that
+makes an edge look better, or a profit that does not come from the ledger.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cryptopipe.act.ledger import Ledger
+from cryptopipe.clock import Nanos
+from cryptopipe.evaluate.value import executable_value
+from cryptopipe.market.market import Market
+from cryptopipe.market.sync import BookState
+from cryptopipe.market.view import View
+from cryptopipe.model.facts import Asset, Side, VenueId
+from cryptopipe.model.money import exact
+from cryptopipe.model.trading import Decision, Opportunity
+
+
+@dataclass(frozen=True)
+class BestEdge:
+    """The largest edge seen, gross or net, and where and when."""
+
+    buy: str
+    sell: str
+    instruments: tuple[str, ...]
+    bps: Decimal
+    at: Nanos
+
+
+class BestEdges:
+    """The largest gross edge over all books used fresh, and the largest net edge among the comparable ones."""
+
+    def __init__(self, max_age: Nanos) -> None:
+        self._max_age = max_age
+        self.gross: BestEdge | None = None
+        self.net: BestEdge | None = None
+
+    def observe(self, decisions: Sequence[Decision], view: View) -> None:
+        """A quote older than the gate would accept raises neither."""
+        for decision in decisions:
+            opportunity = decision.opportunity
+            if max(view.age(leg.instrument) for leg in opportunity.legs) > self._max_age:
+                continue
+            if self.gross is None or opportunity.gross_bps > self.gross.bps:
+                self.gross = _edge(opportunity, opportunity.gross_bps, decision.at)
+            if not opportunity.obstacles and (self.net is None or opportunity.net_bps > self.net.bps):
+                self.net = _edge(opportunity, opportunity.net_bps, decision.at)
+
+
+def _edge(opportunity: Opportunity, bps: Decimal, at: Nanos) -> BestEdge:
+    buy = next(leg.instrument.venue for leg in opportunity.legs if leg.side is Side.BUY)
+    sell = next(leg.instrument.venue for leg in opportunity.legs if leg.side is Side.SELL)
+    return BestEdge(buy, sell, tuple(leg.instrument.id for leg in opportunity.legs), bps, at)
+
+
+@dataclass(frozen=True)
+class ValueLines:
+    """The three lines of profit in the numeraire; None where an asset had no executable price."""
+
+    numeraire: Asset
+    trading: Decimal | None
+    revaluation: Decimal | None
+    restoring: Decimal
+
+
+class TradingValue:
+    """Values the ledger's changes. Opening marks are the first executable prices seen; dust counts as nothing."""
+
+    def __init__(self, numeraire: Asset) -> None:
+        self._numeraire = numeraire
+        self._opening_marks: dict[Asset, Decimal] = {}
+        self._unmarked: set[Asset] = set()
+        self._known = 0
+        self._dust: dict[Asset, Decimal] = {}
+        self._restoring = Decimal(0)
+
+    def observe(self, view: View) -> None:
+        """Note the first executable price of each asset of the run."""
+        instruments = view.instruments
+        if len(instruments) != self._known:
+            self._known = len(instruments)
+            assets = {asset for i in instruments for asset in (i.base, i.quote)}
+            self._unmarked = assets - set(self._opening_marks) - {self._numeraire}
+        for asset in sorted(self._unmarked):
+            mark = executable_value(view, asset, Decimal(1), self._numeraire)
+            if mark is not None:
+                self._opening_marks[asset] = mark
+                self._unmarked.discard(asset)
+
+    def plan_ended(self, dust: Mapping[Asset, Decimal], restoring: Decimal) -> None:
+        """Book a plan's dust at zero value, and its accrual for restoring the inventory."""
+        with exact():
+            for asset, amount in dust.items():
+                self._dust[asset] = self._dust.get(asset, Decimal(0)) + amount
+            self._restoring -= restoring
+
+    def trading(self, view: View, ledger: Ledger) -> Decimal | None:
+        """The ledger's change at executable prices, without dust. None if something has no price."""
+        total = Decimal(0)
+        for asset, amount in ledger.profit().items():
+            value = executable_value(view, asset, amount - self._dust.get(asset, Decimal(0)), self._numeraire)
+            if value is None:
+                return None
+            total += value
+        return total
+
+    def loss(self, view: View, ledger: Ledger) -> Decimal | None:
+        """Trading loss of the run so far, at or above zero; None if something has no price."""
+        trading = self.trading(view, ledger)
+        return None if trading is None else max(Decimal(0), -trading)
+
+    def lines(self, view: View, ledger: Ledger) -> ValueLines:
+        """The three lines at the end of the run."""
+        revaluation: Decimal | None = Decimal(0)
+        for amounts in ledger.balances().values():
+            for asset, (opening, _) in amounts.items():
+                if asset == self._numeraire or not opening or revaluation is None:
+                    continue
+                mark = executable_value(view, asset, Decimal(1), self._numeraire)
+                before = self._opening_marks.get(asset)
+                revaluation = None if mark is None or before is None else revaluation + opening * (mark - before)
+        return ValueLines(self._numeraire, self.trading(view, ledger), revaluation, self._restoring)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The end of a run, a function of its inputs and configuration."""
+
+    stopped_by: str
+    frames: int
+    tops: int
+    turns: int
+    found: int
+    accepted: int
+    refused: int
+    refusals: dict[str, int]
+    fills: int
+    profit: dict[Asset, Decimal]
+    balances: dict[VenueId, dict[Asset, tuple[Decimal, Decimal]]]
+    value: ValueLines
+    gross: BestEdge | None
+    net: BestEdge | None
+    halted: str
+    venues: dict[VenueId, dict[str, object]]
+
+
+def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:
+    """One venue's line of the summary: state, proof, counts, books by state."""
+    syncs = list(market.books[venue].values())
+    books = {state.value: sum(1 for sync in syncs if sync.state is state) for state in BookState}
+    states = [state for state in BookState if books[state.value]]
+    counts = market.counts[venue]
+    return {
+        "state": states[0].value if len(states) == 1 else "mixed" if states else "no book",
+        "proof": "+".join(sorted({sync.rule.proof.value for sync in syncs})) or "none",
+        "frames": counts.frames,
+        "tops": counts.tops,
+        "gaps": sum(sync.gaps for sync in syncs),
+        "resyncs": sum(sync.resyncs for sync in syncs),
+        "unknown": counts.unknown,
+        "refused": counts.refused,
+        "books": books,
+    }
