@@ -1,0 +1,15 @@
+"""The conformance kit: what a plugin author subclasses to have the plugin judged.
+
+Enters: a plugin, its instruments and a folder of frames. Leaves: numbered checks that pass or say what is broken.
+Never: a socket, a key, or an import from the framework's inside.
+
+    class TestBitFoo(ExchangeConformance):
+        plugin = plugin
+        instruments = (spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001"),)
+        corpus = Path(__file__).parent / "frames"
+"""
+
+from cryptopipe.testing.conformance import ExchangeConformance, spot
+from cryptopipe.testing.corpus import Sample, canonical, read_corpus
+
+__all__ = ["ExchangeConformance", "Sample", "canonical", "read_corpus", "spot"]

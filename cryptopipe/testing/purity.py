@@ -1,0 +1,111 @@
+"""Catches a codec that opens a socket, reads a clock or rolls dice.
+
+Enters: the modules of a plugin, or a piece of work to do. Leaves: what is forbidden and was found, in words. Never: a
+patched function left behind.
+"""
+
+import ast
+import builtins
+import os
+import random
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FORBIDDEN = frozenset(
+    {"aiohttp", "asyncio", "concurrent", "ctypes", "http", "httpx", "logging", "multiprocessing", "random", "requests"}
+    | {"secrets", "select", "selectors", "sched", "signal", "socket", "socketserver", "ssl", "structlog", "subprocess"}
+    | {"threading", "time", "urllib3", "uuid", "websockets"}
+)
+"""Modules that no codec needs: I/O, clocks, chance, threads, logs."""
+
+_CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
+_TRAPS: tuple[tuple[Any, str], ...] = (
+    (socket, "socket"),
+    (socket, "create_connection"),
+    (socket, "getaddrinfo"),
+    *((time, name) for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")),
+    (time, "sleep"),
+    *((random, name) for name in ("random", "randint", "randrange", "choice", "uniform", "getrandbits", "Random")),
+    (secrets, "token_bytes"),
+    (secrets, "token_hex"),
+    (os, "urandom"),
+    (builtins, "open"),
+)
+
+
+class Impure(BaseException):
+    """Raised inside forbidden functions; no `except Exception` of a codec swallows it."""
+
+
+@contextmanager
+def trapped() -> Iterator[list[str]]:
+    """While open, sockets, clocks and chance raise, and are named in the list even if the caller swallows that."""
+    found: list[str] = []
+
+    def trap(name: str) -> Callable[..., Any]:
+        def raises(*args: Any, **kwargs: Any) -> Any:
+            found.append(name)
+            raise Impure(name)
+
+        return raises
+
+    saved = [(owner, name, getattr(owner, name)) for owner, name in _TRAPS]
+    try:
+        for owner, name, _ in saved:
+            setattr(owner, name, trap(f"{owner.__name__}.{name}"))
+        yield found
+    finally:
+        for owner, name, value in saved:
+            setattr(owner, name, value)
+
+
+def plugin_modules(*parts: object) -> list[Path]:
+    """The sources that these parts of a plugin are made of: their own modules, and what those import of its package."""
+    waiting = {type(part).__module__ for part in parts if part is not None}
+    found: dict[str, Path] = {}
+    while waiting:
+        name = waiting.pop()
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if name in found or not path or not path.endswith(".py"):
+            continue
+        found[name] = Path(path)
+        package = name.split(".")[0]
+        for imported in _imports(ast.parse(found[name].read_text("utf-8"), path)):
+            waiting |= {n for n in (imported, imported.rpartition(".")[0]) if n.split(".")[0] == package}
+    return sorted(found.values())
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def forbidden_in(path: Path) -> list[str]:
+    """Every forbidden import or clock call of one source file, as `file:line: what`."""
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    found = []
+    for node in ast.walk(tree):
+        for what in _forbidden(node):
+            found.append(f"{path.name}:{getattr(node, 'lineno', 0)}: {what}")
+    return found
+
+
+def _forbidden(node: ast.AST) -> Iterator[str]:
+    for name in _imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+        if name.split(".")[0] in FORBIDDEN or name.startswith("urllib.request"):
+            yield f"imports {name}"
+        if name.split(".")[0] == "cryptopipe" and name.split(".")[1:2] not in (["api"], ["testing"]):
+            yield f"imports {name}, a plugin imports only cryptopipe.api"
+    if isinstance(node, ast.Attribute):
+        owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+        if (owner, node.attr) in _CLOCKS:
+            yield f"reads the clock by {owner}.{node.attr}"

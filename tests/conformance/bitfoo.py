@@ -1,0 +1,68 @@
+"""A venue that does not exist, as a stranger would write it: the whole plugin in one file.
+
+Enters: frames of `bitfoo`. Leaves: events. Never: anything else; this is the good sample the kit must pass.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from cryptopipe import api
+
+
+class Frames(msgspec.Struct):
+    """`{"type":"delta","symbol":"btcusdt","seq":8,"bids":[["61837.63","1.5"]],"asks":[]}`"""
+
+    type: Literal["snapshot", "delta", "trade", "subscribed"]
+    symbol: str
+    seq: int = 0
+    bids: msgspec.Raw = msgspec.Raw(b"[]")
+    asks: msgspec.Raw = msgspec.Raw(b"[]")
+    price: str = ""
+    size: str = ""
+    taker: api.Side = api.Side.BUY
+
+
+def link(last: int, delta: api.BookDelta) -> api.Link:
+    return api.Link.APPLY if delta.version == last + 1 else api.Link.SKIP if delta.version <= last else api.Link.GAP
+
+
+class BitFooFeed:
+    rule = api.SyncRule(api.Proof.SEQUENCE, link, link, snapshot_by_request=False)
+
+    def connect(
+        self, subscriptions: Sequence[api.Subscription], auth: api.StreamAuth | None, at: api.Nanos
+    ) -> api.Connect:
+        return api.Connect(
+            "wss://bitfoo.example/v2", tuple(f'{{"op":"sub","s":"{s.instrument.symbol}"}}' for s in subscriptions)
+        )
+
+    def decode(self, frame: api.Frame, received_at: api.Nanos) -> Iterable[api.FeedEvent]:
+        try:
+            f = msgspec.json.decode(frame, type=Frames)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise api.ProtocolError(f"unreadable frame: {error}", where="bitfoo") from error
+        if f.type == "snapshot":
+            return (api.BookSnapshot(f.symbol, f.bids, f.asks, f.seq, 0),)
+        if f.type == "delta":
+            return (api.BookDelta(f.symbol, f.bids, f.asks, f.seq, f.seq, 0, 0),)
+        if f.type == "trade":
+            return (api.Trade(f.symbol, str(f.seq), f.price, f.size, f.taker, 0),)
+        return (api.Notice("subscribed", f.symbol),)
+
+
+class BitFooInstruments:
+    def listed(self) -> Sequence[api.Instrument]:
+        return ()
+
+    def find(self, symbol: str) -> api.Instrument:
+        if not symbol.endswith("usdt"):
+            raise api.ProtocolError(f"not a pair against usdt: {symbol}", where="bitfoo")
+        return api.Instrument(api.VenueId("bitfoo"), symbol, api.Asset(symbol[:-4].upper()), api.Asset("USDT"))
+
+
+def make(feed: Callable[[], api.FeedCodec] = BitFooFeed) -> api.ExchangePlugin:
+    fees = api.FeeSchedule.flat("0.0010", "0.0010", "a sample, no venue", "2026-11-21")
+    docs = "https://bitfoo.example/docs"
+    return api.ExchangePlugin(api.VenueId("bitfoo"), api.API_VERSION, docs, feed, BitFooInstruments(), fees)

@@ -1,0 +1,86 @@
+"""The kit itself: a good plugin passes all of it, and each bad one fails the check that is made for it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conformance.bad import impure, inside, leaky, mistaken, rounded, shared, sneaky
+from conformance.bitfoo import make
+
+from cryptopipe.api import BookDelta, BookSnapshot, ExchangePlugin, Instrument, Notice, Trade
+from cryptopipe.testing import ExchangeConformance, spot
+
+FRAMES = Path(__file__).parent / "frames"
+BTCUSDT = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001")
+
+
+class TestBitFoo(ExchangeConformance):
+    plugin = make()
+    instruments = (BTCUSDT,)
+    corpus = FRAMES
+    covers = (BookSnapshot, BookDelta, Trade, Notice)
+
+
+def kit(plugin: ExchangePlugin, corpus: Path = FRAMES, instrument: Instrument = BTCUSDT) -> ExchangeConformance:
+    body = {"plugin": plugin, "instruments": (instrument,), "corpus": corpus, "covers": TestBitFoo.covers}
+    return type("Kit", (ExchangeConformance,), body)()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "check", "message"),
+    [
+        (impure.plugin, "test_1_purity", r"bitfoo is not pure: impure.py:3: imports time"),
+        (sneaky.plugin, "test_1_purity", r"bitfoo touches \['time.time'\] while decoding delta"),
+        (
+            inside.plugin,
+            "test_1_purity",
+            r"inside.py:5: imports cryptopipe.model.events.Heartbeat, a plugin imports only",
+        ),
+        (shared.plugin, "test_2_determinism", r"bitfoo is not deterministic: frame 4 .*trade.* interleaved"),
+        (leaky.plugin, "test_3_mutations", r"a mutation of \w+: .* raised (JSONDecodeError|RecursionError)"),
+        (mistaken.plugin, "test_4_goldens", r"trade: expected .*'side': 'sell'.* decoded .*'side': 'buy'"),
+        (rounded.plugin, "test_5_on_tick", r"price '68021.4\d+' of btcusdt is not the frame's own text"),
+    ],
+    ids=["clock", "hidden clock", "inside", "shared state", "foreign error", "golden", "float"],
+)
+def test_kit_catches(plugin: ExchangePlugin, check: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        getattr(kit(plugin), check)()
+
+
+def test_off_grid_is_caught() -> None:
+    coarse = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.05", step="0.0001")
+    with pytest.raises(AssertionError, match=r"price 61837\.\d+, no multiple of 0\.05"):
+        kit(make(), instrument=coarse).test_5_on_tick()
+
+
+def test_nothing_to_check_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="no frames in"):
+        kit(make(), corpus=tmp_path).test_4_goldens()
+    other = spot("bitfoo", "ETH/USDT", symbol="ethusdt", tick="0.01", step="0.0001")
+    with pytest.raises(AssertionError, match=r"no event of \['ethusdt'\] to check"):
+        kit(make(), instrument=other).test_5_on_tick()
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"source": "somewhere", "events": []}, "names no date"),
+        ({"source": "page, 2026-11-21"}, "needs either events or raises"),
+        ({"source": "page, 2026-11-21", "events": [], "event": []}, r"unknown keys \['event'\]"),
+        (None, "has no one.events.json beside it"),
+    ],
+)
+def test_golden_without_its_form_is_refused(tmp_path: Path, told: dict[str, object] | None, message: str) -> None:
+    (tmp_path / "one.json").write_text('{"type":"subscribed","symbol":"btcusdt"}')
+    if told is not None:
+        (tmp_path / "one.events.json").write_text(json.dumps(told))
+    with pytest.raises(AssertionError, match=message):
+        kit(make(), corpus=tmp_path).test_4_goldens()
+
+
+def test_missing_kind_is_named(tmp_path: Path) -> None:
+    for name in ("trade.json", "trade.events.json"):
+        (tmp_path / name).write_bytes((FRAMES / name).read_bytes())
+    with pytest.raises(AssertionError, match=r"no frame of the corpus shows \['BookSnapshot', 'BookDelta', 'Notice'\]"):
+        kit(make(), corpus=tmp_path).test_4_goldens()
