@@ -67,7 +67,7 @@ class Pipe:
         self._plan: Plan | None = None
         self._value = TradingValue(settings.limits.numeraire)
         self._seq, self._turn, self._now = 0, 0, 0
-        self.frames, self.turns, self.fills = 0, 0, 0
+        self.turns, self.fills = 0, 0
 
     def receive(self, entry: Input) -> None:
         """Take the next input. A new turn number first ends the turn before; timers due before it run first."""
@@ -77,7 +77,6 @@ class Pipe:
             self.turns += 1
         self._run_due(entry.at)
         self._seq, self._now = entry.seq, entry.at
-        self.frames += 1
         self.market.receive(entry)
         touched = self.market.touched
         if touched:
@@ -122,12 +121,33 @@ class Pipe:
         self._sink.sync()
         return summary
 
-    def tell_start(self, body: object) -> None:
+    def _summary(self, stopped_by: str) -> Summary:
+        episodes, counts = self.episodes, self.market.counts
+        return Summary(
+            stopped_by=stopped_by,
+            frames=sum(count.frames for count in counts.values()),
+            tops=sum(count.tops for count in counts.values()),
+            turns=self.turns,
+            found=episodes.found,
+            accepted=episodes.accepted,
+            refused=episodes.refused,
+            refusals=dict(sorted(episodes.refusals.items())),
+            fills=self.fills,
+            profit=self.ledger.profit(),
+            balances=self.ledger.balances(),
+            value=self._value.lines(self.view, self.ledger),
+            gross=self.best.gross,
+            net=self.best.net,
+            halted=self.state.halted_because,
+            venues={venue: venue_counts(self.market, venue) for venue in counts},
+        )
+
+    def tell_start(self, body: RunStarted) -> None:
         """The first record: what the run's results depend on."""
         self._tell(body)
 
-    def _tell(self, kind: str, body: object) -> None:
-        self._sink.append(self._seq, self._now, kind, body)
+    def _tell(self, body: Body) -> None:
+        self._sink.append(self._seq, self._now, body.kind, body)
 
     def _tell_transitions(self) -> None:
         for transition in self.market.transitions:
