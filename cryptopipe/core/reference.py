@@ -63,12 +63,11 @@ def _parse(raw: RawLevels, form: LevelFormat) -> list[tuple[Level, bool | None]]
         rows = json.loads(str(raw, "utf-8"), parse_float=str, parse_int=str, parse_constant=str)
         found = []
         for row in rows if isinstance(rows, list) else [None]:
-            if not isinstance(row, dict if isinstance(form.price, str) else list):
-                raise TypeError
-            level = (parse_number(row[form.price]), parse_number(row[form.size]))
+            cells: Any = row if isinstance(row, dict if isinstance(form.price, str) else list) else None
+            level = (parse_number(cells[form.price]), parse_number(cells[form.size]))
             if level[0].units == 0:
                 raise ProtocolError("a price of zero")
-            found.append((level, None if form.side is None else {form.bid: True, form.ask: False}[row[form.side]]))
+            found.append((level, None if form.side is None else {form.bid: True, form.ask: False}[cells[form.side]]))
         return found
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise ProtocolError(f"not an array of levels: {bytes(raw)[:80]!r}") from error

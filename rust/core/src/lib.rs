@@ -1,0 +1,20 @@
+//! Price levels, L2 books and the window of their tops, exactly as `cryptopipe/core/reference.py` specifies them.
+//!
+//! Enters: JSON text of level arrays, version numbers, stamps. Leaves: tops of book, ladders, window columns. Never: a
+//! socket, a clock, a rounded number, or a book half changed by a frame that cannot be read.
+#![forbid(unsafe_code)]
+
+pub mod book;
+pub mod crc;
+pub mod error;
+pub mod json;
+pub mod levels;
+pub mod number;
+pub mod side;
+pub mod window;
+
+pub use book::{Book, Top};
+pub use error::Error;
+pub use levels::{Form, Level, Place};
+pub use number::Number;
+pub use window::{Column, Window};

@@ -1,0 +1,303 @@
+//! Exact numbers: units of 10⁻¹² and the decimal places that were written.
+
+use std::fmt::Write;
+
+/// Numbers are integers in units of 10⁻¹².
+pub const SCALE: u32 = 12;
+/// `places` of a number written with an exponent: its text is not kept.
+pub const NO_TEXT: u8 = u8::MAX;
+/// One, in units.
+pub const ONE: i128 = 1_000_000_000_000;
+
+const POWERS: [u64; 13] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+    1_000_000_000,
+    10_000_000_000,
+    100_000_000_000,
+    1_000_000_000_000,
+];
+const LONGEST_PART: usize = 1000;
+const MOST_PLACES: usize = 100;
+
+/// A written number at or above zero.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Number {
+    /// Value in units of 10⁻¹².
+    pub units: i128,
+    /// Written decimal places, `NO_TEXT` if there was an exponent.
+    pub places: u8,
+}
+
+/// Why a text is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Not of the form digits, point, digits, exponent.
+    NotANumber,
+    /// Finer than 10⁻¹².
+    Finer,
+    /// At or above 2¹²⁷ units, or more than 100 decimal places.
+    TooLarge,
+}
+
+/// 10 to the power of `exponent`, which is at most 12.
+#[inline]
+pub fn power(exponent: u32) -> u64 {
+    POWERS[exponent as usize]
+}
+
+impl Number {
+    /// The number in a text such as `61837.630`.
+    #[inline]
+    pub fn parse(text: &[u8]) -> Result<Number, Fault> {
+        match parse_short(text) {
+            Some(number) => Ok(number),
+            None => parse_any(text),
+        }
+    }
+
+    /// Decimal places that the value needs.
+    #[inline]
+    pub fn places_needed(self) -> u32 {
+        places_needed(self.units)
+    }
+
+    /// The text as written, without leading zeros; the shortest text if it was written with an exponent.
+    pub fn text(self) -> String {
+        let mut text = String::with_capacity(24);
+        let (whole, fraction) = (self.units / ONE, self.units % ONE);
+        let places = if self.places == NO_TEXT { self.places_needed() as usize } else { self.places as usize };
+        let _ = write!(text, "{whole}");
+        if places > 0 {
+            let _ = write!(text, ".{fraction:012}");
+            let end = text.len() - SCALE as usize + places;
+            while text.len() < end {
+                text.push('0');
+            }
+            text.truncate(end);
+        }
+        text
+    }
+
+    /// Append the written digits without point and leading zeros; false if the text was not kept.
+    #[inline]
+    pub fn push_mantissa(self, out: &mut Vec<u8>) -> bool {
+        if self.places == NO_TEXT {
+            return false;
+        }
+        let drop = SCALE.saturating_sub(self.places as u32);
+        match u64::try_from(self.units) {
+            Ok(units) => push_digits(units / power(drop), out),
+            Err(_) => push_wide(self.units / power(drop) as i128, out),
+        }
+        if self.units != 0 {
+            out.extend(std::iter::repeat_n(b'0', (self.places as usize).saturating_sub(SCALE as usize)));
+        }
+        true
+    }
+}
+
+/// Decimal places that a value in units needs, 0 to 12.
+#[inline]
+pub fn places_needed(units: i128) -> u32 {
+    let mut fraction = match i64::try_from(units) {
+        Ok(units) => units % ONE as i64,
+        Err(_) => (units % ONE) as i64,
+    };
+    if fraction == 0 {
+        return 0;
+    }
+    let mut places = SCALE;
+    if fraction % 10_000 == 0 {
+        fraction /= 10_000;
+        places -= 4;
+    }
+    while fraction % 10 == 0 {
+        fraction /= 10;
+        places -= 1;
+    }
+    places
+}
+
+/// Up to 19 characters with at most 12 places: everything that real feeds write.
+#[inline]
+fn parse_short(text: &[u8]) -> Option<Number> {
+    if text.len() > 19 || text.is_empty() {
+        return None;
+    }
+    let (mut mantissa, mut point) = (0u64, usize::MAX);
+    for (i, &byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            mantissa = mantissa * 10 + digit as u64;
+        } else if byte == b'.' && point == usize::MAX && i > 0 && i + 1 < text.len() {
+            point = i;
+        } else {
+            return None;
+        }
+    }
+    let places = if point == usize::MAX { 0 } else { text.len() - point - 1 };
+    if places > SCALE as usize {
+        return None;
+    }
+    let units = mantissa as u128 * power(SCALE - places as u32) as u128;
+    Some(Number { units: units as i128, places: places as u8 })
+}
+
+/// The whole grammar, slowly: `(\d{1,1000})(?:\.(\d{1,1000}))?(?:[eE]([+-]?\d{1,4}))?`.
+#[cold]
+fn parse_any(text: &[u8]) -> Result<Number, Fault> {
+    let (whole, rest) = digits(text);
+    let (fraction, rest) = match rest.strip_prefix(b".") {
+        Some(after) => digits(after),
+        None => (&rest[..0], rest),
+    };
+    let pointed = text.len() > whole.len() && text[whole.len()] == b'.';
+    if whole.is_empty() || whole.len() > LONGEST_PART || fraction.len() > LONGEST_PART {
+        return Err(Fault::NotANumber);
+    }
+    if pointed && fraction.is_empty() {
+        return Err(Fault::NotANumber);
+    }
+    let exponent = if rest.is_empty() { None } else { Some(parse_exponent(rest)?) };
+    let shift = SCALE as i64 - fraction.len() as i64 + exponent.unwrap_or(0);
+    let all: Vec<u8> = whole.iter().chain(fraction).copied().skip_while(|b| *b == b'0').collect();
+    let units = scale(&all, shift)?;
+    if fraction.len() > MOST_PLACES {
+        return Err(Fault::TooLarge);
+    }
+    Ok(Number { units, places: if exponent.is_some() { NO_TEXT } else { fraction.len() as u8 } })
+}
+
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().take_while(|b| b.is_ascii_digit()).count())
+}
+
+fn parse_exponent(rest: &[u8]) -> Result<i64, Fault> {
+    let [b'e' | b'E', signed @ ..] = rest else {
+        return Err(Fault::NotANumber);
+    };
+    let (negative, written) = match signed {
+        [b'-', written @ ..] => (true, written),
+        [b'+', written @ ..] => (false, written),
+        written => (false, written),
+    };
+    if written.is_empty() || written.len() > 4 || !written.iter().all(u8::is_ascii_digit) {
+        return Err(Fault::NotANumber);
+    }
+    let value = written.iter().fold(0i64, |sum, b| sum * 10 + (b - b'0') as i64);
+    Ok(if negative { -value } else { value })
+}
+
+/// `digits`, without leading zeros, times ten to the power of `shift`.
+fn scale(digits: &[u8], shift: i64) -> Result<i128, Fault> {
+    if digits.is_empty() {
+        return Ok(0);
+    }
+    let mut kept = digits;
+    if shift < 0 {
+        let cut = digits.len() as i64 + shift;
+        if cut <= 0 || digits[cut as usize..].iter().any(|b| *b != b'0') {
+            return Err(Fault::Finer);
+        }
+        kept = &digits[..cut as usize];
+    }
+    if kept.len() as i64 + shift.max(0) > 39 {
+        return Err(Fault::TooLarge);
+    }
+    let zeros = std::iter::repeat_n(&b'0', shift.max(0) as usize);
+    kept.iter()
+        .chain(zeros)
+        .try_fold(0i128, |sum, b| sum.checked_mul(10)?.checked_add((b - b'0') as i128))
+        .ok_or(Fault::TooLarge)
+}
+
+const PAIRS: [u8; 200] = {
+    let mut table = [0u8; 200];
+    let mut i = 0;
+    while i < 100 {
+        table[2 * i] = b'0' + (i / 10) as u8;
+        table[2 * i + 1] = b'0' + (i % 10) as u8;
+        i += 1;
+    }
+    table
+};
+
+#[inline]
+fn push_digits(mut value: u64, out: &mut Vec<u8>) {
+    let mut buffer = [0u8; 20];
+    let mut at = 20;
+    while value >= 100 {
+        let pair = 2 * (value % 100) as usize;
+        value /= 100;
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if value >= 10 {
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&PAIRS[2 * value as usize..2 * value as usize + 2]);
+    } else if value > 0 {
+        at -= 1;
+        buffer[at] = b'0' + value as u8;
+    }
+    out.extend_from_slice(&buffer[at..]);
+}
+
+#[cold]
+fn push_wide(value: i128, out: &mut Vec<u8>) {
+    if value > 0 {
+        out.extend_from_slice(value.to_string().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_print_as_written() {
+        for text in
+            ["0", "1", "0.5", "61837.630", "0.00000001", "1.000000000000", "99999999999999999999.12", "1.0000000000000"]
+        {
+            let number = Number::parse(text.as_bytes()).unwrap();
+            assert_eq!(number.text(), text);
+        }
+    }
+
+    #[test]
+    fn exponents_leading_zeros_and_limits() {
+        let units = |text: &str| Number::parse(text.as_bytes()).map(|n| (n.units, n.places));
+        assert_eq!(units("1e-12"), Ok((1, NO_TEXT)));
+        assert_eq!(units("1.5E+1"), Ok((15 * ONE, NO_TEXT)));
+        assert_eq!(units("007.50"), Ok((7 * ONE + ONE / 2, 2)));
+        assert_eq!(units("0e9999"), Ok((0, NO_TEXT)));
+        assert_eq!(units("0.0000000000001"), Err(Fault::Finer));
+        assert_eq!(units("1e9999"), Err(Fault::TooLarge));
+        assert_eq!(units("170141183460469231731687303.715884105727"), Ok((i128::MAX, 12)));
+        assert_eq!(units("170141183460469231731687303.715884105728"), Err(Fault::TooLarge));
+        for text in ["", ".", "1.", ".5", "-1", "+1", "1e", "1e12345", "1 ", " 1", "1_0", "0x1", "NaN", "1.2.3"] {
+            assert_eq!(units(text), Err(Fault::NotANumber), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn mantissas_have_no_point_and_no_leading_zeros() {
+        let mantissa = |text: &str| {
+            let mut out = Vec::new();
+            Number::parse(text.as_bytes()).unwrap().push_mantissa(&mut out).then(|| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(mantissa("0.00050000").as_deref(), Some("50000"));
+        assert_eq!(mantissa("5541.30000").as_deref(), Some("554130000"));
+        assert_eq!(mantissa("99999999999999999999.10").as_deref(), Some("9999999999999999999910"));
+        assert_eq!(mantissa("1.00000000000000").as_deref(), Some("100000000000000"));
+        assert_eq!(mantissa("0.00").as_deref(), Some(""));
+        assert_eq!(mantissa("1e3"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! One side of a book: flat, sorted, the best level last, so that most changes move few bytes.
+
+use crate::levels::Level;
+use crate::number::Number;
+
+const NEAR: usize = 8;
+const SLACK: usize = 1024;
+
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    size: i128,
+    price_places: u8,
+    size_places: u8,
+}
+
+/// The levels of one side.
+///
+/// `keys` are prices with the sign that makes the best one the greatest; what is before `start` is dead (trimming the
+/// worst level of a deep book must not move the others).
+#[derive(Debug)]
+pub struct Side {
+    keys: Vec<i128>,
+    rest: Vec<Rest>,
+    start: usize,
+    sign: i128,
+}
+
+impl Side {
+    /// An empty side.
+    pub fn new(is_bid: bool) -> Self {
+        Side { keys: Vec::new(), rest: Vec::new(), start: 0, sign: if is_bid { 1 } else { -1 } }
+    }
+
+    /// How many levels there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.keys.len() - self.start
+    }
+
+    /// Whether there is no level.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forget all levels.
+    pub fn clear(&mut self) {
+        self.keys.clear();
+        self.rest.clear();
+        self.start = 0;
+    }
+
+    /// Change one level, size zero removes it; the rank from the best (0) that changed, None if nothing did.
+    #[inline]
+    pub fn set(&mut self, level: Level) -> Option<usize> {
+        let key = level.price.units * self.sign;
+        let rest = Rest { size: level.size.units, price_places: level.price.places, size_places: level.size.places };
+        match self.find(key) {
+            Ok(at) if rest.size == 0 => {
+                self.keys.remove(at);
+                self.rest.remove(at);
+                Some(self.keys.len() - at)
+            }
+            Ok(at) => {
+                let old = std::mem::replace(&mut self.rest[at], rest);
+                let same =
+                    (old.size, old.price_places, old.size_places) == (rest.size, rest.price_places, rest.size_places);
+                (!same).then(|| self.keys.len() - 1 - at)
+            }
+            Err(_) if rest.size == 0 => None,
+            Err(at) => {
+                self.keys.insert(at, key);
+                self.rest.insert(at, rest);
+                Some(self.keys.len() - 1 - at)
+            }
+        }
+    }
+
+    /// Replace all levels by these, in written order: of two with one price the later one stands.
+    pub fn load(&mut self, levels: &mut [Level]) {
+        self.clear();
+        levels.sort_by_key(|level| level.price.units * self.sign);
+        for (i, level) in levels.iter().enumerate() {
+            let last = levels.get(i + 1).is_none_or(|next| next.price.units != level.price.units);
+            if last && level.size.units != 0 {
+                self.keys.push(level.price.units * self.sign);
+                self.rest.push(Rest {
+                    size: level.size.units,
+                    price_places: level.price.places,
+                    size_places: level.size.places,
+                });
+            }
+        }
+    }
+
+    /// Keep the best `depth` levels; whether any was dropped.
+    #[inline]
+    pub fn trim(&mut self, depth: usize) -> bool {
+        let excess = self.len().saturating_sub(depth);
+        self.start += excess;
+        if self.start > SLACK.max(self.len()) {
+            self.keys.drain(..self.start);
+            self.rest.drain(..self.start);
+            self.start = 0;
+        }
+        excess > 0
+    }
+
+    /// The level of this rank, 0 the best.
+    #[inline]
+    pub fn get(&self, rank: usize) -> Option<Level> {
+        if rank >= self.len() {
+            return None;
+        }
+        let at = self.keys.len() - 1 - rank;
+        let rest = self.rest[at];
+        Some(Level {
+            price: Number { units: self.keys[at] * self.sign, places: rest.price_places },
+            size: Number { units: rest.size, places: rest.size_places },
+        })
+    }
+
+    /// The best level.
+    #[inline]
+    pub fn best(&self) -> Option<Level> {
+        self.get(0)
+    }
+
+    /// Levels from the best on.
+    pub fn iter(&self) -> impl Iterator<Item = Level> + '_ {
+        (0..self.len()).filter_map(|rank| self.get(rank))
+    }
+
+    /// Levels strictly worse than a price, from the best on.
+    pub fn behind(&self, price: i128) -> impl Iterator<Item = Level> + '_ {
+        let key = price * self.sign;
+        let end = self.start + self.keys[self.start..].partition_point(|k| *k < key);
+        (self.keys.len() - end..self.len()).filter_map(|rank| self.get(rank))
+    }
+
+    /// The size at a price, 0 if there is none.
+    pub fn size_at(&self, price: i128) -> i128 {
+        self.find(price * self.sign).map_or(0, |at| self.rest[at].size)
+    }
+
+    #[inline]
+    fn find(&self, key: i128) -> Result<usize, usize> {
+        let mut high = self.keys.len();
+        let near = high.saturating_sub(NEAR).max(self.start);
+        while high > near {
+            let there = self.keys[high - 1];
+            if there < key {
+                return Err(high);
+            }
+            high -= 1;
+            if there == key {
+                return Ok(high);
+            }
+        }
+        let found = self.keys[self.start..high].binary_search(&key);
+        found.map(|at| at + self.start).map_err(|at| at + self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(price: &str, size: &str) -> Level {
+        Level { price: Number::parse(price.as_bytes()).unwrap(), size: Number::parse(size.as_bytes()).unwrap() }
+    }
+
+    fn texts(side: &Side) -> Vec<String> {
+        side.iter().map(|l| l.price.text()).collect()
+    }
+
+    #[test]
+    fn ranks_say_how_near_the_top_a_change_was() {
+        let mut asks = Side::new(false);
+        assert_eq!(asks.set(level("5", "1")), Some(0));
+        assert_eq!(asks.set(level("7", "1")), Some(1));
+        assert_eq!(asks.set(level("6", "1")), Some(1));
+        assert_eq!(asks.set(level("6", "1")), None);
+        assert_eq!(asks.set(level("6", "1.0")), Some(1));
+        assert_eq!(asks.set(level("8", "0")), None);
+        assert_eq!(asks.set(level("5", "0")), Some(0));
+        assert_eq!(texts(&asks), ["6", "7"]);
+    }
+
+    #[test]
+    fn a_load_is_its_levels_set_in_order() {
+        let mut rows: Vec<Level> =
+            (0..2000u32).map(|i| level(&(1 + i * 7919 % 500).to_string(), &(i % 3).to_string())).collect();
+        for is_bid in [true, false] {
+            let (mut one, mut all) = (Side::new(is_bid), Side::new(is_bid));
+            for row in &rows {
+                one.set(*row);
+            }
+            all.load(&mut rows.clone());
+            assert_eq!(texts(&one), texts(&all));
+            assert!(one.iter().zip(all.iter()).all(|(a, b)| a.size.units == b.size.units));
+        }
+        rows.clear();
+    }
+
+    #[test]
+    fn trimming_forgets_the_worst() {
+        let mut bids = Side::new(true);
+        for i in 1..=5000 {
+            bids.set(level(&i.to_string(), "1"));
+            bids.trim(3);
+        }
+        assert_eq!(texts(&bids), ["5000", "4999", "4998"]);
+        assert_eq!(bids.set(level("4997", "0")), None);
+        assert_eq!(bids.behind(4999 * crate::number::ONE).count(), 1);
+        assert_eq!(bids.size_at(4997 * crate::number::ONE), 0);
+    }
+}

@@ -1,0 +1,40 @@
+//! The Python face of `cryptopipe-core`: argument conversion, exceptions, buffers. No rule of its own.
+
+mod book;
+mod buffer;
+mod errors;
+mod levels;
+mod window;
+
+use pyo3::prelude::*;
+
+/// The native core of Cryptopipe; `reference.py` beside it specifies every name.
+#[pymodule(gil_used = true)]
+mod _rust {
+    use super::*;
+
+    #[pymodule_export]
+    use super::book::{Book, TopOfBook};
+    #[pymodule_export]
+    use super::levels::Levels;
+    #[pymodule_export]
+    use super::window::{Column, Window};
+
+    #[pymodule_export]
+    const NAME: &str = "native";
+    #[pymodule_export]
+    const SCALE: u32 = cryptopipe_core::number::SCALE;
+
+    /// Version of the crate, kind of binding, build profile.
+    #[pyfunction]
+    fn build_info() -> String {
+        let binding = if cfg!(feature = "abi3") { "abi3" } else { "one Python version" };
+        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        format!("cryptopipe-core {}, {binding}, {profile}", env!("CARGO_PKG_VERSION"))
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        errors::import(module.py())
+    }
+}
