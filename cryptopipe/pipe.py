@@ -116,6 +116,7 @@ class Pipe:
         self.view.now = self._now
         for chapter in self.episodes.close(self._now):
             self._tell(told.decided(chapter))
+        self.view.at_end = True
         summary = self._summary(stopped_by)
         self._tell(told.run_ended(summary))
         self._sink.sync()

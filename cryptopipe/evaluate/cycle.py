@@ -225,6 +225,8 @@ def best_cycle(
                 break
             if not outcome.problem and worth(outcome) > (worth(best) if best else 0):
                 best = outcome
+            if not any(outcome.dust):
+                break  # nothing was lost to rounding: below the continuous optimum, less is worth less
             _, start, _ = trade(first, _one_lot_less(first, outcome.legs[0], lot))
     return best
 

@@ -55,6 +55,7 @@ class Episodes:
         self.found = 0
         self.accepted = 0
         self.refusals: Counter[str] = Counter()
+        """For each check, the ended episodes in which it ever failed, accepted ones among them."""
 
     @property
     def refused(self) -> int:
@@ -103,6 +104,5 @@ class Episodes:
         episode = self._open.pop(edge)
         for leg in episode.decision.opportunity.legs:
             self._of_instrument[leg.instrument.id].discard(edge)
-        if not episode.accepted:
-            self.refusals.update(episode.refused_by)
+        self.refusals.update(episode.refused_by)
         return Chapter(Phase.END, episode, episode.decision, now)

@@ -44,6 +44,8 @@ class BookSync:
         self._link = rule.join
         self._buffer: deque[BookDelta] = deque()
         self._refused = False
+        self.last_top: TopOfBook | None = None
+        """The top before the connection closed: at the end of a run, the last price one could have traded at."""
 
     def delta(self, delta: BookDelta, at: Nanos) -> TopOfBook | Resync | None:
         """Changed levels. A gap returns the command to resync; so does a book that its proof refutes."""
@@ -120,6 +122,7 @@ class BookSync:
 
     def close(self, reason: str) -> None:
         """The connection is gone; a new one starts by a snapshot."""
+        self.last_top = self.book.top or self.last_top
         self.lose(reason)
         self.state = BookState.DEAD
 

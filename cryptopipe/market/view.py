@@ -79,6 +79,8 @@ class View:
         self._balance = balance
         self._taken = taken
         self.now: Nanos = 0
+        self.at_end = False
+        """At the end of a run: closed books show the last top they had, for valuation only."""
 
     @property
     def instruments(self) -> Sequence[Instrument]:
@@ -90,8 +92,12 @@ class View:
 
     def top(self, instrument: Instrument) -> TopOfBook | None:
         sync = self._live(instrument)
-        top = sync.book.top if sync else None
+        top = sync.book.top if sync else self._last_top(instrument) if self.at_end else None
         return top if top is not None and top.bid_units is not None and top.ask_units is not None else None
+
+    def _last_top(self, instrument: Instrument) -> TopOfBook | None:
+        sync = self._market.books[instrument.venue].get(instrument.symbol)
+        return sync.last_top if sync else None
 
     def ladder(self, instrument: Instrument, side: Side) -> Ladder:
         sync = self._live(instrument)
