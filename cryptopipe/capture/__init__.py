@@ -1,0 +1,1 @@
+"""Inputs, and the one writer and the one reader of raw captures."""

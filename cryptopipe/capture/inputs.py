@@ -1,0 +1,43 @@
+"""What enters a run: every later step is a function of a sequence of these.
+
+Enters: nothing. Leaves: `Direction`, `Input`. Never: a clock; number and stamp are given by the loop, once.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from cryptopipe.clock import Nanos
+
+
+class Direction(Enum):
+    """What an input is. Files may say `connect` for `open`; `send` is kept for the record and drives nothing."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    RECV = "recv"
+    HTTP = "http"
+    TICK = "tick"
+    COMMAND = "command"
+    SEND = "send"
+
+
+class Input(msgspec.Struct, frozen=True, gc=False):
+    """One thing that entered the run.
+
+    `seq` counts from 1, `turn` groups what the loop found ready at once, `at` is the loop's stamp. `conn` is a
+    connection such as `binance#1`; `venue` and `conn` are empty for ticks and commands. `http` is an answer: `url`
+    is the request's (empty where a recording does not tell it), `status` 0 where unknown, `request` the asker's tag.
+    """
+
+    seq: int
+    turn: int
+    at: Nanos
+    direction: Direction
+    venue: str
+    conn: str
+    url: str
+    payload: bytes
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    request: str = ""

@@ -1,0 +1,50 @@
+"""Secrets out of inputs before they reach a disk.
+
+Enters: an input. Leaves: the same, with `***` for keys, signatures and tokens. Never: a change to what a venue sent.
+"""
+
+import re
+
+import msgspec
+
+from cryptopipe.capture.inputs import Direction, Input
+
+_NAMES = (
+    r"(?:[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?key|signature|secret|passphrase|password|token|authorization|jwt)"
+    r"|sign|sig|authsig|[a-z0-9\-]+-sign|listenkey|cookie|set-cookie|key)"
+)
+_QUERY = re.compile(rf"([?&;]{_NAMES}=)[^&;#\s]+", re.IGNORECASE)
+_HEADER = re.compile(rf"(?:[a-z0-9_\-]*-)?{_NAMES}", re.IGNORECASE)
+_MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*)"(?:[^"\\]|\\.)*"'.encode(), re.IGNORECASE)
+_USER = re.compile(r"(://)[^/?#@\s]*@")
+
+
+def redact_url(url: str) -> str:
+    """A URL without the values of signature, key and token parameters, and without a user and password."""
+    if "=" in url:
+        url = _QUERY.sub(r"\1***", url)
+    return _USER.sub(r"\1***@", url) if "@" in url else url
+
+
+def redact_headers(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Headers without the values of Authorization, cookies and API keys."""
+    return tuple((name, "***" if _HEADER.fullmatch(name) else value) for name, value in headers)
+
+
+def redact_sent(payload: bytes) -> bytes:
+    """A frame that we sent, without the texts of its key, signature and token members."""
+    return _MEMBER.sub(rb'\1"***"', payload)
+
+
+def redact(entry: Input) -> Input:
+    """The input as it may be written; itself where it holds no secret. Payloads that a venue sent stay as they are."""
+    if not (entry.url or entry.headers or entry.request or entry.direction is Direction.SEND):
+        return entry
+    sent = entry.direction is Direction.SEND
+    return msgspec.structs.replace(
+        entry,
+        url=redact_url(entry.url),
+        headers=redact_headers(entry.headers),
+        request=redact_url(entry.request),
+        payload=redact_sent(entry.payload) if sent else entry.payload,
+    )
