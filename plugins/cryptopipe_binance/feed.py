@@ -33,6 +33,7 @@ from cryptopipe_binance.market import MILLISECOND, UNREADABLE, Market
 
 _DEPTH, _BOOK_TICKER = b"db"
 _TRADES = b"ta"
+_NOT_PARTIAL = b'@"'  # after `@depth`; `@depth20` looks like a difference on futures, and is none
 
 
 class _Spot(msgspec.Struct, gc=False):
@@ -100,6 +101,7 @@ class _Error(msgspec.Struct):
 class _Any(msgspec.Struct):
     """Whatever else arrives: an envelope in another spelling, a bare payload, the answer to a request."""
 
+    stream: str = ""
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     event: str = msgspec.field(name="e", default="")
     best_bid: msgspec.Raw | msgspec.UnsetType = msgspec.field(name="B", default=msgspec.UNSET)
@@ -173,15 +175,16 @@ class BinanceFeed:
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once: the letter after the first `@`, in the stream's name, tells which shape to expect.
 
-        What does not have that shape (depth20, blockTrade, avgPrice, a damaged frame) is read again by its own type.
+        What does not have that shape (blockTrade, avgPrice, a damaged frame) is read again by its own type.
         """
         try:
-            letter = frame[frame.find(b"@") + 1]
+            at = frame.find(b"@")
+            letter = frame[at + 1]
             if letter == _BOOK_TICKER:
                 t = _top_frame(frame).data
                 time = t.event_time * MILLISECOND
                 return (TopUpdate(t.symbol, t.bid, t.bid_size, t.ask, t.ask_size, t.version, time),)
-            if letter == _DEPTH:
+            if letter == _DEPTH and frame[at + 6] in _NOT_PARTIAL:
                 d = self._depth_frame(frame).data
                 return (
                     BookDelta(d.symbol, d.bids, d.asks, d.first, d.version, d.previous, d.event_time * MILLISECOND),
@@ -195,9 +198,12 @@ class BinanceFeed:
     def _decode_any(self, frame: Frame) -> Events:
         try:
             found = _any(frame)
+            stream = found.stream.partition("@")[2]
             if found.data is not msgspec.UNSET:
                 frame = bytes(found.data)
                 found = _any(frame)
+            if stream.startswith("depth") and stream not in ("depth", "depth@100ms", "depth@0ms", "depth@500ms"):
+                return (Unknown(stream),)
             return self._payload(frame, found)
         except UNREADABLE as error:
             where = self._market.venue

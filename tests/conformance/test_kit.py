@@ -23,7 +23,8 @@ class TestBitFoo(ExchangeConformance):
 
 def kit(plugin: ExchangePlugin, corpus: Path = FRAMES, instrument: Instrument = BTCUSDT) -> ExchangeConformance:
     body = {"plugin": plugin, "instruments": (instrument,), "corpus": corpus, "covers": TestBitFoo.covers}
-    return type("Kit", (ExchangeConformance,), body)()
+    made: ExchangeConformance = type("Kit", (ExchangeConformance,), body)()
+    return made
 
 
 @pytest.mark.parametrize(
