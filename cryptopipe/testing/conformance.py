@@ -7,6 +7,7 @@ check that passes because there was nothing to check.
 import gzip
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -120,8 +121,10 @@ class ExchangeConformance:
                     continue
                 except Exception as error:
                     raise AssertionError(f"{where} raised {type(error).__name__}: {error}") from error
+                form = codec_of(self.plugin, sample.dialect).rule.level_format
                 for event in events:
                     require(isinstance(event, _EVENTS), f"{where} gave {event!r}, which is no event")
+                    _readable(event, form, where)
 
     def test_4_goldens(self) -> None:
         """Every frame means what its hand-written events say, and every kind of event is shown."""
@@ -197,6 +200,16 @@ def _decoded(codec: api.FeedCodec, frame: bytes) -> Any:
         return type(error).__name__
 
 
+def _readable(event: Any, form: LevelFormat, where: str) -> None:
+    """What a damaged frame gave can be handed on: text is text, and the core refuses bad levels by `ProtocolError`."""
+    if isinstance(event, BookSnapshot | BookDelta):
+        with suppress(ProtocolError):
+            for side in (event.bids, event.asks):
+                _ = side is None or Levels.parse(side, form)
+    for name in ("symbol", "bid", "ask", "price", "size"):
+        require(isinstance(getattr(event, name, ""), str), f"{where} gave {event!r}, whose {name} is no text")
+
+
 def _outcome(plugin: ExchangePlugin, sample: Sample) -> Any:
     """The events in canonical form, or the name of the error."""
     try:
@@ -211,9 +224,10 @@ def _numbers(event: Any, frame: bytes, grid: TradingRules, form: LevelFormat) ->
         for side in (event.bids, event.asks):
             if side is not None:
                 require(bytes(side) in frame, f"levels of {event.symbol} are not the frame's own text: {bytes(side)!r}")
-                for price, size in Levels.parse(side, form):
-                    yield price, grid.tick, "price"
-                    yield size, grid.step, "size"
+                levels = Levels.parse(side, form)
+                for i in range(len(levels)):
+                    yield levels[i][0], grid.tick, "price"
+                    yield levels[i][1], grid.step, "size"
         return
     named: list[tuple[str | None, Decimal, str]] = []
     if isinstance(event, TopUpdate):
