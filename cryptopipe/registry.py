@@ -173,7 +173,7 @@ def _fault(claim: _Claim, plugin: object) -> str:
     """What is wrong with the object that the entry point names; empty if nothing is."""
     expected = ExchangePlugin if claim.kind == "exchange" else StrategyPlugin
     if not isinstance(plugin, expected):
-        return f"expected an {expected.__name__}, got {type(plugin).__name__}"
+        return f"expected {expected.__name__}, got {type(plugin).__name__}"
     if plugin.api_version != API_VERSION:
         return f"written for api_version {plugin.api_version!r}, this is {API_VERSION}"
     declared = plugin.venue if isinstance(plugin, ExchangePlugin) else plugin.name

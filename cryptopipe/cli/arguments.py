@@ -26,7 +26,7 @@ def command_first(argv: Sequence[str], commands: Collection[str]) -> list[str]:
         name, equals, _ = token.partition("=")
         if name == "--mode":
             mode, tail = _mode_of(rest, commands)
-            return [mode, *head, *tail]
+            return _placed([mode], head, tail)
         if name in VALUED:
             taken = 1 if equals else 2
         elif token in FLAGS:
@@ -35,12 +35,15 @@ def command_first(argv: Sequence[str], commands: Collection[str]) -> list[str]:
             break
         head += rest[:taken]
         rest = rest[taken:]
-    if not rest or not head or rest[0] in ("--help", "--version"):
+    if not rest or rest[0].startswith("-"):
         return _mode_later(head, rest, commands)
-    if rest[0].startswith("-"):
-        return _mode_later(head, rest, commands)
-    words = next((i for i, token in enumerate(rest) if token.startswith("-")), len(rest))
-    return rest[:words] + head + rest[words:]
+    return _placed([], head, rest)
+
+
+def _placed(command: list[str], head: list[str], tail: list[str]) -> list[str]:
+    """The options of the head behind the words that name the command: `config show`, `replay last`."""
+    words = next((at for at, token in enumerate(tail) if token.startswith("-")), len(tail))
+    return [*command, *tail[:words], *head, *tail[words:]]
 
 
 def _mode_later(head: list[str], rest: list[str], commands: Collection[str]) -> list[str]:

@@ -121,27 +121,39 @@ class NodeReader:
             key = (*at, name)
             if not name:
                 self._problem(key_node, at, "a key must be a plain text")
-            elif name in tree:
+            elif key in self._layer.places:
                 self._problem(key_node, key, f"duplicate key, first written at {self._layer.places[key]}")
             else:
                 self._layer.places[key] = f"{self._file}:{_line(key_node)}"
-                tree[name] = self.value(value_node, key)
+                self._put(tree, name, value_node, key)
         return tree
 
+    def _put(self, tree: Tree, name: str, node: yaml.Node, at: Key) -> None:
+        refusal = self._refusal(node)
+        if refusal:
+            self._problem(node, at, refusal)
+        else:
+            tree[name] = self.value(node, at)
+
     def value(self, node: yaml.Node, at: Key) -> Tree | list[Tree | str | None] | str | None:
-        """The node as text, list or tree; None where it is null or a problem."""
-        if id(node) in self._seen:
-            self._problem(node, at, "an alias (`*name`) is not supported; write the value again")
-            return None
-        self._seen.add(id(node))
-        if node.tag not in _TAGS:
-            self._problem(node, at, f"the tag {node.tag!r} is not supported")
-            return None
+        """The node as text, list or tree."""
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, at)
         if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, at) for item in node.value]  # type: ignore[misc]
+            items: list[Tree | str | None] = []
+            for item in node.value:
+                holder: Tree = {}
+                self._put(holder, "item", item, at)
+                items += holder.values()  # type: ignore[arg-type]
+            return items
         return None if node.tag.endswith(":null") else str(node.value)
+
+    def _refusal(self, node: yaml.Node) -> str:
+        """Why a node is not read; empty if it is."""
+        if id(node) in self._seen:
+            return "an alias (`*name`) is not supported; write the value again"
+        self._seen.add(id(node))
+        return "" if node.tag in _TAGS else f"the tag {node.tag!r} is not supported"
 
     def _problem(self, node: yaml.Node, at: Key, message: str) -> None:
         name = f"{'.'.join(at)}: " if at else ""
@@ -188,7 +200,7 @@ def read_sets(sets: Iterable[str]) -> Layer:
                 where="--set",
                 fix="write it as --set risk.max_notional=500",
             )
-        _put_text(layer, key, value, f"--set {'.'.join(key)}")
+        _put_text(layer, key, value, "--set")
     return layer
 
 

@@ -163,11 +163,17 @@ def _validate(
     try:
         return model.model_validate(tree), []
     except ValidationError as error:
-        return None, [_problem(fault, model, places, installed_strategies) for fault in error.errors(include_url=False)]
+        return None, [
+            _problem(fault, model, tree, places, installed_strategies) for fault in error.errors(include_url=False)
+        ]
 
 
 def _problem(
-    fault: ErrorDetails, model: type[Settings], places: Mapping[Key, str], installed_strategies: Collection[str]
+    fault: ErrorDetails,
+    model: type[Settings],
+    tree: Tree,
+    places: Mapping[Key, str],
+    installed_strategies: Collection[str],
 ) -> Problem:
     key = tuple(str(part) for part in fault["loc"] if part != "[key]")
     place = next((places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in places), DEFAULT)
@@ -179,13 +185,12 @@ def _problem(
         return Problem(place, f"{name}: unknown key{did_you_mean(key[-1], known)}")
     if is_secret(model, key):
         return Problem(place, f"{name}: not acceptable (a secret's value is not shown)")
-    return Problem(place, f"{name}: {_expectation(fault)}")
+    return Problem(place, f"{name}: {_expectation(fault, _at(tree, key))}")
 
 
-def _expectation(fault: ErrorDetails) -> str:
+def _expectation(fault: ErrorDetails, given: object) -> str:
     """What was expected and what was given, in one line."""
     message = fault["msg"].removeprefix("Value error, ")
-    given = fault["input"]
     if fault["type"] == "missing":
         return "required and not given"
     if fault["type"] in ("model_type", "dict_type", "model_attributes_type"):
