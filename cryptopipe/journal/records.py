@@ -17,7 +17,10 @@ Balances = dict[str, dict[str, Decimal]]
 """Amounts by venue and asset."""
 
 WALLET = "wallet:"
-"""Accounts of what a venue holds for us are named `wallet:binance` (or `binance`); all others are the other side."""
+"""What a venue holds for us is booked on `wallet:<venue>`; all other accounts are the other side of a posting."""
+
+EQUITY = "equity"
+"""A transaction that has an entry here states an opening balance."""
 
 
 class ListedInstrument(msgspec.Struct, frozen=True):
@@ -185,8 +188,8 @@ class Halted(msgspec.Struct, frozen=True):
 class RunEnded(msgspec.Struct, frozen=True):
     """The last record of a run that was not cut off.
 
-    `refusals` counts, for each check, the refused episodes in which it ever failed. `marks` are the prices in the
-    numeraire at which assets were valued; `best_edges` has the keys `gross` and `net` where there was an edge.
+    `refusals` counts, for each check, the episodes in which it ever failed, accepted ones among them. `marks` are the
+    prices in the numeraire at which assets were valued; `best_edges` has the keys `gross` and `net`, if there was one.
     """
 
     kind: ClassVar[str] = "run_ended"
