@@ -201,13 +201,17 @@ def _decoded(codec: api.FeedCodec, frame: bytes) -> Any:
 
 
 def _readable(event: Any, form: LevelFormat, where: str) -> None:
-    """What a damaged frame gave can be handed on: text is text, and the core refuses bad levels by `ProtocolError`."""
+    """What a damaged frame gave can be handed on: text is text, ids and times fit into 64 bits, and bad levels are
+    refused by the core's `ProtocolError`."""
     if isinstance(event, BookSnapshot | BookDelta):
         with suppress(ProtocolError):
             for side in (event.bids, event.asks):
                 _ = side is None or Levels.parse(side, form)
     for name in ("symbol", "bid", "ask", "price", "size"):
         require(isinstance(getattr(event, name, ""), str), f"{where} gave {event!r}, whose {name} is no text")
+    for name in ("first", "version", "previous", "event_time"):
+        value = getattr(event, name, 0)
+        require(-(2**63) <= value < 2**63, f"{where} gave {event!r}, whose {name} does not fit into 64 bits")
 
 
 def _outcome(plugin: ExchangePlugin, sample: Sample) -> Any:

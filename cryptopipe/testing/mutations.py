@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Callable, Iterator
 
 _SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null')
+_WIDE = b"99999999999999999999999999"
 _OTHERS = (
-    b"null", b"-1", b"0", b"1e400", b"-0.5", b"99999999999999999999999999", b'""', b'"x"', b'"\xff"', b'"\\ud800"',
+    b"null", b"-1", b"0", b"1e400", b"-0.5", _WIDE, b'""', b'"x"', b'"\xff"', b'"\\ud800"',
     b"[]", b"{}", b"[[]]", b"true", b"NaN", b"[" * 3000,
 )  # fmt: skip
 
@@ -57,7 +58,10 @@ _WAYS: tuple[Callable[[bytes, random.Random], bytes], ...] = (_flip, _cut, _drop
 
 
 def mutations(frame: bytes, count: int) -> Iterator[bytes]:
-    """`count` damaged frames; the seed is the frame's own checksum."""
+    """`count` damaged frames: each bare number once too wide for 64 bits, the rest by chance, seeded by the frame."""
+    bare = [place for place in _SCALAR.finditer(frame) if place[0][:1].isdigit()][:count]
+    for place in bare:
+        yield frame[: place.start()] + _WIDE + frame[place.end() :]
     chance = random.Random(zlib.crc32(frame))
-    for _ in range(count):
+    for _ in range(count - len(bare)):
         yield chance.choice(_WAYS)(frame, chance) if frame else b"\x00"

@@ -73,7 +73,11 @@ binance = _plugin(
     SPOT,
     "https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams",
     FeeSchedule.flat(
-        "0.0010", "0.0010", "binance.com/en/fee/schedule, regular user, no BNB discount", "2026-11-21", "received"
+        "0.0010",
+        "0.0010",
+        "binance.com/en/fee/schedule, regular user without BNB discount, as ccxt quotes it",
+        "2026-11-21",
+        "received",
     ),
 )
 binance_us = _plugin(
@@ -85,10 +89,17 @@ binance_us = _plugin(
 binance_usdm = _plugin(
     USDM,
     "https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams",
-    FeeSchedule.flat("0.0002", "0.0005", "binance.com/en/fee/futureFee, regular user, no BNB discount", "2026-11-21"),
+    FeeSchedule.flat(
+        "0.0002",
+        "0.0005",
+        "binance.com/en/fee/futureFee, regular user without BNB discount, as quoted by others",
+        "2026-11-21",
+    ),
 )
 binance_coinm = _plugin(
     COINM,
     "https://developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams",
-    FeeSchedule.flat("0.0002", "0.0005", "binance.com/en/fee/deliveryFee, regular user", "2026-11-21"),
+    FeeSchedule.flat(
+        "0.0002", "0.0005", "binance.com/en/fee/deliveryFee, regular user, taker as ccxt quotes it", "2026-11-21"
+    ),
 )

@@ -29,51 +29,52 @@ from cryptopipe.api import (
     Trade,
     Unknown,
 )
-from cryptopipe_binance.market import MILLISECOND, UNREADABLE, Market
+from cryptopipe_binance.market import MILLISECOND, UNREADABLE, Id, Market, Millis
 
+_BUY, _SELL = Side.BUY, Side.SELL  # an Enum's attribute costs as much as a small decode
 _DEPTH, _BOOK_TICKER = b"db"
 _TRADES = b"ta"
 _NOT_PARTIAL = b'@"'  # after `@depth`; `@depth20` looks like a difference on futures, and is none
 
 
 class _Spot(msgspec.Struct, gc=False):
-    event_time: int = msgspec.field(name="E")
+    event_time: Millis = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
-    first: int = msgspec.field(name="U")
-    version: int = msgspec.field(name="u")
+    first: Id = msgspec.field(name="U")
+    version: Id = msgspec.field(name="u")
     bids: msgspec.Raw = msgspec.field(name="b")
     asks: msgspec.Raw = msgspec.field(name="a")
-    previous: int = msgspec.field(name="pu", default=0)
+    previous: Id = msgspec.field(name="pu", default=0)
 
 
 class _Futures(msgspec.Struct, gc=False):
-    event_time: int = msgspec.field(name="E")
+    event_time: Millis = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
-    first: int = msgspec.field(name="U")
-    version: int = msgspec.field(name="u")
-    previous: int = msgspec.field(name="pu")
+    first: Id = msgspec.field(name="U")
+    version: Id = msgspec.field(name="u")
+    previous: Id = msgspec.field(name="pu")
     bids: msgspec.Raw = msgspec.field(name="b")
     asks: msgspec.Raw = msgspec.field(name="a")
 
 
 class _Top(msgspec.Struct, gc=False):
-    version: int = msgspec.field(name="u")
+    version: Id = msgspec.field(name="u")
     symbol: str = msgspec.field(name="s")
     bid: str = msgspec.field(name="b")
     bid_size: str = msgspec.field(name="B")
     ask: str = msgspec.field(name="a")
     ask_size: str = msgspec.field(name="A")
-    event_time: int = msgspec.field(name="E", default=0)
+    event_time: Millis = msgspec.field(name="E", default=0)
 
 
 class _Trade(msgspec.Struct, gc=False):
     symbol: str = msgspec.field(name="s")
     price: str = msgspec.field(name="p")
     size: str = msgspec.field(name="q")
-    time: int = msgspec.field(name="T")
+    time: Millis = msgspec.field(name="T")
     buyer_is_maker: bool = msgspec.field(name="m")
-    trade_id: int | None = msgspec.field(name="t", default=None)
-    aggregate_id: int | None = msgspec.field(name="a", default=None)
+    trade_id: Id | None = msgspec.field(name="t", default=None)
+    aggregate_id: Id | None = msgspec.field(name="a", default=None)
     cause: str = msgspec.field(name="X", default="MARKET")
 
 
@@ -140,7 +141,7 @@ def _trade(d: _Trade) -> Events:
     identity = d.aggregate_id if d.trade_id is None else d.trade_id
     if identity is None:
         raise ProtocolError(f"a trade of {d.symbol} without an id")
-    side = Side.SELL if d.buyer_is_maker else Side.BUY
+    side = _SELL if d.buyer_is_maker else _BUY
     return (Trade(d.symbol, str(identity), d.price, d.size, side, d.time * MILLISECOND),)
 
 

@@ -5,12 +5,17 @@ written here or in a typed frame.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
 from cryptopipe.api import BookDelta, Channel, Kind, Link, Proof, SyncRule, VenueId
 
 MILLISECOND = 1_000_000
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""An update id."""
+Millis = Annotated[int, msgspec.Meta(ge=0, le=9_000_000_000_000)]
+"""A time in milliseconds whose nanoseconds fit into 64 bits."""
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What reading a frame that is no such frame may raise."""
 

@@ -23,14 +23,14 @@ from cryptopipe.api import (
     VenueError,
     VenueUnavailable,
 )
-from cryptopipe_binance.market import MILLISECOND, UNREADABLE, Market
+from cryptopipe_binance.market import MILLISECOND, UNREADABLE, Id, Market, Millis
 
 
 class _Snapshot(msgspec.Struct, gc=False):
-    version: int = msgspec.field(name="lastUpdateId")
+    version: Id = msgspec.field(name="lastUpdateId")
     bids: msgspec.Raw
     asks: msgspec.Raw
-    event_time: int = msgspec.field(name="E", default=0)
+    event_time: Millis = msgspec.field(name="E", default=0)
     symbol: str = ""
 
 

@@ -4,7 +4,7 @@ Enters: frames of `bitfoo`. Leaves: events. Never: anything else; this is the go
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ class Frames(msgspec.Struct):
 
     type: Literal["snapshot", "delta", "trade", "subscribed"]
     symbol: str
-    seq: int = 0
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     bids: msgspec.Raw = msgspec.Raw(b"[]")
     asks: msgspec.Raw = msgspec.Raw(b"[]")
     price: str = ""

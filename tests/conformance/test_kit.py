@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conformance.bad import impure, inside, leaky, mistaken, rounded, shared, sneaky
+from conformance.bad import impure, inside, leaky, mistaken, rounded, shared, sneaky, wide
 from conformance.bitfoo import make
 
 from cryptopipe.api import BookDelta, BookSnapshot, ExchangePlugin, Instrument, Notice, Trade
@@ -39,10 +39,11 @@ def kit(plugin: ExchangePlugin, corpus: Path = FRAMES, instrument: Instrument = 
         ),
         (shared.plugin, "test_2_determinism", r"bitfoo is not deterministic: frame 4 .*trade.* interleaved"),
         (leaky.plugin, "test_3_mutations", r"a mutation of \w+: .* raised (JSONDecodeError|RecursionError)"),
+        (wide.plugin, "test_3_mutations", r"a mutation of delta: .*, whose first does not fit into 64 bits"),
         (mistaken.plugin, "test_4_goldens", r"trade: expected .*'side': 'sell'.* decoded .*'side': 'buy'"),
         (rounded.plugin, "test_5_on_tick", r"price '68021.4\d+' of btcusdt is not the frame's own text"),
     ],
-    ids=["clock", "hidden clock", "inside", "shared state", "foreign error", "golden", "float"],
+    ids=["clock", "hidden clock", "inside", "shared state", "foreign error", "wide number", "golden", "float"],
 )
 def test_kit_catches(plugin: ExchangePlugin, check: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
