@@ -5,7 +5,7 @@ journal records that are a function of the inputs and the configuration. Never: 
 without a durable intent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -37,7 +37,7 @@ class PipeSettings:
     limits: Limits
     latency: Nanos
     fees: Mapping[VenueId, FeeSchedule]
-    opening: Mapping[VenueId, Mapping[Asset, Decimal]]
+    opening: Callable[[VenueId, Asset], Decimal]
     restoring_bps: Decimal
 
 
@@ -163,7 +163,7 @@ class Pipe:
             amounts = {
                 asset: amount
                 for asset in assets
-                if (amount := self._settings.opening.get(venue, {}).get(asset)) and not self.ledger.opened(venue, asset)
+                if (amount := self._settings.opening(venue, asset)) and not self.ledger.opened(venue, asset)
             }
             if amounts:
                 self._post("opening", self.ledger.open(venue, amounts))

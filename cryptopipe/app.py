@@ -1,0 +1,294 @@
+"""Wiring: settings and plugins become a pipe, sources feed it, capture and journal keep it.
+
+Enters: loaded settings and a source of inputs. Leaves: the result of a run, or of its verification. Never: a decision.
+"""
+
+import platform
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cryptopipe import __version__, core, registry
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.writer import Writer as CaptureWriter
+from cryptopipe.clock import Nanos, format_at
+from cryptopipe.drivers.replay import ReplayLabel
+from cryptopipe.gate.gate import Limits
+from cryptopipe.journal.log import Log, RecordSink
+from cryptopipe.journal.records import RunStarted
+from cryptopipe.journal.runs import Run, create
+from cryptopipe.model.contracts import ExchangePlugin
+from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
+from cryptopipe.model.money import plain
+from cryptopipe.pipe import Pipe, PipeSettings
+from cryptopipe.settings import Settings, config_hash, effective
+from cryptopipe.summary import BestEdge, Summary
+
+NOT_HASHED_IN_JOURNAL = ("data_dir",)
+_BPS = Decimal(10_000)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a pipe is made of, from settings and plugins."""
+
+    strategy: str
+    settings: Settings
+    plugins: Mapping[VenueId, ExchangePlugin]
+
+    @classmethod
+    def of(cls, strategy: str, settings: Settings, venues: Sequence[str]) -> "Wiring":
+        """Find the plugins. Raises `UsageError` for an unknown venue or strategy, with the nearest name."""
+        registry.strategy(strategy)
+        plugins = {VenueId(venue): registry.exchange(venue) for venue in venues if settings.venue(venue).enabled}
+        return cls(strategy, settings, plugins)
+
+    def pipe(self, sink: RecordSink) -> Pipe:
+        """A fresh pipe."""
+        section = self.settings.strategy(self.strategy)
+        risk, numeraire = self.settings.risk, Asset(self.settings.numeraire)
+        return Pipe(
+            self.plugins,
+            registry.strategy(self.strategy).make(section),
+            PipeSettings(
+                limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
+                latency=self.settings.paper.latency,
+                fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
+                opening=self.settings.opening,
+                restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
+            ),
+            sink,
+        )
+
+    def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
+        own = self.settings.venue(venue)
+        fees = plugin.fees
+        if own.taker_fee_bps is not None:
+            fees = msgspec.structs.replace(
+                fees, taker_rate=own.taker_fee_bps / _BPS, source="configuration", as_of="now"
+            )  # fmt: skip
+        if own.maker_fee_bps is not None:
+            fees = msgspec.structs.replace(fees, maker_rate=own.maker_fee_bps / _BPS)
+        return fees
+
+    def started(self, label: ReplayLabel) -> RunStarted:
+        """The journal's first record."""
+        settings = {k: v for k, v in effective(self.settings).items() if k not in NOT_HASHED_IN_JOURNAL}
+        return RunStarted(
+            strategy=self.strategy,
+            config_hash=config_hash(self.settings),
+            settings=settings,
+            venues=tuple(self.plugins),
+            instruments=(),
+            opening={},
+            numeraire=self.settings.numeraire,
+            simultaneous=label.simultaneous,
+            label=label.why,
+        )
+
+
+class DurableSink:
+    """The journal's sink of a run on disk: before an intent is durable, the capture up to its input is."""
+
+    def __init__(self, log: Log, capture: CaptureWriter) -> None:
+        self._log, self._capture = log, capture
+        self._seq = 0
+
+    @property
+    def records(self) -> int:
+        return self._log.records
+
+    @property
+    def sha256(self) -> str:
+        return self._log.sha256
+
+    def append(self, seq: int, at: Nanos, kind: str, body: Any) -> int:
+        self._seq = seq
+        return self._log.append(seq, at, kind, body)
+
+    def sync(self) -> None:
+        self._capture.sync(self._seq)
+        self._log.sync()
+
+    def close(self) -> None:
+        self._log.close()
+
+
+@dataclass
+class Stop:
+    """Set by Ctrl-C: the run ends after the input at hand, with its summary."""
+
+    requested: bool = False
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Stop]:
+    """While inside, the first Ctrl-C or SIGTERM only asks to stop; a second one interrupts."""
+    stop = Stop()
+
+    def ask(number: int, frame: object) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.requested = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class RunResult:
+    """What `--mode action` reports."""
+
+    run: Run
+    wiring: Wiring
+    label: ReplayLabel
+    summary: Summary
+    started_at: Nanos
+    ended_at: Nanos
+    first_quote_s: float | None
+    records: int
+    journal_hash: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON contract of `--mode action`."""
+        summary = self.summary
+        return {
+            "run_id": self.run.id,
+            "mode": "action",
+            "strategy": self.wiring.strategy,
+            "market": "replay",
+            "execution": "paper",
+            "core": core.NAME,
+            "seed": None,
+            "config_hash": config_hash(self.wiring.settings),
+            "started_at": format_at(self.started_at),
+            "ended_at": format_at(self.ended_at),
+            "stopped_by": summary.stopped_by,
+            "data_dir": str(self.wiring.settings.data_dir),
+            "capture": str(self.run.capture),
+            "align": self.label.align,
+            "simultaneous": self.label.simultaneous,
+            "label": self.label.why,
+            "first_quote_s": self.first_quote_s,
+            "frames": summary.frames,
+            "tops": summary.tops,
+            "turns": summary.turns,
+            "venues": summary.venues,
+            "opportunities": {"found": summary.found, "accepted": summary.accepted, "refused": summary.refused},
+            "refusals": summary.refusals,
+            "best_edges": {"gross": _edge(summary.gross), "net": _edge(summary.net)},
+            "fills": summary.fills,
+            "profit": {asset: plain(amount) for asset, amount in summary.profit.items()},
+            "value": {
+                "numeraire": summary.value.numeraire,
+                "trading": _money(summary.value.trading),
+                "revaluation": _money(summary.value.revaluation),
+                "restoring": _money(summary.value.restoring),
+            },
+            "balances": {
+                venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
+                for venue, amounts in summary.balances.items()
+            },
+            "halted": summary.halted or None,
+            "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
+        }
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
+    if edge is None:
+        return None
+    return {
+        "buy": edge.buy,
+        "sell": edge.sell,
+        "instruments": list(edge.instruments),
+        "bps": plain(edge.bps),
+        "at": format_at(edge.at),
+    }
+
+
+def act(wiring: Wiring, inputs: Iterable[Input], label: ReplayLabel, for_ns: Nanos | None = None) -> RunResult:
+    """One run of a strategy over a source of inputs, captured and journalled in a directory of its own."""
+    started_at = time.time_ns()
+    run = create(wiring.settings.data_dir, started_at)
+    run.describe(_telemetry(wiring, label))
+    capture = CaptureWriter(run.capture, {"label": label.why})
+    log = Log.open(run.journal)
+    sink = DurableSink(log, capture)
+    pipe = wiring.pipe(sink)
+    pipe.tell_start(wiring.started(label))
+    clock = time.perf_counter()
+    first_quote_s: float | None = None
+    try:
+        with stop_on_interrupt() as stop:
+            for entry in ended(inputs, stop, for_ns):
+                capture.append(entry)
+                if entry.direction is Direction.COMMAND:
+                    stopped_by = entry.payload.decode()
+                    break
+                pipe.receive(entry)
+                if first_quote_s is None and pipe.market.changed:
+                    first_quote_s = round(time.perf_counter() - clock, 6)
+            summary = pipe.finish(stopped_by)
+    finally:
+        capture.close()
+        log.close()
+    result = RunResult(
+        run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256
+    )  # fmt: skip
+    run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
+    return result
+
+
+def ended(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator[Input]:
+    """The inputs, then the command that ended them: it is an input like any other, so that a replay ends alike."""
+    last: Input | None = None
+    why = "end of recordings"
+    until: Nanos | None = None
+    for entry in inputs:
+        if until is None and for_ns is not None:
+            until = entry.at + for_ns
+        if stop.requested or (until is not None and entry.at >= until):
+            why = "interrupt" if stop.requested else "duration"
+            break
+        last = entry
+        yield entry
+        if entry.direction is Direction.COMMAND:
+            return
+    seq, at = (last.seq, last.at) if last else (0, 0)
+    yield Input(seq + 1, (last.turn if last else 0) + 1, at, Direction.COMMAND, "", "", "", why.encode())
+
+
+def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:
+    """What may differ between a run and its replay; never in the journal."""
+    return {
+        "mode": "action",
+        "strategy": wiring.strategy,
+        "market": "replay",
+        "execution": "paper",
+        "core": core.NAME,
+        "version": __version__,
+        "python": platform.python_version(),
+        "venues": list(wiring.plugins),
+        "sources": [list(source) for source in label.files],
+        "align": label.align,
+        "simultaneous": label.simultaneous,
+        "label": label.why,
+        "config": effective(wiring.settings),
+    }
+

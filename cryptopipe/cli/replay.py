@@ -1,0 +1,35 @@
+"""`cryptopipe replay RUN --verify`: the same run again.
+
+Enters: a run's id, or `last`. Leaves: whether the journal is identical. Never: a change to the run.
+"""
+
+import click
+
+from cryptopipe.cli.options import Common, common_options
+from cryptopipe.cli.output import print_json
+
+
+@click.command("replay")
+@click.argument("run", default="last")
+@click.option("--verify/--no-verify", default=True, help="Compare the journals, byte for byte (the default).")
+@common_options
+def replay(common: Common, run: str, verify: bool) -> None:
+    """Run a captured run again, in memory, and compare its journal with the one on disk.
+
+    \b
+    Examples:
+      cryptopipe replay last --verify
+      cryptopipe replay 20261121T0550 --json
+    """
+    from cryptopipe.journal.runs import find
+    from cryptopipe.verify import verify as compare
+
+    outcome = compare(find(common.load([]).data_dir, run)[-1])
+    if common.json:
+        print_json(outcome.document())
+    elif outcome.identical:
+        click.echo(f"identical: {outcome.records} records ({outcome.compared}), {outcome.hash_run[:16]}…, {outcome.seconds} s")
+    else:
+        click.echo(f"different: {outcome.first_difference}")
+    if not outcome.identical:
+        raise click.exceptions.Exit(1)

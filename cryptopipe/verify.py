@@ -1,0 +1,122 @@
+"""Runs a captured run again and compares the two journals, byte for byte.
+
+Enters: a run's directory. Leaves: whether they are identical, and the first difference by record and field. Never: a
+comparison with a configuration other than the run's own.
+"""
+
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from cryptopipe import registry
+from cryptopipe.app import Wiring
+from cryptopipe.capture.inputs import Direction
+from cryptopipe.capture.reader import read
+from cryptopipe.drivers.replay import ReplayLabel
+from cryptopipe.errors import JournalError
+from cryptopipe.journal.log import MemoryLog
+from cryptopipe.journal.reader import Records
+from cryptopipe.journal.runs import Run
+from cryptopipe.settings import compose
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome. `compared` says what: the whole run, or the captured prefix of one that was cut off."""
+
+    identical: bool
+    compared: str
+    records: int
+    hash_run: str
+    hash_replay: str
+    first_difference: dict[str, Any] | None
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """The JSON contract of `replay RUN --verify`."""
+        return dict(vars(self))
+
+
+def wiring_of(run: Run) -> Wiring:
+    """The pipe's parts as the run had them. Raises `JournalError` if its description is missing."""
+    told = run.description()
+    if "config" not in told:
+        raise JournalError("the run does not say its configuration", where=str(run.path / "run.json"))
+    strategy = told["strategy"]
+    model = compose({strategy: registry.strategy(strategy).settings})
+    return Wiring.of(strategy, model.model_validate(told["config"]), told["venues"])
+
+
+def label_of(run: Run) -> ReplayLabel:
+    """The run's label, as it was journalled."""
+    told = run.description()
+    files = [tuple(source) for source in told.get("sources", [])]
+    return ReplayLabel(bool(told.get("simultaneous", True)), told.get("label", ""), told.get("align"), files)
+
+
+def verify(run: Run) -> Verification:
+    """Run the capture again, in memory, and compare."""
+    began = time.perf_counter()
+    wiring, log = wiring_of(run), MemoryLog()
+    pipe = wiring.pipe(log)
+    pipe.tell_start(wiring.started(label_of(run)))
+    whole, last_turn_seq, turn = False, 0, -1
+    for entry in read(run.capture):
+        if entry.direction is Direction.COMMAND:
+            pipe.finish(entry.payload.decode())
+            whole = True
+            break
+        if entry.turn != turn:
+            turn, last_turn_seq = entry.turn, entry.seq
+        pipe.receive(entry)
+    original = [line + b"\n" for _, line in Records(run.journal).lines()]
+    again = log.lines
+    compared = "whole run"
+    if not whole:
+        compared = f"captured prefix, inputs before {last_turn_seq}"
+        original, again = _before(original, last_turn_seq), _before(again, last_turn_seq)
+        shared = min(len(original), len(again))
+        original, again = original[:shared], again[:shared]
+    return Verification(
+        identical=original == again,
+        compared=compared,
+        records=len(original),
+        hash_run=sha256(b"".join(original)).hexdigest(),
+        hash_replay=sha256(b"".join(again)).hexdigest(),
+        first_difference=_first_difference(original, again),
+        seconds=round(time.perf_counter() - began, 3),
+    )
+
+
+def _before(lines: list[bytes], seq: int) -> list[bytes]:
+    """The records caused by inputs before `seq`: what both sides must have in full."""
+    return [line for line in lines if msgspec.json.decode(line)["seq"] < seq]
+
+
+def _first_difference(original: list[bytes], again: list[bytes]) -> dict[str, Any] | None:
+    for number, (one, other) in enumerate(zip(original, again, strict=False), 1):
+        if one != other:
+            field, was, now = _field(msgspec.json.decode(one), msgspec.json.decode(other), "")
+            return {"record": number, "field": field, "run": was, "replay": now}
+    if len(original) != len(again):
+        number = min(len(original), len(again)) + 1
+        missing = {"record": number, "field": "", "run": None, "replay": None}
+        side, lines = ("run", original) if len(original) > len(again) else ("replay", again)
+        return {**missing, side: msgspec.json.decode(lines[number - 1])["kind"]}
+    return None
+
+
+def _field(one: Any, other: Any, path: str) -> tuple[str, Any, Any]:
+    """Path of the first difference between two JSON values, and both values."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in [*one, *(key for key in other if key not in one)]:
+            if one.get(key) != other.get(key):
+                return _field(one.get(key), other.get(key), f"{path}.{key}" if path else key)
+    if isinstance(one, list) and isinstance(other, list):
+        for index, (a, b) in enumerate(zip(one, other, strict=False)):
+            if a != b:
+                return _field(a, b, f"{path}[{index}]")
+    return path, one, other
