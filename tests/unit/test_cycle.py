@@ -37,7 +37,9 @@ def profit(outcome: Outcome) -> D:
 
 def test_walks_both_ladders_to_the_last_level_that_pays() -> None:
     # 1 X at 100 sold at 103, 1 X at 101 sold at 102, the third pair (102.5 against 101.5) would lose.
-    steps = pair([(D(100), D(1)), (D(101), D(1)), (D("102.5"), D(5))], [(D(103), D(1)), (D(102), D(1)), (D("101.5"), D(5))])
+    steps = pair(
+        [(D(100), D(1)), (D(101), D(1)), (D("102.5"), D(5))], [(D(103), D(1)), (D(102), D(1)), (D("101.5"), D(5))]
+    )
     outcome = best_cycle(steps, D(10**6), profit)
     assert outcome is not None
     assert [leg.quantity for leg in outcome.legs] == [D(2), D(2)]
@@ -90,7 +92,11 @@ def test_a_triangle_returns_to_its_asset() -> None:
         return Step(instrument, side, [(D(price), D(100))], fee("0"), D(10**6))
 
     # 1000 USDT buy 10 ETH at 100; 10 ETH sell at 0.5 for 5 BTC; 5 BTC sell at 210 for 1050 USDT.
-    steps = [step("E", "ETH", "USDT", Side.BUY, "100"), step("EB", "ETH", "BTC", Side.SELL, "0.5"), step("B", "BTC", "USDT", Side.SELL, "210")]
+    steps = [
+        step("E", "ETH", "USDT", Side.BUY, "100"),
+        step("EB", "ETH", "BTC", Side.SELL, "0.5"),
+        step("B", "BTC", "USDT", Side.SELL, "210"),
+    ]
     assert price_ratio(steps) == Fraction(105, 100)
     outcome = best_cycle(steps, D(1000), profit)
     assert outcome is not None and (outcome.spent, outcome.received) == (D(1000), D(1050))
@@ -141,7 +147,9 @@ def test_without_a_gross_edge_no_size_is_worth_it(asks: Rows, bids: Rows) -> Non
 
 
 @given(ladders(False), ladders(True), st.sampled_from(["0", "0.001"]), st.integers(min_value=1, max_value=300))
-def test_legs_never_spend_more_than_given_nor_sell_more_than_bought(asks: Rows, bids: Rows, rate: str, cap: int) -> None:
+def test_legs_never_spend_more_than_given_nor_sell_more_than_bought(
+    asks: Rows, bids: Rows, rate: str, cap: int
+) -> None:
     for charged_in in ("quote", "received"):
         outcome = carry_out(pair(asks, bids, rate, charged_in), D(cap))
         assert outcome.spent <= cap
