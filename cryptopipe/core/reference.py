@@ -7,6 +7,7 @@ rounded number (units of 10⁻¹² with the written decimal places), or a book h
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -86,6 +87,9 @@ class Levels:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[Decimal, Decimal]]:
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: int) -> tuple[Decimal, Decimal]:
         price, size = self._rows[index]

@@ -70,6 +70,10 @@ impl Levels {
         self.0.len()
     }
 
+    fn __iter__(slf: Bound<'_, Self>) -> LevelsIterator {
+        LevelsIterator { levels: slf.unbind(), at: 0 }
+    }
+
     fn __getitem__<'py>(&self, py: Python<'py>, index: isize) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let at = if index < 0 { index + self.0.len() as isize } else { index };
         let level = usize::try_from(at).ok().and_then(|at| self.0.get(at));
@@ -80,5 +84,25 @@ impl Levels {
     /// (price, size) in units of 10⁻¹².
     fn units<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
         self.0.iter().map(|level| Ok((int(py, level.price.units)?, int(py, level.size.units)?))).collect()
+    }
+}
+
+/// The levels one after the other.
+#[pyclass(module = "cryptopipe.core._rust")]
+pub struct LevelsIterator {
+    levels: Py<Levels>,
+    at: usize,
+}
+
+#[pymethods]
+impl LevelsIterator {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let Some(level) = self.levels.get().0.get(self.at) else { return Ok(None) };
+        self.at += 1;
+        Ok(Some((exact(py, level.price)?, exact(py, level.size)?)))
     }
 }
