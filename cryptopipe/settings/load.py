@@ -44,11 +44,7 @@ class Loaded:
 
     def place(self, key: Key) -> str:
         """Where the value at a key was set: `config.yaml:12`, `environment CRYPTOPIPE_…`, `--set …`, `default`."""
-        while key:
-            if key in self.places:
-                return self.places[key]
-            key = key[:-1]
-        return DEFAULT
+        return self.places.get(key, DEFAULT)
 
 
 def load_settings(
@@ -185,7 +181,8 @@ def _problem(
         return Problem(place, f"{name}: unknown key{did_you_mean(key[-1], known)}")
     if is_secret(model, key):
         return Problem(place, f"{name}: not acceptable (a secret's value is not shown)")
-    return Problem(place, f"{name}: {_expectation(fault, _at(tree, key))}")
+    given = key[-1] if fault["loc"][-1] == "[key]" else _at(tree, key)
+    return Problem(place, f"{name}: {_expectation(fault, given)}")
 
 
 def _expectation(fault: ErrorDetails, given: object) -> str:
