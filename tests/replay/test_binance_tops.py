@@ -9,7 +9,7 @@ import pytest
 from recordings import expected_tops, needs_recordings, read_lines
 
 import cryptopipe_binance as plugins
-from cryptopipe.api import BookDelta, BookSnapshot, ExchangePlugin, HttpResponse, Link, Resync, parse_epoch
+from cryptopipe.api import BookDelta, BookSnapshot, ExchangePlugin, HttpResponse, Link, Resync, TopUpdate, parse_epoch
 from cryptopipe.market.sync import BookState, BookSync
 
 pytestmark = pytest.mark.core
@@ -114,3 +114,22 @@ def test_futures_stream_at_rest_joins_by_its_predecessor() -> None:
             assert plugin.feed().rule.join(versions[event.symbol], event) is Link.APPLY
             begins_after[event.symbol] = event.first > versions[event.symbol]
     assert begins_after == {"SUSHIUSDT": False, "AKROUSDT": True, "KEEPUSDT": True, "CTKUSDT": True}
+
+
+@needs_recordings
+@pytest.mark.parametrize("name", [name for name in PLUGINS if "2021" in name])
+def test_faster_top_equals_the_depth_of_the_same_id(name: str) -> None:
+    """`u` of bookTicker counts with the ids of the depth stream: at the same id both show the same top."""
+    plugin, lines = PLUGINS[name], list(enumerate(read_lines(name)))
+    codec = plugin.feed()
+    received = (event for _, line in lines if line["dir"] == "recv" for event in codec.decode(line["raw"].encode(), 0))
+    tops = {(top.symbol, top.version): top for top in received if isinstance(top, TopUpdate)}
+    books, equal = dict[str, BookSync](), 0
+    for number, at, event in depth_lines(plugin, "", lines):
+        sync = books.setdefault(event.symbol, book_of(plugin, event.symbol))
+        given(sync, event, at)
+        same = tops.get((event.symbol, event.version))
+        if same is not None and sync.state is BookState.LIVE:
+            assert shown(sync)[:2] == [[same.bid, same.bid_size], [same.ask, same.ask_size]], f"line {number}"
+            equal += 1
+    assert equal >= sum(told["counters"].get("bookTicker_eq", 0) for told in expected_tops()[name].values())
