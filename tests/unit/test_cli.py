@@ -4,7 +4,9 @@ import errno
 import io
 import json
 import os
+import subprocess
 import sys
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from cryptopipe.cli.output import print_json
 from cryptopipe.cli.root import root
 from cryptopipe.errors import UsageError
 
+ROOT = Path(__file__).parents[2]
 NAMES = ("action", "post-mortem", "config", "replay")
 
 
@@ -77,6 +80,23 @@ def test_help_imports_no_command(capsys: pytest.CaptureFixture[str], monkeypatch
     told = capsys.readouterr().out
     assert all(name in told and entry.summary in told for name, entry in COMMANDS.items())
     assert not [entry.module for entry in COMMANDS.values() if entry.module in sys.modules]
+
+
+def test_help_pays_for_nothing_it_does_not_show() -> None:
+    """The budget is 300 ms; what would break it is an import (bare interpreter and click take 90)."""
+    heavy = ("pydantic", "yaml", "structlog", "numpy", "pyarrow", "duckdb", "sqlalchemy", "msgspec", "rich")
+    program = (
+        "import sys; from cryptopipe.cli import main; main(['--help']); "
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert ended.stderr == "[]\n"
 
 
 def test_no_arguments_are_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,8 +240,6 @@ def test_doctor_reports_a_data_dir_that_is_a_file(tmp_path: Path, capsys: pytest
 
 
 def test_json_has_no_floats_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
-    from decimal import Decimal
-
     out = io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
     print_json({"size": Decimal("1E-8"), "path": Path("a")})
