@@ -1,0 +1,75 @@
+"""What both dialects of Kraken share: stamps, numbers as written, the sync rule.
+
+Enters: text of one frame. Leaves: nanoseconds, checked number text, `sync_rule`. Never: a rounded number, or a stamp
+that does not fit 64 bits.
+"""
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+from cryptopipe.api import LevelFormat, Nanos, Proof, SyncRule, apply_always, parse_at, parse_epoch
+
+DEPTH = 1000
+"""Levels a side that are subscribed to, of 10, 25, 100, 500, 1000; the book is cut to it after every update
+(docs.kraken.com/exchange/api-reference/spot-websocket-v2/book and guides/websockets/book-checksum-v2, 2026-11-21)."""
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, IndexError, RecursionError)
+"""What reading a frame that is no such frame may raise."""
+
+_SCALE = (0, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_LATEST = 2**63
+
+
+def sync_rule(level_format: LevelFormat) -> SyncRule:
+    """No sequence numbers: each update carries a CRC32 of the book's best ten levels a side as it is afterwards."""
+    return SyncRule(
+        proof=Proof.CHECKSUM,
+        link=apply_always,
+        join=apply_always,
+        snapshot_by_request=False,
+        level_format=level_format,
+        depth=DEPTH,
+        checksum="kraken",
+        checksum_levels=10,
+        note="CRC32 of the best 10 levels a side; deeper levels are proven when they enter them",
+    )
+
+
+@lru_cache(maxsize=256)
+def _second(text: str) -> Nanos:
+    """Nanoseconds of `2021-04-17T16:48:53.`: most frames share their second with the one before."""
+    if not "1970" <= text[:4] < "2262" or text[-1:] != ".":
+        raise ValueError(f"not the start of a stamp of this age: {text!r}")
+    return parse_at(text[:-1] + "Z")
+
+
+def nanos(text: str) -> Nanos:
+    """`2021-04-17T16:48:53.365913Z` with one to nine digits. Raises `ValueError`."""
+    if text[-1] == "Z" and (fraction := text[20:-1]).isdecimal() and len(fraction) < 10:
+        return _second(text[:20]) + int(fraction) * _SCALE[len(fraction)]
+    if len(text) == 20:
+        return _second(text[:19] + ".")
+    raise ValueError(f"not a UTC stamp of at most nine digits: {text!r}")
+
+
+def epoch_nanos(text: str) -> Nanos:
+    """`1618678135.960438`. Raises `ValueError`."""
+    found = parse_epoch(text)
+    if found >= _LATEST:
+        raise ValueError(f"a stamp beyond 64 bits: {text!r}")
+    return found
+
+
+def number(raw: msgspec.Raw) -> str:
+    """A bare JSON number as it was written. Raises `ValueError`."""
+    return checked(bytes(raw).decode())
+
+
+def checked(text: str) -> str:
+    """The text, if it is a number at or above zero. Raises `ValueError`."""
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"not a number at or above zero: {text[:40]!r}")
+    return text
