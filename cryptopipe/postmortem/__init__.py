@@ -1,0 +1,1 @@
+"""What happened: the cumulative figures of a strategy's runs, from the journal alone."""

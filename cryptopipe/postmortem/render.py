@@ -1,0 +1,84 @@
+"""A report as tables for a terminal.
+
+Enters: a `Report`. Leaves: lines on a console. Never: a figure of runs that are not simultaneous without saying so.
+"""
+
+from rich.console import Console
+from rich.table import Table
+
+from cryptopipe.model.money import plain
+from cryptopipe.postmortem.report import Report
+
+
+def render(report: Report, console: Console) -> None:
+    """Print the report."""
+    if not report.runs:
+        of = f" of strategy {report.strategy}" if report.strategy else ""
+        console.print(f"No runs{of} yet. Start one: cryptopipe --strategy arbitrage --mode action")
+        return
+    for label in report.labels:
+        console.print(f"[bold reverse] {label.upper()} [/] the market data of these runs", highlight=False)
+    for table in (_runs(report), _refusals(report), _edges(report), _profit(report), _balances(report)):
+        if table.row_count:
+            console.print(table)
+    balanced = "balanced" if report.ledger_balanced else "[bold red]NOT balanced[/]"
+    console.print(f"Ledger: {balanced}. Fills: {report.fills}.", highlight=False)
+    for note in report.notes:
+        console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """The first column holds names, the others numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
+    return table
+
+
+def _runs(report: Report) -> Table:
+    table = _table("Runs", "run", "end", "frames", "found", "accepted", "refused", "fills")
+    for run in report.runs:
+        numbers = (run.frames, run.found, run.accepted, run.refused, run.fills)
+        table.add_row(run.run_id, "clean" if run.clean else "none", *("?" if n is None else str(n) for n in numbers))
+    total = report.opportunities
+    if len(report.runs) > 1:
+        table.add_section()
+        sums = (total.found, total.accepted, total.refused, report.fills)
+        table.add_row("all", "", "", *(str(number) for number in sums))
+    return table
+
+
+def _refusals(report: Report) -> Table:
+    table = _table("Refused by", "check", "episodes", "of all")
+    for check, episodes in sorted(report.refusals.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(check, str(episodes), f"{100 * episodes / max(1, report.opportunities.found):.1f} %")
+    return table
+
+
+def _edges(report: Report) -> Table:
+    table = _table("Best edges, by net", "edge", "episodes", "accepted", "gross bp", "net bp")
+    for edge in report.edges:
+        bps = (f"{edge.best_gross_bps:.4f}", f"{edge.best_net_bps:.4f}")
+        table.add_row(edge.edge, str(edge.episodes), str(edge.accepted), *bps)
+    return table
+
+
+def _profit(report: Report) -> Table:
+    table = _table("Profit", "", "amount", "asset")
+    for asset, amount in report.profit.items():
+        table.add_row("change", plain(amount), asset)
+    value = report.value
+    if value is not None:
+        table.add_section()
+        lines = (("trading", value.trading), ("revaluation", value.revaluation), ("restoring", value.restoring))
+        for name, line in lines:
+            table.add_row(name, "unknown" if line is None else plain(line), value.numeraire)
+    return table
+
+
+def _balances(report: Report) -> Table:
+    table = _table("Balances", "venue", "asset", "opening", "closing")
+    for venue, amounts in report.balances.items():
+        for asset, balance in amounts.items():
+            table.add_row(venue, asset, plain(balance.opening), plain(balance.closing))
+    return table
