@@ -123,7 +123,7 @@ class Market:
                 if sync is None:
                     continue
                 if self.touched is not None:
-                    self.touched[sync.instrument.id] = sync
+                    self.touched[sync.id] = sync
                 state = sync.state
                 if kind is BookDelta:
                     outcome = sync.delta(event, at)  # type: ignore[arg-type]
@@ -143,13 +143,13 @@ class Market:
                 self.commands.append(event)  # type: ignore[arg-type]
 
     def _outcome(self, sync: BookSync, before: BookState, outcome: TopOfBook | Resync | None) -> None:
-        if isinstance(outcome, Resync):
+        if type(outcome) is Resync:
             self.commands.append(outcome)
         elif outcome is not None:
             self.counts[sync.instrument.venue].tops += 1
         if sync.state is not before:
             self.transitions.append(Transition(sync, sync.state, sync.reason))
-        self.changed[sync.instrument.id] = sync
+        self.changed[sync.id] = sync
 
     def _book(self, connection: Connection, symbol: str) -> BookSync | None:
         """The book of a symbol seen for the first time; None if the venue's plugin cannot tell what it is."""

@@ -33,6 +33,7 @@ class BookSync:
 
     def __init__(self, instrument: Instrument, rule: SyncRule) -> None:
         self.instrument = instrument
+        self.id = instrument.id
         self.rule = rule
         self.book = Book(rule.level_format, rule.depth, rule.checksum, rule.checksum_levels)
         self.state = BookState.SYNCING
@@ -139,9 +140,7 @@ class BookSync:
 
     def _too_old(self, snapshot: BookSnapshot) -> Resync:
         first = self._buffer[0]
-        self.reason = (
-            f"snapshot {snapshot.version} of {self.instrument.id} is older than the stream's {first.first or first.version}"
-        )
+        self.reason = f"snapshot {snapshot.version} of {self.instrument.id} is older than the stream's {first.first or first.version}"
         self.resyncs += 1
         return Resync(self.instrument.symbol, self.reason)
 
