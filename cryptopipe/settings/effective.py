@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from cryptopipe.settings.kinds import Duration, plain
 from cryptopipe.settings.model import Settings
@@ -24,13 +25,22 @@ NOT_HASHED = ("data_dir",)
 _HEADER = """\
 # The defaults of Cryptopipe, and what each setting means. Everything here may be left out.
 # Order, later over earlier: defaults, this file, environment (CRYPTOPIPE_RISK__MAX_LOSS=100), --set risk.max_loss=100,
-# flags. A strategy has a section of its own name: `cryptopipe config schema` lists every key that is installed.
+# flags. Mappings are merged key by key; null takes an entry out. A strategy has a section of its own name:
+# `cryptopipe config schema` lists every key that is installed.
 """
 
 
 def effective(settings: Settings) -> dict[str, Any]:
     """Every value in force, nested, as JSON types; decimals and durations as text, secrets masked."""
-    return settings.model_dump(mode="json")
+    return {name: _json_value(value) for name, value in settings.model_dump(mode="python").items()}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    return plain(value) if isinstance(value, Decimal) else to_jsonable_python(value)
 
 
 def config_hash(settings: Settings) -> str:

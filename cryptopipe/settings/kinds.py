@@ -30,6 +30,8 @@ def duration_text(nanos: Nanos) -> str:
 
 
 def _read_duration(value: object) -> Nanos:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value  # a default in code; what people write comes as text
     if not isinstance(value, str):
         raise ValueError(f"not a duration such as 30s, 50ms or 1.5h: {value!r}")
     return parse_duration(value)

@@ -27,8 +27,8 @@ from cryptopipe.settings.layers import (
     read_flags,
     read_sets,
 )
-from cryptopipe.settings.model import OPENING, Settings
-from cryptopipe.settings.shape import is_secret, key_names, known_at
+from cryptopipe.settings.model import Settings
+from cryptopipe.settings.shape import is_secret, key_names, known_at, mapping_defaults
 
 DEFAULT = "default"
 _FIX = "`cryptopipe config schema` lists every key, `cryptopipe config show` the values and where each came from"
@@ -65,8 +65,9 @@ def load_settings(
     """
     model = compose(strategies or {})
     file = find_config(config)
+    mappings = dict(mapping_defaults(model))
     layers = [
-        Layer(tree={"paper": {"opening": dict(OPENING)}}),  # so that naming one asset keeps the others
+        _defaults(mappings),
         Layer() if file is None else read_file(file),
         read_environment(os.environ if environment is None else environment, key_names(model)),
         read_sets(sets),
@@ -74,6 +75,7 @@ def load_settings(
     ]
     problems = [problem for layer in layers for problem in layer.problems]
     tree, places = _merge(layers)
+    _take_out_nulls(tree, mappings)
     sections = set(strategies or {})
     for name in set(installed_strategies or ()) - sections:
         tree.pop(name, None)
@@ -109,6 +111,23 @@ def compose(strategies: Mapping[str, type[BaseModel]]) -> type[Settings]:
         name: (section, Field(description=f"settings of the strategy {name}")) for name, section in strategies.items()
     }
     return create_model("Settings", __base__=Settings, __module__=__name__, **fields)
+
+
+def _defaults(mappings: Mapping[Key, object]) -> Layer:
+    layer = Layer()
+    for key, entries in mappings.items():
+        layer.put(key, entries, "")
+    layer.places.clear()
+    return layer
+
+
+def _take_out_nulls(tree: Tree, mappings: Iterable[Key]) -> None:
+    """`null` takes an entry out of a mapping that has entries by default."""
+    for key in mappings:
+        entries = _at(tree, key)
+        if isinstance(entries, dict):
+            for name in [name for name, value in entries.items() if value is None]:
+                del entries[name]
 
 
 def _merge(layers: Iterable[Layer]) -> tuple[Tree, dict[Key, str]]:

@@ -60,7 +60,7 @@ class PaperSettings(BaseModel):
     latency: Duration = _setting("50ms", ge=0, description="from the decision until the order reaches the venue's book")
     opening: dict[AssetName, Amount] = _setting(
         lambda: dict(OPENING),
-        description="balance of each venue that trades the asset, when a run begins; 0 for none",
+        description="balance of each venue that trades the asset, when a run begins; null takes an asset out",
     )
     venues: dict[VenueName, dict[AssetName, Amount]] = _setting(
         dict, description="opening balances of single venues, over those of `opening`"

@@ -62,6 +62,18 @@ def _holds_secret(annotation: Any) -> bool:
     return any(_holds_secret(argument) for argument in get_args(annotation))
 
 
+def mapping_defaults(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The mappings that have entries by default, with their keys: naming one entry keeps the others."""
+    for name, field in model.model_fields.items():
+        key = (*prefix, name)
+        if section := next(sections(field.annotation), None):
+            yield from mapping_defaults(section, key)
+        elif mapping_of(field.annotation) and not field.is_required():
+            default = field.get_default(call_default_factory=True)
+            if default:
+                yield key, dict(default)
+
+
 def key_names(model: type[BaseModel]) -> dict[str, Any]:
     """The tree of keys for reading the environment: `*` for any name, "as typed" where letter case is the user's."""
     names: dict[str, Any] = {}

@@ -36,6 +36,13 @@ class Wobble(BaseModel, extra="forbid", frozen=True):
     api_secret: SecretStr = SecretStr("")
 
 
+class Staked(BaseModel, extra="forbid"):
+    """A section with a mapping that has entries by default."""
+
+    stake: dict[str, Decimal] = {"USDT": Decimal(100), "BTC": Decimal("0.1")}
+    hold: dict[str, Duration] = {"BTC": 5 * SECOND}
+
+
 class Needy(BaseModel, extra="forbid"):
     """A section with a key that has no default."""
 
@@ -126,6 +133,19 @@ def test_null_returns_a_fee_to_the_schedule() -> None:
     text = "venues: {kraken: {taker_fee_bps: 30}}\n"
     assert load(text, sets=["venues.kraken.taker_fee_bps=null"]).settings.venue("kraken").taker_fee_bps is None
     assert load("venues: {kraken: {taker_fee_bps: null}}\n").settings.venue("kraken").taker_fee_bps is None
+
+
+def test_naming_one_entry_keeps_the_others_and_null_takes_one_out() -> None:
+    loaded = load(
+        "staked: {stake: {EUR: 7}}\n",
+        sets=["staked.stake.USDT=null", "paper.opening.BTC=null", "staked.hold.ETH=1s"],
+        strategies={"staked": Staked},
+    )
+    assert loaded.settings.strategy("staked").stake == {"BTC": Decimal("0.1"), "EUR": Decimal(7)}
+    assert loaded.settings.strategy("staked").hold == {"BTC": 5 * SECOND, "ETH": SECOND}
+    assert loaded.settings.opening("kraken", "BTC") == 0
+    assert loaded.settings.opening("kraken", "ETH") == 30
+    assert Staked().stake == {"USDT": Decimal(100), "BTC": Decimal("0.1")}
 
 
 def test_a_mapping_may_be_given_in_braces() -> None:
@@ -377,6 +397,14 @@ def test_the_hash_is_over_values_not_spellings_and_not_paths(tmp_path: Path) -> 
     assert config_hash(load(sets=[f"data_dir={tmp_path}"]).settings) == base
     assert config_hash(load(sets=["risk.max_loss=500.01"]).settings) != base
     assert config_hash(load(sets=["venues.kraken.taker_fee_bps=1"]).settings) != base
+
+
+def test_the_hash_of_a_strategys_plain_decimals_ignores_their_spelling() -> None:
+    hashes = {
+        config_hash(load(sets=[f"wobble.edge={text}"], strategies={"wobble": Wobble}).settings)
+        for text in ("2", "2.0", "20e-1")
+    }
+    assert len(hashes) == 1
 
 
 def test_the_hash_is_sha256_of_canonical_json() -> None:
