@@ -24,12 +24,15 @@ from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
 from cryptopipe.journal.records import RunStarted
 from cryptopipe.journal.runs import Run, create
+from cryptopipe.market.market import Market
+from cryptopipe.market.view import View
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.model.money import plain
 from cryptopipe.pipe import Pipe, PipeSettings
 from cryptopipe.settings import Settings, config_hash, effective
 from cryptopipe.summary import BestEdge, Summary
+from cryptopipe.watching import Watcher, enough
 
 NOT_HASHED_IN_JOURNAL = ("data_dir",)
 _BPS = Decimal(10_000)
@@ -66,6 +69,13 @@ class Wiring:
             ),
             sink,
         )
+
+    def watcher(self) -> Watcher:
+        """A market and a strategy that only look."""
+        market = Market(self.plugins)
+        fees = {venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()}
+        strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
+        return Watcher(market, strategy, View(market, fees, enough, {}))
 
     def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
         own = self.settings.venue(venue)
@@ -274,6 +284,11 @@ def ended(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator
     yield Input(seq + 1, (last.turn if last else 0) + 1, at, Direction.COMMAND, "", "", "", why.encode())
 
 
+def watched(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator[Input]:
+    """The inputs until a Ctrl-C or the end of `--for`, without the command that ends a run."""
+    return (entry for entry in ended(inputs, stop, for_ns) if entry.direction is not Direction.COMMAND)
+
+
 def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:
     """What may differ between a run and its replay; never in the journal."""
     return {
@@ -291,4 +306,3 @@ def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:
         "label": label.why,
         "config": effective(wiring.settings),
     }
-

@@ -47,7 +47,7 @@ def action(
     settings = common.load([strategy])
     source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
     wiring = Wiring.of(strategy, settings, source.venues)
-    result = act(wiring, source.inputs, source.label, _duration(for_text))
+    result = act(wiring, source.inputs, source.label, duration_option(for_text))
     if common.json:
         print_json(result.document())
     else:
@@ -56,7 +56,8 @@ def action(
         raise click.exceptions.Exit(130)
 
 
-def _duration(text: str | None) -> int | None:
+def duration_option(text: str | None) -> int | None:
+    """Nanoseconds of `--for`. Raises `UsageError`."""
     from cryptopipe.clock import parse_duration
 
     if text is None:

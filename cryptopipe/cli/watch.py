@@ -1,0 +1,133 @@
+"""`cryptopipe watch [--edges]`: prices and edges as they come; never trades.
+
+Enters: sources to replay. Leaves: a live table, or one JSON line per record. Never: an order.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cryptopipe.cli.action import duration_option
+from cryptopipe.cli.options import Common, common_options
+
+if TYPE_CHECKING:
+    from cryptopipe.watching import Change, Watcher
+
+_REFRESHES_PER_S = 4
+
+
+@click.command("watch")
+@click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="Whose edges to show.")
+@click.option("--edges", is_flag=True, help="Edges with gross, each cost, net and break-even fee.")
+@click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable.")
+@click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin.")
+@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: binance=120s.")
+@click.option("--for", "for_text", metavar="T", help="Stop after this much of the recordings' time: 30s.")
+@common_options
+def watch(
+    common: Common,
+    strategy: str,
+    edges: bool,
+    replays: tuple[str, ...],
+    align: str | None,
+    shifts: tuple[str, ...],
+    for_text: str | None,
+) -> None:
+    """Show prices, or with --edges every edge with its costs. Never trades.
+
+    \b
+    Examples:
+      cryptopipe watch --edges
+      cryptopipe watch --json --replay binance=btcusdt.jsonl.gz | head
+    """
+    from cryptopipe import registry
+    from cryptopipe.app import Wiring, stop_on_interrupt, watched
+    from cryptopipe.drivers.replay import open_replay, packaged_replay
+
+    registry.strategy(strategy)
+    settings = common.load([strategy])
+    source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
+    watcher = Wiring.of(strategy, settings, source.venues).watcher()
+    with stop_on_interrupt() as stop:
+        changes = watcher.changes(watched(source.inputs, stop, duration_option(for_text)))
+        if common.json:
+            _print_lines(watcher, changes, edges)
+        else:
+            _show_table(watcher, changes, edges, source.label.why)
+
+
+def _print_lines(watcher: "Watcher", changes: Any, edges: bool) -> None:
+    from cryptopipe.clock import format_at
+    from cryptopipe.watching import edge_document
+
+    for change in changes:
+        at = format_at(change.at)
+        if edges:
+            for opportunity in change.edges:
+                click.echo(json.dumps({"schema": 1, "at": at, **edge_document(opportunity)}))
+            for edge in change.closed:
+                click.echo(json.dumps({"schema": 1, "at": at, "edge": edge, "closed": True}))
+        else:
+            for sync in change.changed:
+                click.echo(json.dumps({"schema": 1, **watcher.unified(sync)}))
+
+
+def _show_table(watcher: "Watcher", changes: Any, edges: bool, label: str) -> None:
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    draw = _edge_table if edges else _price_table
+    drawn_at, last = 0.0, None
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        for last in changes:
+            now = time.monotonic()
+            if console.is_terminal and now - drawn_at >= 1 / _REFRESHES_PER_S:
+                drawn_at = now
+                live.update(draw(watcher, last, label), refresh=True)
+        if last is not None:
+            live.update(draw(watcher, last, label), refresh=True)
+
+
+def _edge_table(watcher: "Watcher", change: "Change", label: str) -> Any:
+    from rich.table import Table
+
+    from cryptopipe.clock import format_at
+    from cryptopipe.watching import break_even_fee_bps
+
+    table = Table(title=f"edges at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
+    table.add_column("edge")
+    for column in ("gross bps", "costs bps", "net bps", "break-even fee bps", "notional", "refused for"):
+        table.add_column(column, justify="right")
+    for edge in sorted(watcher.edges.values(), key=lambda e: -e.net_bps)[:20]:
+        costs = "\n".join(f"{cost.name} {cost.bps:.2f}" for cost in edge.costs)
+        colour = "green" if edge.net_bps > 0 and not edge.obstacles else "default"
+        table.add_row(
+            edge.edge, f"{edge.gross_bps:.2f}", costs, f"[{colour}]{edge.net_bps:.2f}[/]",
+            f"{break_even_fee_bps(edge):.2f}", f"{edge.notional:.2f} {edge.numeraire}",
+            ", ".join(sorted({reason.check for reason in edge.obstacles})) or "-",
+        )  # fmt: skip
+    if not watcher.edges:
+        table.add_row("no edge above zero now", "", "", "", "", "", "")
+    return table
+
+
+def _price_table(watcher: "Watcher", change: "Change", label: str) -> Any:
+    from rich.table import Table
+
+    from cryptopipe.clock import format_at
+
+    table = Table(title=f"tops at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
+    for column in ("instrument", "state", "proof"):
+        table.add_column(column)
+    for column in ("bid", "size", "ask", "size"):
+        table.add_column(column, justify="right")
+    for books in watcher.market.books.values():
+        for sync in sorted(books.values(), key=lambda s: s.id):
+            top = sync.book.top
+            numbers = [top.bid, top.bid_size, top.ask, top.ask_size] if top else [None] * 4
+            table.add_row(sync.id, sync.state.value, sync.rule.proof.value, *("-" if n is None else f"{n:f}" for n in numbers))
+    return table
