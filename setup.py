@@ -1,21 +1,19 @@
 """Builds the native core where that is wanted and possible, and says what happened.
 
 `CRYPTOPIPE_CORE=auto` (the default) builds it if cargo is there and goes on without it, saying so, if that fails;
-`require` fails instead; `skip` does not try. `CRYPTOPIPE_ABI3=1` builds for every Python from 3.11 on.
+`require` fails instead; `skip` does not try. One build serves every Python from 3.11 on (docs/adr/0001).
 """
 
 import os
 import shutil
-import subprocess
 import sys
 
 from setuptools import setup
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CompileError
 from setuptools_rust import Binding, RustExtension
 from setuptools_rust.build import build_rust
 
 WANTED = os.environ.get("CRYPTOPIPE_CORE") or "auto"
-ABI3 = os.environ.get("CRYPTOPIPE_ABI3") == "1"
 WITHOUT = "the reference core alone is installed; it is for reading and small runs"
 
 
@@ -29,12 +27,12 @@ class BuildCore(build_rust):
     def run_for_extension(self, ext: RustExtension) -> None:
         try:
             super().run_for_extension(ext)
-        except (BaseError, subprocess.CalledProcessError, OSError) as error:
+        except (BaseError, CompileError, OSError) as error:
             if WANTED == "require":
                 raise
-            say(f"the native core could not be built ({error}); {WITHOUT}")
+            say(f"the native core could not be built; {WITHOUT}\n{error}")
         else:
-            say(f"built the native core ({'abi3, Python 3.11 and later' if ABI3 else 'this Python version'})")
+            say("built the native core (abi3, Python 3.11 and later)")
 
 
 def extensions() -> list[RustExtension]:
@@ -52,15 +50,16 @@ def extensions() -> list[RustExtension]:
             path="rust/py/Cargo.toml",
             binding=Binding.PyO3,
             debug=False,
-            features=["abi3"] if ABI3 else [],
-            py_limited_api=ABI3,
+            optional=WANTED == "auto",
+            py_limited_api=True,
         )
     ]
 
 
+found = extensions()
 setup(
-    rust_extensions=extensions(),
+    rust_extensions=found,
     cmdclass={"build_rust": BuildCore},
     zip_safe=False,
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if found else {},
 )

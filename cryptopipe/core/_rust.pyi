@@ -10,7 +10,7 @@ NAME: str
 SCALE: int
 
 def build_info() -> str:
-    """Version of the crate, kind of binding, build profile."""
+    """Version of the crate, binary interface, build profile."""
 
 class Levels:
     @staticmethod

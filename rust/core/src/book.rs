@@ -1,6 +1,6 @@
 //! One instrument's L2 book and the faster top channel beside it.
 
-use crate::crc::crc32;
+use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::levels::{self, Form, Level};
 use crate::number::{Fault, NO_TEXT, Number};
@@ -67,18 +67,16 @@ pub struct Book {
     version: i64,
     quote: Option<Top>,
     top: Option<Top>,
-    /// The checksum of the levels covered now; None once one of them changed. It is a function of nothing else, so a
-    /// kept value needs no proof beyond `set` telling every rank it touches.
-    crc: Option<u32>,
+    checksum: Checksum,
     new_bids: Vec<Level>,
     new_asks: Vec<Level>,
-    text: Vec<u8>,
 }
 
 impl Book {
     /// An empty book, waiting for a snapshot.
     pub fn new(settings: Settings) -> Self {
         Book {
+            checksum: Checksum::new(settings.covered),
             settings,
             bids: Side::new(true),
             asks: Side::new(false),
@@ -86,10 +84,8 @@ impl Book {
             version: 0,
             quote: None,
             top: None,
-            crc: None,
             new_bids: Vec::new(),
             new_asks: Vec::new(),
-            text: Vec::new(),
         }
     }
 
@@ -97,7 +93,7 @@ impl Book {
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
-        self.crc = None;
+        self.all_changed();
         self.loaded = false;
         self.top = None;
     }
@@ -107,7 +103,7 @@ impl Book {
         self.read(bids, asks)?;
         self.bids.load(&mut self.new_bids);
         self.asks.load(&mut self.new_asks);
-        self.crc = None;
+        self.all_changed();
         self.loaded = true;
         self.settle(stamp)
     }
@@ -119,15 +115,13 @@ impl Book {
             return Err(Error::Protocol("a delta without a snapshot never yields a book".into()));
         }
         self.read(bids, asks)?;
-        let mut nearest = usize::MAX;
-        for level in &self.new_bids {
-            nearest = nearest.min(self.bids.set(*level).unwrap_or(usize::MAX));
-        }
-        for level in &self.new_asks {
-            nearest = nearest.min(self.asks.set(*level).unwrap_or(usize::MAX));
-        }
-        if nearest < self.settings.covered {
-            self.crc = None;
+        for (is_bid, side, levels) in [(true, &mut self.bids, &self.new_bids), (false, &mut self.asks, &self.new_asks)]
+        {
+            let mut nearest = usize::MAX;
+            for level in levels {
+                nearest = nearest.min(side.set(*level));
+            }
+            self.checksum.changed(is_bid, nearest);
         }
         self.settle(stamp)
     }
@@ -180,14 +174,12 @@ impl Book {
     #[inline]
     fn settle(&mut self, stamp: Stamp) -> Result<Option<Top>, Error> {
         if self.settings.depth > 0 {
-            let trimmed = self.bids.trim(self.settings.depth) | self.asks.trim(self.settings.depth);
-            if trimmed && self.settings.depth < self.settings.covered {
-                self.crc = None;
-            }
+            self.checksum.changed(true, self.bids.trim(self.settings.depth));
+            self.checksum.changed(false, self.asks.trim(self.settings.depth));
         }
         self.version = stamp.version;
         if let (Some(expected), true) = (stamp.checksum, self.settings.checksum) {
-            let computed = self.checksum();
+            let computed = self.checksum.of(&self.bids, &self.asks);
             if computed as i64 != expected {
                 return Err(Error::Checksum { expected, computed });
             }
@@ -214,18 +206,9 @@ impl Book {
         Some(top)
     }
 
-    fn checksum(&mut self) -> u32 {
-        if let Some(crc) = self.crc {
-            return crc;
-        }
-        self.text.clear();
-        for side in [&self.asks, &self.bids] {
-            for level in (0..self.settings.covered).map_while(|rank| side.get(rank)) {
-                level.price.push_mantissa(&mut self.text);
-                level.size.push_mantissa(&mut self.text);
-            }
-        }
-        *self.crc.insert(crc32(&self.text))
+    fn all_changed(&mut self) {
+        self.checksum.changed(true, 0);
+        self.checksum.changed(false, 0);
     }
 
     #[inline]
@@ -298,6 +281,7 @@ fn refuse(fault: Fault, text: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crc::crc32;
     use crate::levels::Place;
 
     fn book(depth: usize, checksum: bool) -> Book {

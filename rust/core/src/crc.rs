@@ -1,9 +1,11 @@
-//! CRC-32 as in zlib (polynomial 0xEDB88320), eight bytes a step.
+//! CRC-32 as in zlib (polynomial 0xEDB88320), sixteen bytes a step.
 
-const TABLES: [[u32; 256]; 8] = tables();
+const STEP: usize = 16;
 
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0u32; 256]; 8];
+static TABLES: [[u32; 256]; STEP] = tables();
+
+const fn tables() -> [[u32; 256]; STEP] {
+    let mut tables = [[0u32; 256]; STEP];
     let mut i = 0;
     while i < 256 {
         let mut crc = i as u32;
@@ -16,7 +18,7 @@ const fn tables() -> [[u32; 256]; 8] {
         i += 1;
     }
     let mut k = 1;
-    while k < 8 {
+    while k < STEP {
         let mut i = 0;
         while i < 256 {
             let former = tables[k - 1][i];
@@ -30,18 +32,21 @@ const fn tables() -> [[u32; 256]; 8] {
 
 /// The checksum of some bytes.
 pub fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = !0u32;
-    let mut chunks = bytes.chunks_exact(8);
+    crc32_after(0, bytes)
+}
+
+/// The checksum of bytes that follow others whose checksum is `before`.
+pub fn crc32_after(before: u32, bytes: &[u8]) -> u32 {
+    let mut crc = !before;
+    let mut chunks = bytes.chunks_exact(STEP);
     for chunk in &mut chunks {
-        let low = crc ^ u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
-        crc = TABLES[7][(low & 0xFF) as usize]
-            ^ TABLES[6][(low >> 8 & 0xFF) as usize]
-            ^ TABLES[5][(low >> 16 & 0xFF) as usize]
-            ^ TABLES[4][(low >> 24) as usize]
-            ^ TABLES[3][chunk[4] as usize]
-            ^ TABLES[2][chunk[5] as usize]
-            ^ TABLES[1][chunk[6] as usize]
-            ^ TABLES[0][chunk[7] as usize];
+        let first = crc.to_le_bytes();
+        let mut next = 0;
+        for i in 0..STEP {
+            let byte = if i < 4 { chunk[i] ^ first[i] } else { chunk[i] };
+            next ^= TABLES[STEP - 1 - i][byte as usize];
+        }
+        crc = next;
     }
     for byte in chunks.remainder() {
         crc = (crc >> 8) ^ TABLES[0][((crc ^ *byte as u32) & 0xFF) as usize];
@@ -51,7 +56,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::crc32;
+    use super::{crc32, crc32_after};
 
     #[test]
     fn check_value_of_the_catalogue() {
@@ -67,6 +72,7 @@ mod tests {
                 (0..8).fold(crc ^ *b as u32, |c, _| if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 })
             });
             assert_eq!(crc32(&bytes[..end]), slow);
+            assert_eq!(crc32_after(crc32(&bytes[..end / 3]), &bytes[end / 3..end]), slow);
         }
     }
 }

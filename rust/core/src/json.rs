@@ -3,6 +3,8 @@
 //! It accepts what Python's `json.loads` accepts of UTF-8 text (`NaN` and `Infinity` included), nested at most
 //! `DEEPEST` deep.
 
+use crate::number::{LONGEST_SHORT, Number};
+
 /// Containers in containers that are still followed; the reference stops where Python's stack ends.
 pub const DEEPEST: usize = 500;
 
@@ -86,6 +88,18 @@ impl<'a> Cursor<'a> {
         Cursor { text, at: 0, wide: false }
     }
 
+    /// Where the cursor stands.
+    #[inline]
+    pub fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// Return to a mark.
+    #[inline]
+    pub fn back_to(&mut self, mark: usize) {
+        self.at = mark;
+    }
+
     /// The byte here, 0 at the end (which no JSON text has).
     #[inline]
     pub fn peek(&self) -> u8 {
@@ -130,6 +144,40 @@ impl<'a> Cursor<'a> {
             b'[' | b'{' => self.container(),
             _ => self.bare(),
         }
+    }
+
+    /// The number in plain quotes that begins here, in one pass; None, without a step, for anything less usual.
+    #[inline]
+    fn quoted_number(&mut self) -> Option<Number> {
+        let rest = self.text.get(self.at..)?;
+        let [b'"', digits @ ..] = rest else { return None };
+        let (mut mantissa, mut point, mut at) = (0u64, usize::MAX, 0);
+        for &byte in digits.iter().take(LONGEST_SHORT + 1) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(digit as u64);
+            } else if byte == b'.' && point == usize::MAX {
+                point = at;
+            } else {
+                break;
+            }
+            at += 1;
+        }
+        if at > LONGEST_SHORT || digits.get(at) != Some(&b'"') {
+            return None;
+        }
+        let number = Number::from_digits(mantissa, point, at)?;
+        self.at += at + 2;
+        Some(number)
+    }
+
+    /// A quoted number with white space around it.
+    #[inline]
+    pub fn spaced_number(&mut self) -> Option<Number> {
+        self.space();
+        let number = self.quoted_number()?;
+        self.space();
+        Some(number)
     }
 
     /// A key with its colon; the value begins after it.

@@ -80,8 +80,20 @@ fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> 
     let mut cursor = Cursor::new(text);
     cursor.expect(b'[').ok_or(NOT_LEVELS)?;
     cursor.space();
+    let pairs = matches!(form.place, Place::Array { price: 0, size: 1, side: None });
     if !cursor.eat(b']') {
         loop {
+            if pairs {
+                if let Some(level) = pair(&mut cursor) {
+                    sink(level, None);
+                    cursor.space();
+                    if cursor.eat(b',') {
+                        cursor.space();
+                        continue;
+                    }
+                    break;
+                }
+            }
             let cells = match &form.place {
                 Place::Array { price, size, side } => array(&mut cursor, *price, *size, side.unwrap_or(usize::MAX)),
                 Place::Object { price, size, side } => object(&mut cursor, price, size, side.as_deref()),
@@ -97,6 +109,21 @@ fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> 
         cursor.expect(b']').ok_or(NOT_LEVELS)?;
     }
     cursor.finish().ok_or(NOT_LEVELS)
+}
+
+/// A level of the usual kind, `["61837.63","1.5"]`, in one pass; None, without a step, for any other.
+#[inline]
+fn pair(cursor: &mut Cursor<'_>) -> Option<Level> {
+    let start = cursor.mark();
+    let level = (|| {
+        let price = cursor.eat(b'[').then(|| cursor.spaced_number())??;
+        let size = cursor.eat(b',').then(|| cursor.spaced_number())??;
+        (cursor.eat(b']') && price.units != 0).then_some(Level { price, size })
+    })();
+    if level.is_none() {
+        cursor.back_to(start);
+    }
+    level
 }
 
 #[inline]

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod book;
+pub mod checksum;
 pub mod crc;
 pub mod error;
 pub mod json;

@@ -24,6 +24,8 @@ const POWERS: [u64; 13] = [
     100_000_000_000,
     1_000_000_000_000,
 ];
+/// So many characters, of which one may be a point, fit 64 bits.
+pub const LONGEST_SHORT: usize = 19;
 const LONGEST_PART: usize = 1000;
 const MOST_PLACES: usize = 100;
 
@@ -63,6 +65,18 @@ impl Number {
         }
     }
 
+    /// The number of some digits in a text of `length` characters with a point at `point` (beyond it if there is none).
+    #[inline]
+    pub fn from_digits(mantissa: u64, point: usize, length: usize) -> Option<Number> {
+        let places = if point == usize::MAX { 0 } else { length - point - 1 };
+        let bare_point = point == 0 || point == length.wrapping_sub(1);
+        if length == 0 || bare_point || places > SCALE as usize {
+            return None;
+        }
+        let units = mantissa as u128 * power(SCALE - places as u32) as u128;
+        Some(Number { units: units as i128, places: places as u8 })
+    }
+
     /// Decimal places that the value needs.
     #[inline]
     pub fn places_needed(self) -> u32 {
@@ -94,7 +108,7 @@ impl Number {
         }
         let drop = SCALE.saturating_sub(self.places as u32);
         match u64::try_from(self.units) {
-            Ok(units) => push_digits(units / power(drop), out),
+            Ok(units) => push_digits(shortened(units, drop), out),
             Err(_) => push_wide(self.units / power(drop) as i128, out),
         }
         if self.units != 0 {
@@ -129,7 +143,7 @@ pub fn places_needed(units: i128) -> u32 {
 /// Up to 19 characters with at most 12 places: everything that real feeds write.
 #[inline]
 fn parse_short(text: &[u8]) -> Option<Number> {
-    if text.len() > 19 || text.is_empty() {
+    if text.len() > LONGEST_SHORT {
         return None;
     }
     let (mut mantissa, mut point) = (0u64, usize::MAX);
@@ -137,18 +151,13 @@ fn parse_short(text: &[u8]) -> Option<Number> {
         let digit = byte.wrapping_sub(b'0');
         if digit <= 9 {
             mantissa = mantissa * 10 + digit as u64;
-        } else if byte == b'.' && point == usize::MAX && i > 0 && i + 1 < text.len() {
+        } else if byte == b'.' && point == usize::MAX {
             point = i;
         } else {
             return None;
         }
     }
-    let places = if point == usize::MAX { 0 } else { text.len() - point - 1 };
-    if places > SCALE as usize {
-        return None;
-    }
-    let units = mantissa as u128 * power(SCALE - places as u32) as u128;
-    Some(Number { units: units as i128, places: places as u8 })
+    Number::from_digits(mantissa, point, text.len())
 }
 
 /// The whole grammar, slowly: `(\d{1,1000})(?:\.(\d{1,1000}))?(?:[eE]([+-]?\d{1,4}))?`.
@@ -229,6 +238,26 @@ const PAIRS: [u8; 200] = {
     }
     table
 };
+
+/// `units` without its last `drop` digits; constant divisors are multiplications, a variable one is not.
+#[inline]
+fn shortened(units: u64, drop: u32) -> u64 {
+    match drop {
+        0 => units,
+        2 => units / 100,
+        3 => units / 1_000,
+        4 => units / 10_000,
+        5 => units / 100_000,
+        6 => units / 1_000_000,
+        7 => units / 10_000_000,
+        8 => units / 100_000_000,
+        9 => units / 1_000_000_000,
+        10 => units / 10_000_000_000,
+        11 => units / 100_000_000_000,
+        12 => units / 1_000_000_000_000,
+        other => units / power(other),
+    }
+}
 
 #[inline]
 fn push_digits(mut value: u64, out: &mut Vec<u8>) {

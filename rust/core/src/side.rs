@@ -50,28 +50,28 @@ impl Side {
         self.start = 0;
     }
 
-    /// Change one level, size zero removes it; the rank from the best (0) that changed, None if nothing did.
+    /// Change one level, size zero removes it; the rank from the best (0) that changed, `usize::MAX` if nothing did.
     #[inline]
-    pub fn set(&mut self, level: Level) -> Option<usize> {
+    pub fn set(&mut self, level: Level) -> usize {
         let key = level.price.units * self.sign;
         let rest = Rest { size: level.size.units, price_places: level.price.places, size_places: level.size.places };
         match self.find(key) {
             Ok(at) if rest.size == 0 => {
                 self.keys.remove(at);
                 self.rest.remove(at);
-                Some(self.keys.len() - at)
+                self.keys.len() - at
             }
             Ok(at) => {
                 let old = std::mem::replace(&mut self.rest[at], rest);
                 let same =
                     (old.size, old.price_places, old.size_places) == (rest.size, rest.price_places, rest.size_places);
-                (!same).then(|| self.keys.len() - 1 - at)
+                if same { usize::MAX } else { self.keys.len() - 1 - at }
             }
-            Err(_) if rest.size == 0 => None,
+            Err(_) if rest.size == 0 => usize::MAX,
             Err(at) => {
                 self.keys.insert(at, key);
                 self.rest.insert(at, rest);
-                Some(self.keys.len() - 1 - at)
+                self.keys.len() - 1 - at
             }
         }
     }
@@ -93,9 +93,9 @@ impl Side {
         }
     }
 
-    /// Keep the best `depth` levels; whether any was dropped.
+    /// Keep the best `depth` levels; the rank that changed, as `set` tells it.
     #[inline]
-    pub fn trim(&mut self, depth: usize) -> bool {
+    pub fn trim(&mut self, depth: usize) -> usize {
         let excess = self.len().saturating_sub(depth);
         self.start += excess;
         if self.start > SLACK.max(self.len()) {
@@ -103,7 +103,7 @@ impl Side {
             self.rest.drain(..self.start);
             self.start = 0;
         }
-        excess > 0
+        if excess > 0 { depth } else { usize::MAX }
     }
 
     /// The level of this rank, 0 the best.
@@ -177,13 +177,13 @@ mod tests {
     #[test]
     fn ranks_say_how_near_the_top_a_change_was() {
         let mut asks = Side::new(false);
-        assert_eq!(asks.set(level("5", "1")), Some(0));
-        assert_eq!(asks.set(level("7", "1")), Some(1));
-        assert_eq!(asks.set(level("6", "1")), Some(1));
-        assert_eq!(asks.set(level("6", "1")), None);
-        assert_eq!(asks.set(level("6", "1.0")), Some(1));
-        assert_eq!(asks.set(level("8", "0")), None);
-        assert_eq!(asks.set(level("5", "0")), Some(0));
+        assert_eq!(asks.set(level("5", "1")), 0);
+        assert_eq!(asks.set(level("7", "1")), 1);
+        assert_eq!(asks.set(level("6", "1")), 1);
+        assert_eq!(asks.set(level("6", "1")), usize::MAX);
+        assert_eq!(asks.set(level("6", "1.0")), 1);
+        assert_eq!(asks.set(level("8", "0")), usize::MAX);
+        assert_eq!(asks.set(level("5", "0")), 0);
         assert_eq!(texts(&asks), ["6", "7"]);
     }
 
@@ -211,7 +211,7 @@ mod tests {
             bids.trim(3);
         }
         assert_eq!(texts(&bids), ["5000", "4999", "4998"]);
-        assert_eq!(bids.set(level("4997", "0")), None);
+        assert_eq!(bids.set(level("4997", "0")), usize::MAX);
         assert_eq!(bids.behind(4999 * crate::number::ONE).count(), 1);
         assert_eq!(bids.size_at(4997 * crate::number::ONE), 0);
     }

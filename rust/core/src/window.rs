@@ -32,6 +32,8 @@ enum Values {
 struct Scaled {
     values: Values,
     places: u32,
+    /// The units pushed last and what they became, since most tops change one column of four.
+    last: (i128, i64),
 }
 
 /// Rows of tops; those before `start` are evicted and not yet removed.
@@ -50,7 +52,7 @@ pub struct Window {
 impl Window {
     /// An empty window that keeps rows for `span` nanoseconds.
     pub fn new(span: i64) -> Self {
-        let scaled = || Scaled { values: Values::Narrow(Arc::default()), places: 0 };
+        let scaled = || Scaled { values: Values::Narrow(Arc::default()), places: 0, last: (0, 0) };
         Window {
             span,
             times: [Arc::default(), Arc::default()],
@@ -176,12 +178,14 @@ impl Scaled {
         match &mut self.values {
             Values::Narrow(values) => {
                 let scaled = match u64::try_from(units) {
+                    Ok(_) if units == self.last.0 => Some(self.last.1),
                     Ok(units) if units % divisor == 0 => i64::try_from(units / divisor).ok(),
                     Ok(_) => None,
                     Err(_) if units % divisor as i128 == 0 => i64::try_from(units / divisor as i128).ok(),
                     Err(_) => None,
                 };
                 if let Some(scaled) = scaled {
+                    self.last = (units, scaled);
                     Arc::make_mut(values).push(scaled);
                 }
                 scaled.is_some()
@@ -207,6 +211,7 @@ impl Scaled {
         };
         wide.push(units / power(SCALE - places) as i128);
         self.places = places;
+        self.last = (0, 0);
         let narrow: Result<Vec<i64>, _> = wide.iter().map(|value| i64::try_from(*value)).collect();
         self.values = match narrow {
             Ok(narrow) if matches!(self.values, Values::Narrow(_)) => Values::Narrow(Arc::new(narrow)),

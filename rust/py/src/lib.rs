@@ -25,12 +25,11 @@ mod _rust {
     #[pymodule_export]
     const SCALE: u32 = cryptopipe_core::number::SCALE;
 
-    /// Version of the crate, kind of binding, build profile.
+    /// Version of the crate, binary interface, build profile.
     #[pyfunction]
     fn build_info() -> String {
-        let binding = if cfg!(feature = "abi3") { "abi3" } else { "one Python version" };
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        format!("cryptopipe-core {}, {binding}, {profile}", env!("CARGO_PKG_VERSION"))
+        format!("cryptopipe-core {}, abi3 from Python 3.11, {profile}", env!("CARGO_PKG_VERSION"))
     }
 
     #[pymodule_init]
