@@ -211,7 +211,9 @@ class Pipe:
         if len(plan.orders) == 2:
             with exact():
                 moved = plan.moved() * self._settings.restoring_bps / 10_000
-            restoring = executable_value(self.view, plan.decision.opportunity.numeraire, moved, self._limits.numeraire) or moved
+            restoring = (
+                executable_value(self.view, plan.decision.opportunity.numeraire, moved, self._limits.numeraire) or moved
+            )
         self._value.plan_ended(dust, restoring)
         at_risk = [self._in_numeraire(asset, amount) for asset, amount in exposure.items()]
         self._tell(told.plan_ended(plan, dust, exposure, restoring))

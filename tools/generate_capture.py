@@ -23,7 +23,11 @@ STEP_MS = 100
 LEVELS = 12
 BEGIN = {"BTC": 60_000.0, "ETH": 3_000.0}
 TICKS = {"BTC/USDT": ("0.01", "0.00001"), "ETH/USDT": ("0.01", "0.0001"), "ETH/BTC": ("0.00001", "0.0001")}
-KRAKEN_TICKS = {"BTC/USDT": ("0.1", "0.00000001"), "ETH/USDT": ("0.01", "0.00000001"), "ETH/BTC": ("0.00001", "0.00000001")}
+KRAKEN_TICKS = {
+    "BTC/USDT": ("0.1", "0.00000001"),
+    "ETH/USDT": ("0.01", "0.00000001"),
+    "ETH/BTC": ("0.00001", "0.00000001"),
+}
 COINBASE_TICKS = {"BTC/USDT": ("0.01", "0.00000001"), "ETH/USDT": ("0.01", "0.00000001")}
 
 Rows = dict[D, D]
@@ -54,7 +58,9 @@ class Market:
     def target(self, latent: dict[str, float], at_s: float) -> float:
         base, quote = self.pair.split("/")
         price = latent[base] / (latent[quote] if quote in latent else 1.0)
-        return price * (1 + sum(d.size for d in self.dislocations if d.pair == self.pair and d.begin_s <= at_s < d.end_s))
+        return price * (
+            1 + sum(d.size for d in self.dislocations if d.pair == self.pair and d.begin_s <= at_s < d.end_s)
+        )
 
     def move(self, latent: dict[str, float], at_s: float, dice: random.Random) -> tuple[Rows, Rows]:
         """New levels around the target; the changes of both sides, a size of zero for a level that went."""
@@ -74,7 +80,10 @@ class Market:
                 wanted[price] = keep
             else:
                 scale = 4_000 if self.pair.endswith("USDT") else 0.08
-                wanted[price] = max(self.step, D(repr(scale * (1 + level / 4) * dice.uniform(0.3, 1.7))) / price // self.step * self.step)
+                wanted[price] = max(
+                    self.step,
+                    D(repr(scale * (1 + level / 4) * dice.uniform(0.3, 1.7))) / price // self.step * self.step,
+                )
         changes = {price: size for price, size in wanted.items() if old.get(price) != size}
         changes.update({price: D(0) for price in old if price not in wanted})
         old.clear()
@@ -112,15 +121,28 @@ class Binance:
         for market in self.markets:
             symbol = market.pair.replace("/", "")
             bids, asks = sorted(market.bids.items(), reverse=True), sorted(market.asks.items())
-            body = {"lastUpdateId": self.update_id, "bids": self.rows(dict(bids), market), "asks": self.rows(dict(asks), market)}
-            yield line(at + 5_000_000, "http", dumps(body), f"https://api.binance.com/api/v3/depth?symbol={symbol}&limit=5000")
+            body = {
+                "lastUpdateId": self.update_id,
+                "bids": self.rows(dict(bids), market),
+                "asks": self.rows(dict(asks), market),
+            }
+            yield line(
+                at + 5_000_000, "http", dumps(body), f"https://api.binance.com/api/v3/depth?symbol={symbol}&limit=5000"
+            )
 
     def frames(self, market: Market, bids: Rows, asks: Rows, at: int) -> Iterator[dict[str, str]]:
         symbol = market.pair.replace("/", "")
         first, self.update_id = self.update_id + 1, self.update_id + 1 + len(bids) + len(asks)
         (b, bq), (a, aq) = max(market.bids.items()), min(market.asks.items())
         unit = D("0.00000001")
-        ticker = {"u": self.update_id, "s": symbol, "b": text(b, unit), "B": text(bq, unit), "a": text(a, unit), "A": text(aq, unit)}
+        ticker = {
+            "u": self.update_id,
+            "s": symbol,
+            "b": text(b, unit),
+            "B": text(bq, unit),
+            "a": text(a, unit),
+            "A": text(aq, unit),
+        }
         yield line(at, "recv", dumps({"stream": f"{symbol.lower()}@bookTicker", "data": ticker}), self.url)
         depth = {"e": "depthUpdate", "E": at // 10**6 - 20, "s": symbol, "U": first, "u": self.update_id}
         body = {**depth, "b": self.rows(bids, market), "a": self.rows(asks, market)}
@@ -162,7 +184,10 @@ class Kraken:
 
     def body(self, kind: str, market: Market, bids: Rows, asks: Rows, at: int) -> str:
         def rows(changes: Rows) -> str:
-            return ",".join(f'{{"price":{self.number(p, market.tick)},"qty":{self.number(s, market.step)}}}' for p, s in changes.items())
+            return ",".join(
+                f'{{"price":{self.number(p, market.tick)},"qty":{self.number(s, market.step)}}}'
+                for p, s in changes.items()
+            )
 
         stamp = f"2026-01-01T00:00:{(at - START_NS) / 1e9:09.6f}Z"
         data = f'{{"symbol":"{market.pair}","bids":[{rows(bids)}],"asks":[{rows(asks)}],"checksum":{self.checksum(market)},"timestamp":"{stamp}"}}'
@@ -190,12 +215,23 @@ class Coinbase:
     def frame(self, kind: str, market: Market, bids: Rows, asks: Rows, at: int) -> str:
         stamp = f"2026-01-01T00:00:{(at - START_NS) / 1e9:09.6f}Z"
         updates = [
-            {"side": side, "event_time": stamp, "price_level": text(p, market.tick), "new_quantity": text(s, market.step)}
+            {
+                "side": side,
+                "event_time": stamp,
+                "price_level": text(p, market.tick),
+                "new_quantity": text(s, market.step),
+            }
             for side, changes in (("bid", bids), ("offer", asks))
             for p, s in changes.items()
         ]
         event = {"type": kind, "product_id": market.pair.replace("/", "-"), "updates": updates}
-        body = {"channel": "l2_data", "client_id": "", "timestamp": stamp, "sequence_num": self.sequence, "events": [event]}
+        body = {
+            "channel": "l2_data",
+            "client_id": "",
+            "timestamp": stamp,
+            "sequence_num": self.sequence,
+            "events": [event],
+        }
         self.sequence += 1
         return dumps(body)
 

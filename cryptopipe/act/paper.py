@@ -68,7 +68,17 @@ class PaperVenue:
             if left <= 0 or not better(price):
                 break
             quantity = min(size, left)
-            fills.append(Fill(order.client_id, order.instrument, order.side, price, quantity, _fee(order, fees, price, quantity), at))
+            fills.append(
+                Fill(
+                    order.client_id,
+                    order.instrument,
+                    order.side,
+                    price,
+                    quantity,
+                    _fee(order, fees, price, quantity),
+                    at,
+                )
+            )
             left -= quantity
         for fill in fills:
             self._liquidity.take(sync, bids, fill.price, fill.quantity)

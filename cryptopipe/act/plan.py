@@ -25,7 +25,14 @@ class Plan:
     def of(cls, decision: Decision) -> "Plan":
         """The plan of an accepted decision. Client ids are functions of the decision's number alone."""
         orders = tuple(
-            Order(f"d{decision.decision_id}-{number}", decision.decision_id, leg.instrument, leg.side, leg.quantity, leg.limit)
+            Order(
+                f"d{decision.decision_id}-{number}",
+                decision.decision_id,
+                leg.instrument,
+                leg.side,
+                leg.quantity,
+                leg.limit,
+            )
             for number, leg in enumerate(decision.opportunity.legs, 1)
         )
         return cls(decision, orders)

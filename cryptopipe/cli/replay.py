@@ -28,7 +28,9 @@ def replay(common: Common, run: str, verify: bool) -> None:
     if common.json:
         print_json(outcome.document())
     elif outcome.identical:
-        click.echo(f"identical: {outcome.records} records ({outcome.compared}), {outcome.hash_run[:16]}…, {outcome.seconds} s")
+        click.echo(
+            f"identical: {outcome.records} records ({outcome.compared}), {outcome.hash_run[:16]}…, {outcome.seconds} s"
+        )
     else:
         click.echo(f"different: {outcome.first_difference}")
     if not outcome.identical:

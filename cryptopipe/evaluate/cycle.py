@@ -103,7 +103,9 @@ def best_amount(steps: Sequence[Step], cap: Decimal, hurdle: Fraction = Fraction
             through *= rates[index]
             while left[index] <= 0 and _has(step, positions[index]):
                 positions[index] += 1
-                left[index] = _capacity(step, *step.ladder[positions[index]]) if _has(step, positions[index]) else left[index]
+                left[index] = (
+                    _capacity(step, *step.ladder[positions[index]]) if _has(step, positions[index]) else left[index]
+                )
     return total
 
 
@@ -196,7 +198,9 @@ def _problem(legs: Sequence[Leg]) -> str:
         if leg.quantity < max(rules.min_size, rules.step):
             return f"{leg.instrument.id} {leg.side.value} {leg.quantity} below the minimum size {rules.min_size}"
         if notional < rules.min_notional:
-            return f"{leg.instrument.id} {leg.side.value} {notional:.8f} below the minimum notional {rules.min_notional}"
+            return (
+                f"{leg.instrument.id} {leg.side.value} {notional:.8f} below the minimum notional {rules.min_notional}"
+            )
         if leg.limit % rules.tick:
             return f"{leg.instrument.id} price {leg.limit} is not a multiple of the tick {rules.tick}"
     return ""

@@ -91,9 +91,7 @@ class Arbitrage:
         outcome = None
         if not obstacles:
             cap = self._settings.stake[cycle.start]
-            outcome = best_cycle(
-                steps, cap, lambda o: o.profit - restoring * o.spent, hurdle=1 + Fraction(restoring)
-            )
+            outcome = best_cycle(steps, cap, lambda o: o.profit - restoring * o.spent, hurdle=1 + Fraction(restoring))
         return _opportunity(cycle, steps, gross, restoring, outcome, obstacles)
 
     def _obstacles(self, view: MarketView, cycle: Cycle) -> tuple[Reason, ...]:
