@@ -10,7 +10,6 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -45,19 +44,12 @@ class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=Tr
     b64: str | None = None
 
 
-def _open(path: Path) -> BinaryIO:
-    file = path.open("rb")
-    if file.peek(2)[:2] != GZIP_MAGIC:
-        return file
-    return gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[return-value]
-
-
 def _chunks(path: Path) -> Iterator[bytes]:
-    with _open(path) as file:
-        while chunk := file.read(_CHUNK):
+    with path.open("rb") as file:
+        packed = file.peek(2)[:2] == GZIP_MAGIC
+        lines = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
+        while chunk := lines.read(_CHUNK):
             yield chunk
-        if isinstance(file, gzip.GzipFile) and file.fileobj:
-            file.fileobj.close()
 
 
 def check_gzip(path: Path) -> None:
@@ -87,9 +79,6 @@ def _texts(path: Path) -> Iterator[bytes]:
 
 def read_lines(path: Path, venue: str | None) -> Iterator[Input]:
     """The inputs of a file, in its order. `venue` names those whose line does not; see `reader.read`."""
-    with path.open("rb") as file:
-        if file.read(2) == GZIP_MAGIC:
-            check_gzip(path)
     decode = msgspec.json.Decoder(Line).decode
     names = _Names(venue)
     number = seq = 0

@@ -1,0 +1,84 @@
+"""Recorded captures as the driver of a run.
+
+Enters: the texts of `--replay`, `--shift` and `--align`. Leaves: inputs, and a label that says what they are. Never: a
+run of moved clocks that is called simultaneous.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptopipe.capture.inputs import Input
+from cryptopipe.capture.merge import Source, merge, why_not_simultaneous
+from cryptopipe.clock import Nanos, parse_duration
+from cryptopipe.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class ReplayLabel:
+    """What a replayed run was made of; `why` is empty if `simultaneous`. `files` are (venue, name, sha256)."""
+
+    simultaneous: bool
+    why: str
+    files: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A replay, opened but not yet read. Each iteration reads it from its start and raises `CaptureError`."""
+
+    sources: tuple[Source, ...]
+    align: bool
+    shifts: dict[str, Nanos]
+
+    def __iter__(self) -> Iterator[Input]:
+        return merge(self.sources, self.align, self.shifts)
+
+    def label(self) -> ReplayLabel:
+        """Reads every file once for its hash."""
+        why = why_not_simultaneous(self.sources, self.align, self.shifts)
+        files = tuple((s.venue or "", s.path.name, sha256(s.capture.files)) for s in self.sources)
+        return ReplayLabel(not why, why, files)
+
+
+def open_replay(replay: Sequence[str], shift: Sequence[str] = (), align: str | None = None) -> Replay:
+    """The captures that `VENUE=FILE` texts name. Raises `UsageError`, and `CaptureError` for what is not a capture."""
+    if align not in (None, "start"):
+        raise UsageError(f"--align {align} is not known: expected start", fix="write --align start, or leave it out")
+    sources = tuple(_source(text) for text in replay)
+    venues = [source.venue or "" for source in sources]
+    shifts = dict(_shift(text, venues) for text in shift)
+    return Replay(sources, align == "start", shifts)
+
+
+def sha256(files: Sequence[Path]) -> str:
+    """The hash of the files' bytes, one after the other."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _source(text: str) -> Source:
+    venue, mark, name = text.partition("=")
+    if not (venue and mark and name):
+        raise UsageError(f"--replay {text} is not VENUE=FILE", fix="write it as --replay binance=recording.jsonl.gz")
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise UsageError("no such file or directory", where=f"--replay {text}", fix=f"check the path {path}")
+    return Source(venue, path)
+
+
+def _shift(text: str, venues: Sequence[str]) -> tuple[str, Nanos]:
+    venue, _, duration = text.partition("=")
+    if venue not in venues:
+        why = f"--shift {text}: {venue!r} is not replayed{did_you_mean(venue, venues)}"
+        raise UsageError(why, fix=f"write --shift VENUE=120s with one of: {', '.join(venues) or 'none'}")
+    try:
+        size = parse_duration(duration.removeprefix("-"))
+    except ValueError as error:
+        raise UsageError(f"--shift {text}: {error}", fix=f"write it as --shift {venue}=120s") from error
+    return venue, -size if duration.startswith("-") else size
