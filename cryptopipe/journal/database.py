@@ -135,10 +135,14 @@ def _migrations() -> Path:
 
 @contextmanager
 def _held(data_dir: Path, wait_s: float) -> Iterator[None]:
-    """The advisory lock of the projection. Raises `ProjectionBusy` after `wait_s`."""
+    """The advisory lock of the projection. Raises `ProjectionBusy` after `wait_s`, or where nothing may be written."""
     path = data_dir / "journal.lock"
     until = time.monotonic() + wait_s
-    with path.open("a") as file:
+    try:
+        opened = path.open("a")
+    except OSError as error:
+        raise ProjectionBusy(f"it cannot be locked: {error.strerror}", where=str(path)) from error
+    with opened as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

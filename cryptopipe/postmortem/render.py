@@ -6,6 +6,7 @@ Enters: a `Report`. Leaves: lines on a console. Never: a figure of runs that are
 from rich.console import Console
 from rich.table import Table
 
+from cryptopipe.clock import format_at
 from cryptopipe.model.money import plain
 from cryptopipe.postmortem.report import Report
 
@@ -18,7 +19,8 @@ def render(report: Report, console: Console) -> None:
         return
     for label in report.labels:
         console.print(f"[bold reverse] {label.upper()} [/] the market data of these runs", highlight=False)
-    for table in (_runs(report), _refusals(report), _edges(report), _profit(report), _balances(report)):
+    tables = (_runs(report), _refusals(report), _widest(report), _edges(report), _profit(report), _balances(report))
+    for table in tables:
         if table.row_count:
             console.print(table)
     balanced = "balanced" if report.ledger_balanced else "[bold red]NOT balanced[/]"
@@ -52,6 +54,14 @@ def _refusals(report: Report) -> Table:
     table = _table("Refused by", "check", "episodes", "of all")
     for check, episodes in sorted(report.refusals.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(check, str(episodes), f"{100 * episodes / max(1, report.opportunities.found):.1f} %")
+    return table
+
+
+def _widest(report: Report) -> Table:
+    table = _table("Widest edge on fresh books", "", "bp", "bought at", "sold at", "instruments", "at")
+    for which, edge in report.best_edges.items():
+        instruments = " ".join(edge.instruments)
+        table.add_row(which, f"{edge.bps:.4f}", edge.buy, edge.sell, instruments, format_at(edge.at))
     return table
 
 
