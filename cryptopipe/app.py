@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from cryptopipe import __version__, core, registry
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
-from cryptopipe.drivers.replay import ReplayLabel
+from cryptopipe.drivers.replay import Replay, ReplayLabel
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
 from cryptopipe.journal.records import RunStarted
@@ -169,7 +169,7 @@ class RunResult:
     first_quote_s: float | None
     records: int
     journal_hash: str
-    extra: dict[str, Any] = field(default_factory=dict)
+    align: bool
 
     def document(self) -> dict[str, Any]:
         """The JSON contract of `--mode action`."""
@@ -188,7 +188,7 @@ class RunResult:
             "stopped_by": summary.stopped_by,
             "data_dir": str(self.wiring.settings.data_dir),
             "capture": str(self.run.capture),
-            "align": self.label.align,
+            "align": "start" if self.align else None,
             "simultaneous": self.label.simultaneous,
             "label": self.label.why,
             "first_quote_s": self.first_quote_s,
@@ -232,7 +232,7 @@ def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
     }
 
 
-def act(wiring: Wiring, inputs: Iterable[Input], label: ReplayLabel, for_ns: Nanos | None = None) -> RunResult:
+def act(wiring: Wiring, source: Replay, label: ReplayLabel, for_ns: Nanos | None = None) -> RunResult:
     """One run of a strategy over a source of inputs, captured and journalled in a directory of its own."""
     started_at = time.time_ns()
     run = create(wiring.settings.data_dir, started_at)
@@ -246,7 +246,7 @@ def act(wiring: Wiring, inputs: Iterable[Input], label: ReplayLabel, for_ns: Nan
     first_quote_s: float | None = None
     try:
         with stop_on_interrupt() as stop:
-            for entry in ended(inputs, stop, for_ns):
+            for entry in ended(source, stop, for_ns):
                 capture.append(entry)
                 if entry.direction is Direction.COMMAND:
                     stopped_by = entry.payload.decode()
@@ -259,7 +259,7 @@ def act(wiring: Wiring, inputs: Iterable[Input], label: ReplayLabel, for_ns: Nan
         capture.close()
         log.close()
     result = RunResult(
-        run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256
+        run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256, source.align
     )  # fmt: skip
     run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
     return result
@@ -301,7 +301,6 @@ def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:
         "python": platform.python_version(),
         "venues": list(wiring.plugins),
         "sources": [list(source) for source in label.files],
-        "align": label.align,
         "simultaneous": label.simultaneous,
         "label": label.why,
         "config": effective(wiring.settings),

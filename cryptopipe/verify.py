@@ -53,8 +53,7 @@ def wiring_of(run: Run) -> Wiring:
 def label_of(run: Run) -> ReplayLabel:
     """The run's label, as it was journalled."""
     told = run.description()
-    files = [tuple(source) for source in told.get("sources", [])]
-    return ReplayLabel(bool(told.get("simultaneous", True)), told.get("label", ""), told.get("align"), files)
+    return ReplayLabel(bool(told.get("simultaneous", True)), told.get("label", ""), ())
 
 
 def verify(run: Run) -> Verification:

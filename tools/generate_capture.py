@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 START_NS = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
-SECONDS = 45
+SECONDS = 60
 STEP_MS = 100
 LEVELS = 12
 BEGIN = {"BTC": 60_000.0, "ETH": 3_000.0}
@@ -76,7 +76,7 @@ class Market:
         for level in range(LEVELS):
             price = best + gap * level
             keep = old.get(price)
-            if keep is not None and dice.random() < 0.95:
+            if keep is not None and dice.random() < 0.985:
                 wanted[price] = keep
             else:
                 scale = 4_000 if self.pair.endswith("USDT") else 0.08
@@ -249,9 +249,9 @@ def venues() -> list[Binance | Kraken | Coinbase]:
         return [Market(pair, D(tick), D(step), spread, dislocations) for pair, (tick, step) in grids.items()]
 
     return [
-        PerMarketIds(markets(TICKS, 0.0002, [Dislocation("ETH/BTC", 12, 14, 0.0045), Dislocation("BTC/USDT", 30, 32, -0.0015)])),
-        Kraken(markets(KRAKEN_TICKS, 0.0004, [Dislocation("BTC/USDT", 6, 9, 0.0085), Dislocation("ETH/USDT", 20, 23, -0.0075), Dislocation("BTC/USDT", 36, 38, 0.004)])),
-        Coinbase(markets(COINBASE_TICKS, 0.0003, [Dislocation("BTC/USDT", 25, 28, 0.004)])),
+        PerMarketIds(markets(TICKS, 0.0002, [Dislocation("ETH/BTC", 12.25, 14, 0.0045), Dislocation("BTC/USDT", 32.25, 34, -0.0015)])),
+        Kraken(markets(KRAKEN_TICKS, 0.0004, [Dislocation("BTC/USDT", 8.25, 11, 0.0085), Dislocation("ETH/USDT", 20.25, 23, -0.0075), Dislocation("BTC/USDT", 36.25, 38, 0.004)])),
+        Coinbase(markets(COINBASE_TICKS, 0.0003, [Dislocation("BTC/USDT", 24.25, 27, 0.004)])),
     ]  # fmt: skip
 
 
@@ -266,8 +266,8 @@ def generate(seed: int) -> dict[str, list[dict[str, str]]]:
         lines[venue.name] = list(venue.start(START_NS))
     for step in range(1, SECONDS * 1000 // STEP_MS):
         at = START_NS + step * STEP_MS * 10**6
-        if step % 3 == 0:
-            latent = {asset: price * (1 + dice.gauss(0, 0.00003)) for asset, price in latent.items()}
+        if step % 40 == 0:
+            latent = {asset: price * (1 + dice.gauss(0, 0.0002)) for asset, price in latent.items()}
         for venue in found:
             delay = dice.randrange(30_000_000)
             for market in venue.markets:

@@ -41,6 +41,7 @@ _COLUMNS = [
     ("request", _WORD),
 ]
 _DIRECTIONS = {direction.value: direction for direction in Direction}
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, MemoryError)
 _decode_headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 
@@ -150,12 +151,12 @@ class Decoder:
         self._data = data
         self._source = pa.BufferReader(data)
         try:
-            self._stream = pa.ipc.open_stream(self._source, options=pa.ipc.IpcReadOptions(use_threads=False))
-        except (pa.ArrowException, OSError) as error:
+            options = pa.ipc.IpcReadOptions(use_threads=False)
+            self._stream = pa.ipc.open_stream(self._source, options=options)
+            found = self._stream.schema.metadata or {}
+            self.meta = {key.decode(): value.decode() for key, value in found.items()}
+        except _UNREADABLE as error:
             raise Torn(0, str(error)) from error
-        found = self._stream.schema.metadata or {}
-        self.meta = {key.decode(): value.decode() for key, value in found.items()}
-        self.batches = 0
         self.crc = self.crc_before = 0
 
     def begin(self) -> None:
@@ -167,7 +168,7 @@ class Decoder:
             raise ValueError(f"a capture of format {version}, and this version reads format {FORMAT}")
         if not self._stream.schema.equals(pa.schema(_COLUMNS)):
             raise ValueError("the columns are not those of a capture")
-        self.crc_before = int(self.meta["crc_before"], 16)
+        self.crc_before = int(self.meta.get("crc_before", "none"), 16)
         self.crc = zlib.crc32(memoryview(self._data)[: self._source.tell()], self.crc_before)
 
     def __iter__(self) -> Iterator[list[Input]]:
@@ -178,11 +179,10 @@ class Decoder:
                 columns, _ = self._stream.read_next_batch_with_custom_metadata()
             except StopIteration:
                 return
-            except (pa.ArrowException, OSError, ValueError) as error:
+            except _UNREADABLE as error:
                 raise Torn(start, str(error)) from error
             end = self._source.tell()
             self._prove(start, end)
-            self.batches += 1
             yield list(starmap(Input, zip(*_lists(columns), strict=False)))
             start = end
 

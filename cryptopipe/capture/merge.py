@@ -10,7 +10,7 @@ from heapq import merge as heap_merge
 from operator import attrgetter
 from pathlib import Path
 
-from cryptopipe.capture.inputs import Input
+from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.reader import Capture
 from cryptopipe.clock import Nanos
 
@@ -41,14 +41,32 @@ def merge(sources: Sequence[Source], align: bool = False, shifts: Mapping[str, N
         raise ValueError("the clock of a venue can be moved only in a source that names its venue")
     if len(sources) == 1 and not moved:
         capture = sources[0].capture
-        return iter(capture) if capture.native else _rising(iter(capture), 0, moved)
+        return iter(capture) if capture.native else _rising(_closed(capture), 0, moved)
     origins = [_first_stamp(source) if align else 0 for source in sources]
     latest = max(origins, default=0)
     streams = [
-        _rising(iter(source.capture), latest - origin if align else 0, moved)
+        _rising(_closed(source.capture), latest - origin if align else 0, moved)
         for source, origin in zip(sources, origins, strict=True)
     ]
     return _numbered(heap_merge(*streams, key=attrgetter("at")))
+
+
+def _closed(capture: Capture) -> Iterator[Input]:
+    """The inputs, and at the end of a recording the close of each connection that it left open: what is no longer
+    recorded is no longer known, and a quote that nobody refreshes must not stay a price.
+    """
+    left_open: dict[tuple[str, str], None] = {}
+    last: Input | None = None
+    for entry in capture:
+        last = entry
+        if entry.direction is Direction.CLOSE:
+            left_open.pop((entry.venue, entry.conn), None)
+        elif entry.conn:
+            left_open[entry.venue, entry.conn] = None
+        yield entry
+    if last is not None:
+        for number, (venue, conn) in enumerate(left_open, 1):
+            yield Input(last.seq + number, last.turn + number, last.at, Direction.CLOSE, venue, conn, "", b"")
 
 
 def _first_stamp(source: Source) -> Nanos:

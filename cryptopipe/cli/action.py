@@ -47,7 +47,7 @@ def action(
     settings = common.load([strategy])
     source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
     wiring = Wiring.of(strategy, settings, source.venues)
-    result = act(wiring, source.inputs, source.label, duration_option(for_text))
+    result = act(wiring, source, source.label(), duration_option(for_text))
     if common.json:
         print_json(result.document())
     else:

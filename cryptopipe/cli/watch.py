@@ -50,11 +50,11 @@ def watch(
     source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
     watcher = Wiring.of(strategy, settings, source.venues).watcher()
     with stop_on_interrupt() as stop:
-        changes = watcher.changes(watched(source.inputs, stop, duration_option(for_text)))
+        changes = watcher.changes(watched(source, stop, duration_option(for_text)))
         if common.json:
             _print_lines(watcher, changes, edges)
         else:
-            _show_table(watcher, changes, edges, source.label.why)
+            _show_table(watcher, changes, edges, source.label().why)
 
 
 def _print_lines(watcher: "Watcher", changes: Any, edges: bool) -> None:

@@ -14,10 +14,12 @@ from cryptopipe.capture.merge import Source, merge, why_not_simultaneous
 from cryptopipe.clock import Nanos, parse_duration
 from cryptopipe.errors import UsageError, did_you_mean
 
+SUFFIX = ".jsonl.gz"
+
 
 @dataclass(frozen=True)
 class ReplayLabel:
-    """What a replayed run was made of; `why` is empty if `simultaneous`. `files` are (venue, name, sha256)."""
+    """What a replayed run was made of. `why` says what must be known of it wherever its figures are shown. `files` are (venue, name, sha256)."""
 
     simultaneous: bool
     why: str
@@ -35,11 +37,19 @@ class Replay:
     def __iter__(self) -> Iterator[Input]:
         return merge(self.sources, self.align, self.shifts)
 
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """The venues replayed, each once, in the order given."""
+        return tuple(dict.fromkeys(source.venue for source in self.sources if source.venue))
+
     def label(self) -> ReplayLabel:
         """Reads every file once for its hash."""
         why = why_not_simultaneous(self.sources, self.align, self.shifts)
+        simultaneous = not why
+        if self.sources and all(source.path in packaged_files() for source in self.sources):
+            why = f"generated data, not a market; {why}".removesuffix("; ")
         files = tuple((s.venue or "", s.path.name, sha256(s.capture.files)) for s in self.sources)
-        return ReplayLabel(not why, why, files)
+        return ReplayLabel(simultaneous, why, files)
 
 
 def open_replay(replay: Sequence[str], shift: Sequence[str] = (), align: str | None = None) -> Replay:
@@ -50,6 +60,16 @@ def open_replay(replay: Sequence[str], shift: Sequence[str] = (), align: str | N
     venues = [source.venue or "" for source in sources]
     shifts = dict(_shift(text, venues) for text in shift)
     return Replay(sources, align == "start", shifts)
+
+
+def packaged_replay(shift: Sequence[str] = (), align: str | None = None) -> Replay:
+    """The small capture that ships with the package: generated, one file for each venue, named after it."""
+    return open_replay([f"{path.name.removesuffix(SUFFIX)}={path}" for path in packaged_files()], shift, align)
+
+
+def packaged_files() -> list[Path]:
+    """The generated files, in order of their venues' names."""
+    return sorted((Path(__file__).parent.parent / "generated").glob(f"*{SUFFIX}"))
 
 
 def sha256(files: Sequence[Path]) -> str:
