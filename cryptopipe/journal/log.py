@@ -15,9 +15,9 @@ from zlib import crc32
 
 import msgspec
 
+from cryptopipe.capture.files import DISK, AppendFile
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import JournalError
-from cryptopipe.journal.files import DISK, AppendFile, FileLayer
 
 FIRST_CRC = b"00000000"
 """What the first record is chained to."""
@@ -58,6 +58,12 @@ class RecordSink(Protocol):
     def close(self) -> None: ...
 
 
+class Segments(Protocol):
+    """What the log needs of a `capture.files.FileLayer`."""
+
+    def create(self, path: Path) -> AppendFile: ...
+
+
 class MemoryLog:
     """The same records as a `Log` would hold, kept as `lines`."""
 
@@ -94,7 +100,7 @@ class Log:
     and every later call raises `JournalError`, and nothing is tried again on a file whose state is unknown.
     """
 
-    def __init__(self, directory: Path, files: FileLayer = DISK, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, directory: Path, files: Segments = DISK, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._directory = directory
         self._files = files
         self._segment_bytes = segment_bytes
@@ -110,7 +116,7 @@ class Log:
         self._writer = threading.Thread(target=self._write_in_background, name="journal", daemon=True)
 
     @classmethod
-    def open(cls, directory: Path, files: FileLayer = DISK, segment_bytes: int = SEGMENT_BYTES) -> Self:
+    def open(cls, directory: Path, files: Segments = DISK, segment_bytes: int = SEGMENT_BYTES) -> Self:
         """Start the log of a new run. Raises `JournalError` if the directory holds one already."""
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.glob("*.jsonl")):

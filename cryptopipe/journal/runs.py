@@ -4,7 +4,6 @@ Enters: the data directory. Leaves: `runs/<run_id>/` with `journal/`, `capture/`
 two runs in one directory, or a half-written description.
 """
 
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cryptopipe.capture.files import DISK
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.errors import JournalError, UsageError
 
@@ -87,12 +87,7 @@ def find(data_dir: Path, wanted: str) -> list[Run]:
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    DISK.replace(path, msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n")
 
 
 def _read(path: Path) -> dict[str, Any]:
