@@ -148,9 +148,10 @@ class Summary:
 
 
 def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:
-    """One venue's line of the summary: state, proof, counts, books by state."""
+    """One venue's line of the summary: state, proof, counts, books by state; of a recording, as it ended."""
     syncs = list(market.books[venue].values())
-    books = {state.value: sum(1 for sync in syncs if sync.state is state) for state in BookState}
+    ended = [sync.ended_as if sync.reason == "end of recording" else sync.state for sync in syncs]
+    books = {state.value: ended.count(state) for state in BookState}
     states = [state for state in BookState if books[state.value]]
     counts = market.counts[venue]
     return {

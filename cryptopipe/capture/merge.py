@@ -14,6 +14,9 @@ from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.reader import Capture
 from cryptopipe.clock import Nanos
 
+END_OF_RECORDING = b"end of recording"
+"""Payload of the close that ends a recorded connection: nobody knows what the venue did afterwards."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -66,7 +69,7 @@ def _closed(capture: Capture) -> Iterator[Input]:
         yield entry
     if last is not None:
         for number, (venue, conn) in enumerate(left_open, 1):
-            yield Input(last.seq + number, last.turn + number, last.at, Direction.CLOSE, venue, conn, "", b"")
+            yield Input(last.seq + number, last.turn + number, last.at, Direction.CLOSE, venue, conn, "", END_OF_RECORDING)
 
 
 def _first_stamp(source: Source) -> Nanos:

@@ -98,7 +98,7 @@ class Market:
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
         connection.codec = None
         for symbol in sorted(connection.symbols):
-            self._lost(self.books[connection.venue][symbol], None, "connection closed")
+            self._lost(self.books[connection.venue][symbol], None, entry.payload.decode() or "connection closed")
 
     def _codec(self, connection: Connection, payload: bytes) -> FeedCodec:
         plugin = self._plugins[connection.venue]

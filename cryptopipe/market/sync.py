@@ -45,6 +45,8 @@ class BookSync:
         self._link = rule.join
         self._buffer: deque[BookDelta] = deque()
         self._refused = False
+        self.ended_as: BookState | None = None
+        """The state in which a recording ended."""
         self.last_top: TopOfBook | None = None
         """The top before the connection closed: at the end of a run, the last price one could have traded at."""
 
@@ -123,6 +125,7 @@ class BookSync:
 
     def close(self, reason: str) -> None:
         """The connection is gone; a new one starts by a snapshot."""
+        self.ended_as = self.state
         self.last_top = self.book.top or self.last_top
         self.lose(reason)
         self.state = BookState.DEAD
