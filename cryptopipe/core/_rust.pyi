@@ -2,24 +2,28 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, final
 
 from cryptopipe.model.events import LevelFormat, RawLevels
 
-NAME: str
-SCALE: int
+__all__ = ["NAME", "SCALE", "Book", "Column", "Levels", "TopOfBook", "Window", "build_info"]
+
+NAME: Final = "native"
+SCALE: Final = 12
 
 def build_info() -> str:
     """Version of the crate, binary interface, build profile."""
 
+@final
 class Levels:
     @staticmethod
     def parse(raw: RawLevels, form: LevelFormat, bids: bool | None = None) -> Levels: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[tuple[Decimal, Decimal]]: ...
-    def __getitem__(self, index: int) -> tuple[Decimal, Decimal]: ...
+    def __getitem__(self, index: int, /) -> tuple[Decimal, Decimal]: ...
     def units(self) -> list[tuple[int, int]]: ...
 
+@final
 class TopOfBook:
     @property
     def bid(self) -> Decimal | None: ...
@@ -44,10 +48,12 @@ class TopOfBook:
     @property
     def received_at(self) -> int: ...
 
+@final
 class Column:
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
+@final
 class Window:
     COLUMNS: ClassVar[tuple[str, ...]]
     def __new__(cls, span: int) -> Window: ...
@@ -55,6 +61,7 @@ class Window:
     def __len__(self) -> int: ...
     def column(self, name: str, since: int, until: int) -> tuple[Any, int]: ...
 
+@final
 class Book:
     def __new__(
         cls,
