@@ -76,25 +76,27 @@ def database(data_dir: Path) -> Path:
 
 
 def migrate(connection: sa.Connection) -> None:
-    """Bring a database to the newest revision. Raises alembic's `CommandError` for a revision nobody knows."""
+    """Bring a database to the newest revision. Raises `SQLAlchemyError`, also for a revision nobody knows."""
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SQLAlchemyError(f"it cannot be migrated: {error}") from error
 
 
 def _ask(data_dir: Path, question: Callable[[sa.Connection], T], in_memory: bool = False) -> tuple[T, Projected]:
-    from alembic.util import CommandError
-
     try:
         with _connected("" if in_memory else str(database(data_dir))) as connection:
             projected = project(connection, list_runs(data_dir))
             with connection.begin():
                 return question(connection), projected
-    except (SQLAlchemyError, duckdb.Error, CommandError) as error:
+    except (SQLAlchemyError, duckdb.Error) as error:
         if "lock on file" in str(error):
             raise ProjectionBusy(f"another process holds it: {error}", where=str(database(data_dir))) from error
         raise _Broken(str(error)) from error

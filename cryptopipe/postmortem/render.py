@@ -18,7 +18,7 @@ def render(report: Report, console: Console) -> None:
         console.print(f"No runs{of} yet. Start one: cryptopipe --strategy arbitrage --mode action")
         return
     for label in report.labels:
-        console.print(f"[bold reverse] {label.upper()} [/] the market data of these runs", highlight=False)
+        console.print(label.replace("not simultaneous", "NOT SIMULTANEOUS"), style="bold reverse", markup=False)
     tables = (_runs(report), _refusals(report), _widest(report), _edges(report), _profit(report), _balances(report))
     for table in tables:
         if table.row_count:

@@ -43,6 +43,7 @@ class RunLine:
     accepted: int
     refused: int
     fills: int
+    simultaneous: bool
     label: str
 
 
@@ -157,10 +158,11 @@ def _add_run(made: Report, one: RunFigures, run: Run) -> None:
             accepted=counts.accepted,
             refused=counts.refused,
             fills=one.fills,
+            simultaneous=one.simultaneous,
             label=one.label,
         )
     )
-    label = one.label or ("" if one.simultaneous else "not simultaneous")
+    label = one.label if one.simultaneous else f"not simultaneous: {one.label}".removesuffix(": ")
     if label and label not in made.labels:
         made.labels.append(label)
     total = made.opportunities

@@ -1,7 +1,13 @@
 """Runs the revisions on the connection that the caller has opened (`config.attributes["connection"]`)."""
 
+from importlib import import_module
+
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+connection = context.config.attributes["connection"]
+if connection.dialect.name == "duckdb":
+    import_module("duckdb_sqlalchemy.alembic_impl")  # registers itself, else only if alembic was imported before it
+
+context.configure(connection=connection, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -154,6 +154,7 @@ def test_one_run(tmp_path: Path) -> None:
             "accepted": 1,
             "refused": 2,
             "fills": 2,
+            "simultaneous": True,
             "label": "",
         }
     ]
@@ -256,9 +257,9 @@ def text_of(made: Report) -> str:
 
 
 def test_the_tables_say_what_is_not_simultaneous(tmp_path: Path) -> None:
-    write(tmp_path, 0, started(label="not simultaneous"), *DECISIONS, Halted("residual above 50"))
+    write(tmp_path, 0, started(label="kraken was moved"), *DECISIONS, Halted("residual above 50"))
     text = text_of(report(tmp_path))
-    assert "NOT SIMULTANEOUS" in text
+    assert "NOT SIMULTANEOUS: kraken was moved" in text
     assert "two_venue edge3" in text
     assert "halted: residual above 50" in text
 
