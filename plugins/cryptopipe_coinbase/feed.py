@@ -40,7 +40,7 @@ from cryptopipe_coinbase.wire import TAKER_OF_MAKER, UNREADABLE, checked, nanos
 
 URL = "wss://advanced-trade-ws.coinbase.com"
 
-_LEVELS = b'{"channel":"l2_data",'
+_TWO = ord("2")  # stands at 13 in `{"channel":"l2_data",`
 _NAMES = {Channel.DEPTH: "level2", Channel.TOP: "ticker", Channel.TRADES: "market_trades"}
 
 Sequence64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 2)]
@@ -52,7 +52,7 @@ class _Book(msgspec.Struct, gc=False):
     updates: msgspec.Raw
 
 
-class _BookFrame(msgspec.Struct, gc=False):
+class _BookFrame(msgspec.Struct, gc=False, tag_field="channel", tag="l2_data"):
     timestamp: str
     sequence_num: Sequence64
     events: list[_Book]
@@ -194,16 +194,22 @@ class CoinbaseFeed:
         """One frame. A number that skips yields a resync of every book and then the frame's own events; one that was
         there yields nothing."""
         try:
-            if not frame.startswith(_LEVELS):
-                return self._other(frame)
-            f = _book_frame(frame)
-            sequence, at = f.sequence_num, nanos(f.timestamp)
-            events = f.events
-            if sequence == self._next and len(events) == 1 and events[0].type == "update":
-                self._next = sequence + 1
-                e = events[0]
-                return (BookDelta(e.product_id, e.updates, None, sequence, sequence, 0, at),)
-            return self._numbered(sequence, tuple(_book(e, sequence, at) for e in events))
+            if frame[13] == _TWO:
+                f = _book_frame(frame)
+                sequence, at = f.sequence_num, nanos(f.timestamp)
+                events = f.events
+                if sequence == self._next and len(events) == 1 and events[0].type == "update":
+                    self._next = sequence + 1
+                    e = events[0]
+                    return (BookDelta(e.product_id, e.updates, None, sequence, sequence, 0, at),)
+                return self._numbered(sequence, tuple(_book(e, sequence, at) for e in events))
+        except UNREADABLE:
+            pass  # not that shape after all: read again by its own channel
+        return self._decode_any(frame)
+
+    def _decode_any(self, frame: Frame) -> Events:
+        try:
+            return self._other(frame)
         except UNREADABLE as error:
             raise ProtocolError(f"unreadable frame: {error}, in {bytes(frame[:120])!r}", where="coinbase") from error
 

@@ -38,13 +38,13 @@ from cryptopipe_coinbase.wire import TAKER_OF_MAKER, UNREADABLE, checked, nanos
 
 URL = "wss://ws-feed.exchange.coinbase.com"
 
-_UPDATE = b'{"type":"l2update",'
+_TWO = ord("2")  # stands at 10 in `{"type":"l2update",`
 _NAMES = {Channel.DEPTH: "level2_batch", Channel.TOP: "ticker", Channel.TRADES: "matches"}
 
 Pair = tuple[str, str]
 
 
-class _Update(msgspec.Struct, gc=False):
+class _Update(msgspec.Struct, gc=False, tag_field="type", tag="l2update"):
     product_id: str
     changes: msgspec.Raw
     time: str
@@ -202,10 +202,13 @@ class CoinbaseExchangeFeed:
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once: its first bytes tell which shape to expect."""
         try:
-            if frame.startswith(_UPDATE):
+            if frame[10] == _TWO:
                 u = _update(frame)
                 at = nanos(u.time)
                 return (BookDelta(u.product_id, u.changes, None, 0, at, 0, at),)
+        except UNREADABLE:
+            pass  # not that shape after all: read again by its own type
+        try:
             return _other(frame, received_at)
         except UNREADABLE as error:
             where = "coinbase_exchange"

@@ -29,8 +29,9 @@ def _second(text: str) -> Nanos:
 
 
 def nanos(text: str) -> Nanos:
-    """`2024-10-04T07:31:01.754118917Z` with none to nine digits of a fraction. Raises `ValueError`."""
-    if text[-1] == "Z" and (fraction := text[20:-1]).isdecimal() and len(fraction) < 10:
+    """`2024-10-04T07:31:01.754118917Z` with none to nine digits of a fraction. Raises `ValueError`,
+    `IndexError`."""
+    if text[-1] == "Z" and (fraction := text[20:-1]).isdecimal():
         return _second(text[:20]) + int(fraction) * _SCALE[len(fraction)]
     if len(text) == 20 and text[-1] == "Z":
         return _second(text[:19] + ".")

@@ -16,7 +16,10 @@ kraken = ExchangePlugin(
     instruments=KrakenInstruments(),
     # Charged in the quote asset unless an order says otherwise ("Fee Currency", same page).
     fees=FeeSchedule.flat(
-        "0.0025", "0.0040", "kraken.com/features/fee-schedule, lowest tier, not confirmed", "2026-11-21"
+        "0.0025",
+        "0.0040",
+        "kraken.com/features/fee-schedule, lowest tier, as quoted from AssetPairs by third parties",
+        "2026-11-21",
     ),
     dialects=(Dialect("v1", "superseded by v2, frozen, still served (2026-11-21)", KrakenV1Feed, speaks_v1),),
 )

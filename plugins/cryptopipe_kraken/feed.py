@@ -8,7 +8,7 @@ ping, and docs.kraken.com/exchange/guides/websockets/book-checksum-v2 (2026-11-2
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -35,7 +35,7 @@ from cryptopipe_kraken.wire import DEPTH, UNREADABLE, nanos, number, sync_rule
 
 URL = "wss://ws.kraken.com/v2"
 
-_UPDATE = b'{"channel":"book","type":"update",'
+_B, _U = b"bu"  # stand at 12 and 26 in `{"channel":"book","type":"update",`
 _PARAMS: dict[Channel, dict[str, object]] = {
     Channel.DEPTH: {"channel": "book", "depth": DEPTH},
     Channel.TOP: {"channel": "ticker", "event_trigger": "bbo"},
@@ -53,7 +53,8 @@ class _Book(msgspec.Struct, gc=False):
     timestamp: str = ""
 
 
-class _UpdateFrame(msgspec.Struct, gc=False):
+class _UpdateFrame(msgspec.Struct, gc=False, tag_field="channel", tag="book"):
+    type: Literal["update"]
     data: tuple[_Book]  # "The book element is always the first and only item in the data payload"
 
 
@@ -211,10 +212,13 @@ class KrakenFeed:
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once: its first bytes tell which shape to expect."""
         try:
-            if frame.startswith(_UPDATE):
+            if frame[12] == _B and frame[26] == _U:
                 d = _update_frame(frame).data[0]
                 time = nanos(d.timestamp)
                 return (BookDelta(d.symbol, d.bids, d.asks, 0, time, 0, time, d.checksum),)
+        except UNREADABLE:
+            pass  # not that shape after all: read again by its own channel
+        try:
             return _other(frame)
         except UNREADABLE as error:
             raise ProtocolError(f"unreadable frame: {error}, in {bytes(frame[:120])!r}", where="kraken") from error

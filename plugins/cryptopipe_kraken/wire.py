@@ -47,8 +47,9 @@ def _second(text: str) -> Nanos:
 
 
 def nanos(text: str) -> Nanos:
-    """`2021-04-17T16:48:53.365913Z` with one to nine digits. Raises `ValueError`."""
-    if text[-1] == "Z" and (fraction := text[20:-1]).isdecimal() and len(fraction) < 10:
+    """`2021-04-17T16:48:53.365913Z` with one to nine digits. Raises `ValueError`,
+    `IndexError`."""
+    if text[-1] == "Z" and (fraction := text[20:-1]).isdecimal():
         return _second(text[:20]) + int(fraction) * _SCALE[len(fraction)]
     if len(text) == 20:
         return _second(text[:19] + ".")
