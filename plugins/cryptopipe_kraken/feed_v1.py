@@ -42,6 +42,7 @@ _NAMES: dict[Channel, dict[str, object]] = {
 }
 _SIDES = {"b": Side.BUY, "s": Side.SELL}
 _EMPTY = msgspec.Raw(b"[]")
+_ARRAY = ord("[")
 
 
 class _Stamp(msgspec.Struct, array_like=True, gc=False):
@@ -130,7 +131,8 @@ Events = tuple[FeedEvent, ...]
 
 def _newest(*sides: msgspec.Raw) -> Nanos:
     """The latest stamp of any level; a republished level keeps its old one."""
-    return max((epoch_nanos(level.at) for side in sides for level in _stamps(side)), default=0)
+    found = [epoch_nanos(level.at) for side in sides if side is not _EMPTY for level in _stamps(side)]
+    return found[0] if len(found) == 1 else max(found, default=0)
 
 
 def _book(frame: Frame) -> Events:
@@ -165,9 +167,10 @@ def _of_depth(channel: str, pair: str) -> None:
 
 
 def _crc(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
+    found = int(text) if text.isdecimal() else -1
+    if not 0 <= found < 2**32:
         raise ValueError(f"not a CRC32: {text[:20]!r}")
-    return int(text)
+    return found
 
 
 def _trades(frame: Frame) -> Events:
@@ -222,19 +225,21 @@ class KrakenV1Feed:
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame; the name before the pair, at the end, tells which shape to expect."""
         try:
-            if not frame.lstrip().startswith(b"["):
+            if frame[0] != _ARRAY:
                 return _event(frame)
-            tail = frame[-60:]
-            if b'"book-' in tail:
+            if frame.find(b'"book-', -60) > 0:
                 return _book(frame)
-            if b'"trade"' in tail:
-                return _trades(frame)
-            if b'"ticker"' in tail:
-                return _tops(frame)
-            channel = msgspec.json.decode(_array(frame)[-2], type=str)
-            return (Unknown(channel),)
+            return self._other(frame)
         except UNREADABLE as error:
             raise ProtocolError(f"unreadable frame: {error}, in {bytes(frame[:120])!r}", where="kraken v1") from error
+
+    def _other(self, frame: Frame) -> Events:
+        channel = msgspec.json.decode(_array(frame)[-2], type=str)
+        if channel == "trade":
+            return _trades(frame)
+        if channel == "ticker":
+            return _tops(frame)
+        return _book(frame) if channel.startswith("book-") else (Unknown(channel),)
 
 
 def speaks_v1(url: str, first: Frame) -> bool:

@@ -58,6 +58,8 @@ def nanos(text: str) -> Nanos:
 
 def epoch_nanos(text: str) -> Nanos:
     """`1618678135.960438`. Raises `ValueError`."""
+    if len(text) == 17 and text[10] == "." and text < "9" and (digits := text[:10] + text[11:]).isdecimal():
+        return int(digits) * 1000
     found = parse_epoch(text)
     if found >= _LATEST:
         raise ValueError(f"a stamp beyond 64 bits: {text!r}")

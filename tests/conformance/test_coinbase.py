@@ -10,6 +10,7 @@ from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_coinbase as plugins
 from cryptopipe.api import (
+    BookDelta,
     BookSnapshot,
     Channel,
     Heartbeat,
