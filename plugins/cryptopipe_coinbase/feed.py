@@ -126,7 +126,9 @@ def _book(event: _Book, sequence: int, at: Nanos) -> BookSnapshot | BookDelta:
 
 
 def _trades(frame: Frame) -> Events:
-    """`side` is the maker's, as on Coinbase Exchange, whose matches these are: the taker did the opposite."""
+    """`side` is taken for the maker's, so the taker did the opposite. The pages of Advanced Trade do not say whose it is
+    (2026-11-21); Coinbase Exchange, whose matches these are, says "the maker order side".
+    """
     return tuple(
         Trade(p.product_id, p.trade_id, checked(p.price), checked(p.size), TAKER_OF_MAKER[Side[p.side]], nanos(p.time))
         for event in _trade_frame(frame).events

@@ -4,7 +4,7 @@ Enters: frames `{"type": "l2update", "product_id": …, "changes": [["buy", "0.1
 the venue's event time. Never: a book that is called proven (nothing numbers the updates), or state between frames.
 
 Read for it: docs.cdp.coinbase.com/exchange/websocket-feed, pages overview, channels and authentication (2026-11-21):
-level2, level3 and full need a key; level2_batch, which sends the same messages every 50 ms, does not.
+level2 is shown only with a key; level2_batch, which sends the same messages every 50 ms, needs none.
 """
 
 from collections.abc import Sequence
