@@ -126,7 +126,7 @@ def _book(event: _Book, sequence: int, at: Nanos) -> BookSnapshot | BookDelta:
 
 
 def _trades(frame: Frame) -> Events:
-    """`side` is taken for the maker's, so the taker did the opposite. The pages of Advanced Trade do not say whose it is
+    """`side` is taken for the maker's, so the taker did the opposite. Advanced Trade's pages do not say whose it is
     (2026-11-21); Coinbase Exchange, whose matches these are, says "the maker order side".
     """
     return tuple(
