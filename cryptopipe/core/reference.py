@@ -1,4 +1,4 @@
-"""The core in plain Python: the shortest obviously right version, the oracle of the native one, never optimised.
+"""The core in plain Python: the shortest obviously right version that no peer outruns, the oracle of the native one.
 
 Enters: JSON text of level arrays, version numbers, stamps. Leaves: tops of book, ladders, window columns. Never: a
 rounded number (units of 10⁻¹² with the written decimal places), or a book half changed by a bad frame.
@@ -7,8 +7,11 @@ rounded number (units of 10⁻¹² with the written decimal places), or a book h
 import json
 import re
 import zlib
+from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cryptopipe.errors import ChecksumMismatch, CrossedBook, PrecisionError, ProtocolError
@@ -21,23 +24,21 @@ _NUMBER = re.compile(r"(\d{1,1000})(?:\.(\d{1,1000}))?(?:[eE]([+-]?\d{1,4}))?", 
 
 
 class Number(NamedTuple):
-    """A written number: units of 10⁻¹² and decimal places; `places` -1 if written with an exponent (no kept text)."""
+    """Units of 10⁻¹², written decimal places (-1: written with an exponent), digits without point and leading zeros."""
 
     units: int
     places: int
+    digits: str = ""
 
     @property
     def text(self) -> str:
-        places = len(str(self.units % 10**SCALE).zfill(SCALE).rstrip("0")) if self.places < 0 else self.places
+        places = _places_needed(self.units) if self.places < 0 else self.places
         whole, fraction = divmod(self.units, 10**SCALE)
         return f"{whole}.{str(fraction).zfill(SCALE).ljust(places, '0')[:places]}" if places else str(whole)
 
-    @property
-    def mantissa(self) -> str:
-        """The written digits without point and leading zeros. Raises `PrecisionError` if the text was not kept."""
-        if self.places < 0:
-            raise PrecisionError("a number written with an exponent cannot enter a checksum")
-        return self.text.replace(".", "").lstrip("0")
+
+def _places_needed(units: int) -> int:
+    return len(str(units % 10**SCALE).zfill(SCALE).rstrip("0"))
 
 
 def parse_number(written: object) -> Number:
@@ -52,7 +53,7 @@ def parse_number(written: object) -> Number:
         raise PrecisionError(f"finer than 10^-{SCALE}: {written}")
     if units >= _LIMIT or len(fraction) > 100:
         raise PrecisionError(f"too large: {written}")
-    return Number(units, -1 if match[3] else len(fraction))
+    return Number(units, -1 if match[3] else len(fraction), (whole + fraction).lstrip("0"))
 
 
 Level = tuple[Number, Number]
@@ -106,6 +107,7 @@ class TopOfBook:
     def __init__(self, bid: Level | None, ask: Level | None, version: int, event_time: int, received_at: int) -> None:
         self._bid, self._ask = bid, ask
         self.version, self.event_time, self.received_at = version, event_time, received_at
+        self._key = (bid and (bid[0].units, bid[1].units), ask and (ask[0].units, ask[1].units))
 
     bid = property(lambda self: self._bid and Decimal(self._bid[0].text))
     bid_size = property(lambda self: self._bid and Decimal(self._bid[1].text))
@@ -116,9 +118,6 @@ class TopOfBook:
     ask_units = property(lambda self: self._ask and self._ask[0].units)
     ask_size_units = property(lambda self: self._ask and self._ask[1].units)
 
-    def _units(self) -> tuple[int | None, ...]:
-        return (self.bid_units, self.bid_size_units, self.ask_units, self.ask_size_units)
-
 
 class Window:
     """The tops of the last `span` nanoseconds, in columns. A price of 0 means that side was empty."""
@@ -127,17 +126,19 @@ class Window:
 
     def __init__(self, span: int) -> None:
         self._span = span
-        self._rows: list[tuple[Number, ...]] = []
+        self._rows: deque[tuple[Number, ...]] = deque()
         self._places = [0] * 6
 
     def push(self, top: TopOfBook) -> None:
         none = (Number(0, 0), Number(0, 0))
         times = Number(top.received_at, 0), Number(top.event_time, 0)
         row = (*times, *(top._bid or none), *(top._ask or none))
-        self._places = [max(p, _places_needed(n.units)) for p, n in zip(self._places, row, strict=True)]
+        for index in range(2, 6):
+            if row[index].units % 10 ** (SCALE - self._places[index]):
+                self._places[index] = _places_needed(row[index].units)
         self._rows.append(row)
         while self._rows and self._rows[0][0].units <= top.received_at - self._span:
-            del self._rows[0]
+            self._rows.popleft()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -156,8 +157,28 @@ class Window:
         return np.array(scaled, dtype=np.int64 if all(v < 2**63 for v in scaled) else object), places
 
 
-def _places_needed(units: int) -> int:
-    return len(str(units % 10**SCALE).zfill(SCALE).rstrip("0"))
+class _Side:
+    """Levels of one side by price, with the prices in order."""
+
+    def __init__(self, is_bid: bool) -> None:
+        self.is_bid, self.levels, self.prices = is_bid, dict[int, Level](), list[int]()
+
+    def change(self, level: Level) -> None:
+        price, size = level[0].units, level[1].units
+        if price not in self.levels and size:
+            insort(self.prices, price)
+        if size:
+            self.levels[price] = level
+        elif self.levels.pop(price, None):
+            del self.prices[bisect_left(self.prices, price)]
+
+    def best(self) -> Level | None:
+        return self.levels[self.prices[-1 if self.is_bid else 0]] if self.prices else None
+
+    def first(self, limit: int | None) -> list[Level]:
+        """Best first; all if `limit` is None."""
+        prices = reversed(self.prices) if self.is_bid else iter(self.prices)
+        return [self.levels[price] for price in islice(prices, limit)]
 
 
 class Book:
@@ -173,7 +194,7 @@ class Book:
         if checksum not in ("", "kraken"):
             raise ValueError(f"unknown checksum: {checksum!r}")
         self._form, self._depth, self._checksum, self._covered = form, depth, checksum, checksum_levels
-        self._sides: tuple[dict[int, Level], dict[int, Level]] = ({}, {})
+        self._bids, self._asks = _Side(True), _Side(False)
         self._loaded, self._version = False, 0
         self._quote: TopOfBook | None = None
         self.top: TopOfBook | None = None
@@ -181,7 +202,7 @@ class Book:
 
     def clear(self) -> None:
         """Forget the depth; until `load` there is no top and nothing to take."""
-        self._sides, self._loaded, self.top = ({}, {}), False, None
+        self._bids, self._asks, self._loaded, self.top = _Side(True), _Side(False), False, None
 
     def load(
         self, bids: RawLevels, asks: RawLevels | None, version: int, event_time: int, received_at: int,
@@ -189,7 +210,7 @@ class Book:
     ) -> TopOfBook | None:  # fmt: skip
         """Replace the depth by a snapshot; the new top if it differs from the last. Raises `ProtocolError`."""
         changes = self._read(bids, asks)
-        self._sides, self._loaded = ({}, {}), True
+        self._bids, self._asks, self._loaded = _Side(True), _Side(False), True
         return self._change(changes, version, event_time, received_at, checksum)
 
     def apply(
@@ -227,29 +248,25 @@ class Book:
     def _change(
         self, changes: list[tuple[Level, bool]], version: int, event_time: int, received_at: int, checksum: int | None
     ) -> TopOfBook | None:
-        for (price, size), is_bid in changes:
-            side = self._sides[0 if is_bid else 1]
-            side.pop(price.units, None)
-            if size.units:
-                side[price.units] = (price, size)
-        if self._depth:
-            for is_bid in (True, False):
-                for level in self._sorted(is_bid)[self._depth :]:
-                    del self._sides[0 if is_bid else 1][level[0].units]
+        for level, is_bid in changes:
+            (self._bids if is_bid else self._asks).change(level)
+        for side in (self._bids, self._asks) if self._depth else ():
+            for price, _ in side.first(None)[self._depth :]:
+                side.change((price, Number(0, 0)))
         self._version = version
         if checksum is not None and self._checksum and (computed := self._crc()) != checksum:
             raise ChecksumMismatch(f"expected {checksum}, computed {computed}")
-        bid, ask = self._best()
+        bid, ask = self._bids.best(), self._asks.best()
         if bid and ask and bid[0].units >= ask[0].units:
             raise CrossedBook(f"bid {bid[0].text} at or above ask {ask[0].text}")
         return self._moved(event_time, received_at)
 
     def _moved(self, event_time: int, received_at: int) -> TopOfBook | None:
         quote = self._newer_quote()
-        bid, ask = (quote._bid, quote._ask) if quote else self._best()
+        bid, ask = (quote._bid, quote._ask) if quote else (self._bids.best(), self._asks.best())
         version = quote.version if quote else self._version
         top = TopOfBook(bid, ask, version, event_time, received_at)
-        if self.top is not None and self.top._units() == top._units():
+        if self.top is not None and self.top._key == top._key:
             return None
         self.top = top
         self.window.push(top)
@@ -258,24 +275,17 @@ class Book:
     def _newer_quote(self) -> TopOfBook | None:
         return self._quote if self._quote is not None and self._quote.version > self._version else None
 
-    def _sorted(self, is_bid: bool) -> list[Level]:
-        return [level for _, level in sorted(self._sides[0 if is_bid else 1].items(), reverse=is_bid)]
-
-    def _best(self) -> tuple[Level | None, Level | None]:
-        bids, asks = self._sides
-        return bids[max(bids)] if bids else None, asks[min(asks)] if asks else None
-
     def _crc(self) -> int:
-        levels = self._sorted(False)[: self._covered] + self._sorted(True)[: self._covered]
-        return zlib.crc32("".join(price.mantissa + size.mantissa for price, size in levels).encode())
+        levels = self._asks.first(self._covered) + self._bids.first(self._covered)
+        return zlib.crc32("".join([price.digits + size.digits for price, size in levels]).encode())
 
     def levels(self, bids: bool, limit: int = 0) -> Levels:
         """The depth of one side, best first, as the venue's depth channel has it."""
-        return Levels(self._sorted(bids)[: limit or None])
+        return Levels((self._bids if bids else self._asks).first(limit or None))
 
     def ladder(self, bids: bool, limit: int = 0) -> Levels:
         """What may be taken: the depth behind the newest top."""
-        rows, quote = self._sorted(bids), self._newer_quote()
+        rows, quote = (self._bids if bids else self._asks).first(None), self._newer_quote()
         if quote is not None:
             best = quote._bid if bids else quote._ask
             rows = [best, *(r for r in rows if (r[0].units - best[0].units) * (-1 if bids else 1) > 0)] if best else []
@@ -287,4 +297,4 @@ class Book:
 
     def counts(self) -> tuple[int, int]:
         """Levels of the depth: (bids, asks)."""
-        return len(self._sides[0]), len(self._sides[1])
+        return len(self._bids.prices), len(self._asks.prices)
