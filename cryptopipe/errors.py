@@ -66,7 +66,7 @@ class CoreUnavailable(CryptopipeError):
 
 
 class ProtocolError(CryptopipeError):
-    """A venue's frame or answer is not what its documentation says. Codecs raise this or a `VenueError`, nothing else."""
+    """A frame or answer is not what its documentation says. Codecs raise this or a `VenueError`, nothing else."""
 
     remedy = Remedy.RESYNC
     code = "protocol"

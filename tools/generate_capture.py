@@ -13,7 +13,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal as D
+from decimal import Decimal as D  # noqa: N817
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Market:
 
     def target(self, latent: dict[str, float], at_s: float) -> float:
         base, quote = self.pair.split("/")
-        price = latent[base] / (latent[quote] if quote in latent else 1.0)
+        price = latent[base] / latent.get(quote, 1.0)
         return price * (
             1 + sum(d.size for d in self.dislocations if d.pair == self.pair and d.begin_s <= at_s < d.end_s)
         )

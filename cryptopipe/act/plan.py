@@ -60,7 +60,8 @@ class Plan:
 
     def split(self) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
         """(dust, exposure): a surplus too small to be one lot of any leg is dust, everything else exposure."""
-        dust, exposure = {}, {}
+        dust: dict[Asset, Decimal] = {}
+        exposure: dict[Asset, Decimal] = {}
         for asset, amount in self.residual().items():
             (dust if 0 < amount < self._lot(asset) else exposure)[asset] = amount
         return dust, exposure

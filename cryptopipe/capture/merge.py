@@ -69,7 +69,9 @@ def _closed(capture: Capture) -> Iterator[Input]:
         yield entry
     if last is not None:
         for number, (venue, conn) in enumerate(left_open, 1):
-            yield Input(last.seq + number, last.turn + number, last.at, Direction.CLOSE, venue, conn, "", END_OF_RECORDING)
+            yield Input(
+                last.seq + number, last.turn + number, last.at, Direction.CLOSE, venue, conn, "", END_OF_RECORDING
+            )
 
 
 def _first_stamp(source: Source) -> Nanos:

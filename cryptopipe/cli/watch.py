@@ -129,5 +129,6 @@ def _price_table(watcher: "Watcher", change: "Change", label: str) -> Any:
         for sync in sorted(books.values(), key=lambda s: s.id):
             top = sync.book.top
             numbers = [top.bid, top.bid_size, top.ask, top.ask_size] if top else [None] * 4
-            table.add_row(sync.id, sync.state.value, sync.rule.proof.value, *("-" if n is None else f"{n:f}" for n in numbers))
+            texts = ["-" if number is None else f"{number:f}" for number in numbers]
+            table.add_row(sync.id, sync.state.value, sync.rule.proof.value, *texts)
     return table

@@ -19,7 +19,7 @@ SUFFIX = ".jsonl.gz"
 
 @dataclass(frozen=True)
 class ReplayLabel:
-    """What a replayed run was made of. `why` says what must be known of it wherever its figures are shown. `files` are (venue, name, sha256)."""
+    """What a replayed run was made of: `files` are (venue, name, sha256). `why` is shown wherever its figures are."""
 
     simultaneous: bool
     why: str

@@ -211,8 +211,9 @@ def best_cycle(
 ) -> Outcome | None:
     """The most valuable feasible outcome, by `worth`; None if no size is worth more than nothing.
 
-    `hurdle` is what a unit must become to be worth sending. The continuous optimum is exact. Around it the sizes one lot of the first leg apart are carried out in lots, and
-    the best is taken: exact where fees are charged in quote; elsewhere within the dust of one lot.
+    `hurdle` is what a unit must become to be worth sending. The continuous optimum is exact. Around it the sizes one
+    lot of the first leg apart are carried out in lots, and the best is taken: exact where rounding leaves no dust;
+    elsewhere within the dust of one lot.
     """
     amount = best_amount(steps, cap, hurdle)
     if amount <= 0:

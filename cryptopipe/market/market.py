@@ -119,7 +119,7 @@ class Market:
         for event in events:
             kind = type(event)
             if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
-                sync = books.get(event.symbol) or self._book(connection, event.symbol)  # type: ignore[union-attr]
+                sync = books.get(event.symbol) or self._book(connection, event.symbol)  # type: ignore[union-attr,arg-type]
                 if sync is None:
                     continue
                 if self.touched is not None:

@@ -54,7 +54,8 @@ class BookSync:
         """Changed levels. A gap returns the command to resync; so does a book that its proof refutes."""
         self.last_frame_at = at
         if self.state is not BookState.LIVE:
-            return self._hold(delta)
+            self._hold(delta)
+            return None
         link = self._link(self._last, delta)
         if link is Link.APPLY:
             try:
@@ -143,7 +144,8 @@ class BookSync:
 
     def _too_old(self, snapshot: BookSnapshot) -> Resync:
         first = self._buffer[0]
-        self.reason = f"snapshot {snapshot.version} of {self.instrument.id} is older than the stream's {first.first or first.version}"
+        stream = first.first or first.version
+        self.reason = f"snapshot {snapshot.version} of {self.id} is older than the stream's {stream}"
         self.resyncs += 1
         return Resync(self.instrument.symbol, self.reason)
 

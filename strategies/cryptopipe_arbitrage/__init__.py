@@ -4,10 +4,9 @@ Enters: the market view after a change. Leaves: every edge whose gross value is 
 a look at a clock, an order, or two instruments of different kinds taken for one.
 """
 
+from cryptopipe.api import API_VERSION, StrategyPlugin
 from cryptopipe_arbitrage.settings import ArbitrageSettings
 from cryptopipe_arbitrage.strategy import Arbitrage
-
-from cryptopipe.api import API_VERSION, StrategyPlugin
 
 strategy = StrategyPlugin(
     name="arbitrage",

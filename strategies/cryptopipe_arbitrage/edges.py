@@ -13,7 +13,7 @@ from cryptopipe.api import Asset, Instrument, Kind, Side
 
 @dataclass(frozen=True)
 class Cycle:
-    """Trades that start and end in one asset. `name` is the edge's identity: what is bought first, what is sold last."""
+    """Trades that start and end in one asset. `name` is the edge's identity."""
 
     name: str
     steps: tuple[tuple[Instrument, Side], ...]

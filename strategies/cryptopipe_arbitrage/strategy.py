@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases
-from cryptopipe_arbitrage.settings import ArbitrageSettings
-
 from cryptopipe.api import (
     Asset,
     Cost,
@@ -30,6 +27,8 @@ from cryptopipe.api import (
     in_bps,
     price_ratio,
 )
+from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases
+from cryptopipe_arbitrage.settings import ArbitrageSettings
 
 _NO_FEE = FeeSchedule.flat(maker="0", taker="0", source="stands for an unknown fee; the edge is refused", as_of="-")
 
