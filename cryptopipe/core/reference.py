@@ -191,7 +191,7 @@ class Book:
     def __init__(
         self, form: LevelFormat, depth: int = 0, checksum: str = "", checksum_levels: int = 10, span: int = 360 * 10**9
     ) -> None:
-        if checksum not in ("", "kraken"):
+        if checksum not in ("", "crc_mantissas"):
             raise ValueError(f"unknown checksum: {checksum!r}")
         self._form, self._depth, self._checksum, self._covered = form, depth, checksum, checksum_levels
         self._bids, self._asks = _Side(True), _Side(False)

@@ -45,8 +45,8 @@ class SyncRule:
 
     `join` judges deltas until the first one after a snapshot applies, `link` those after it; both get the version
     before and the delta. `snapshot_by_request`: the snapshot is a REST answer (else it comes in the stream).
-    `depth`: levels a side kept after each update, 0 for all. `checksum` names the core's checksum, over the top
-    `checksum_levels` of each side.
+    `depth`: levels a side kept after each update, 0 for all. `checksum` names the core's checksum, empty or
+    `crc_mantissas` (CRC-32 of the written digits, asks first), over the top `checksum_levels` of each side.
     """
 
     proof: Proof

@@ -32,7 +32,7 @@ def sync_rule(level_format: LevelFormat) -> SyncRule:
         snapshot_by_request=False,
         level_format=level_format,
         depth=DEPTH,
-        checksum="kraken",
+        checksum="crc_mantissas",
         checksum_levels=10,
         note="CRC32 of the best 10 levels a side; deeper levels are proven when they enter them",
     )

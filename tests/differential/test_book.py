@@ -58,7 +58,7 @@ def test_legal_sessions(session: tuple[LevelFormat, int, list[Operation]]) -> No
 
 
 @lawful
-@given(sessions(faults=True), st.sampled_from(["", "kraken"]), st.sampled_from([1, 2, 10]))
+@given(sessions(faults=True), st.sampled_from(["", "crc_mantissas"]), st.sampled_from([1, 2, 10]))
 def test_faulty_sessions(session: tuple[LevelFormat, int, list[Operation]], checksum: str, covered: int) -> None:
     form, depth, operations = session
     native_book, plain_book = (
@@ -108,7 +108,7 @@ def test_texts_at_the_edge(text: str) -> None:
 @given(st.lists(frames(LevelFormat(), faults=False), max_size=12), st.sampled_from([0, 2]), st.sampled_from([1, 3, 10]))
 def test_checksums(operations: list[Operation], depth: int, covered: int) -> None:
     """Both cores accept the checksum computed here from the levels shown, and refuse its neighbour."""
-    books = [core.Book(LevelFormat(), depth=depth, checksum="kraken", checksum_levels=covered) for core in CORES]
+    books = [core.Book(LevelFormat(), depth=depth, checksum="crc_mantissas", checksum_levels=covered) for core in CORES]
     for book in books:
         book.load(b'[["9.0","1"]]', b'[["12.50","1"]]', 1, 1, 1)
     for at, operation in enumerate(operations, start=1000):

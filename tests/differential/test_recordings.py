@@ -58,7 +58,7 @@ def test_every_checkpoint_and_every_checksum(name: str) -> None:
     books: dict[str, Any] = {}
     verified = dict.fromkeys(expected, 0)
     for number, pair, at, changes in payloads():
-        book = books.setdefault(pair, core.Book(LevelFormat(), depth=1000, checksum="kraken"))
+        book = books.setdefault(pair, core.Book(LevelFormat(), depth=1000, checksum="crc_mantissas"))
         verified[pair] += step(book, changes, at)
         if (point := checkpoints.pop((number, pair), None)) is not None:
             top, (bids, asks) = book.top, book.counts()
@@ -73,7 +73,7 @@ def test_every_checkpoint_and_every_checksum(name: str) -> None:
 @pytest.mark.parametrize("name", ["_rust", "reference"])
 def test_a_changed_digit_inside_the_top_ten_is_noticed_in_its_frame(name: str) -> None:
     core = core_of(name)
-    book = core.Book(LevelFormat(), depth=1000, checksum="kraken")
+    book = core.Book(LevelFormat(), depth=1000, checksum="crc_mantissas")
     frames = [(at, changes) for _, pair, at, changes in payloads() if pair == "XBT/CHF"]
     for at, changes in frames[:20]:
         step(book, changes, at)

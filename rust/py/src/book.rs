@@ -92,11 +92,11 @@ impl Book {
     #[pyo3(signature = (form, depth=0, checksum="", checksum_levels=10, span=360_000_000_000))]
     fn new(form: &Bound<'_, PyAny>, depth: usize, checksum: &str, checksum_levels: usize, span: i64) -> PyResult<Self> {
         let py = form.py();
-        if !matches!(checksum, "" | "kraken") {
+        if !matches!(checksum, "" | "crc_mantissas") {
             let shown = PyString::new(py, checksum).repr()?;
             return Err(PyValueError::new_err(format!("unknown checksum: {}", shown.to_str()?)));
         }
-        let checksum = checksum == "kraken";
+        let checksum = checksum == "crc_mantissas";
         let settings = Settings { form: form_of(form)?, depth, checksum, covered: checksum_levels };
         let window = Py::new(py, Window(core::Window::new(span)))?;
         Ok(Book { core: core::Book::new(settings), window, top: None })
