@@ -178,6 +178,8 @@ class Decoder:
             try:
                 columns, _ = self._stream.read_next_batch_with_custom_metadata()
             except StopIteration:
+                if self._source.tell() != len(self._data):
+                    raise Torn(start, "an end mark before the end") from None
                 return
             except _UNREADABLE as error:
                 raise Torn(start, str(error)) from error

@@ -19,7 +19,7 @@ from cryptopipe.clock import SECOND, Nanos, parse_epoch
 from cryptopipe.errors import CaptureError
 
 GZIP_MAGIC = b"\x1f\x8b"
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _DIRECTIONS = {d.value: d for d in Direction} | {"connect": Direction.OPEN}
 _FOREIGN = "give a native capture, or JSON lines such as " + '{"ts":"1723161253.9","dir":"recv","raw":"{}"}'
 
@@ -48,7 +48,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         packed = file.peek(2)[:2] == GZIP_MAGIC
         lines = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
-        while chunk := lines.read(_CHUNK):
+        while chunk := lines.read1(_CHUNK):  # what is there, so that the line of a cut is exact
             yield chunk
 
 
@@ -64,7 +64,7 @@ def check_gzip(path: Path) -> None:
         failure = f"the gzip file is damaged ({error})"
     if failure:
         fix = "fetch or export the file again, or cut it with `gzip -dc FILE | head -n N` and replay the plain lines"
-        raise CaptureError(failure, where=f"{path}, line {lines} or soon after it", fix=fix)
+        raise CaptureError(failure, where=f"{path}, line {lines}", fix=fix)
 
 
 def _texts(path: Path) -> Iterator[bytes]:
