@@ -205,6 +205,7 @@ class RunResult:
                 "trading": _money(summary.value.trading),
                 "revaluation": _money(summary.value.revaluation),
                 "restoring": _money(summary.value.restoring),
+                "unpriced": list(summary.value.unpriced),
             },
             "balances": {
                 venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}

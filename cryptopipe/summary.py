@@ -58,12 +58,15 @@ def _edge(opportunity: Opportunity, bps: Decimal, at: Nanos) -> BestEdge:
 
 @dataclass(frozen=True)
 class ValueLines:
-    """The three lines of profit in the numeraire; None where an asset had no executable price."""
+    """The three lines of profit in the numeraire. Trading is None where something traded had no executable price;
+    opening inventory without a price is left out of the revaluation and named in `unpriced`.
+    """
 
     numeraire: Asset
     trading: Decimal | None
-    revaluation: Decimal | None
+    revaluation: Decimal
     restoring: Decimal
+    unpriced: tuple[Asset, ...] = ()
 
 
 class TradingValue:
@@ -114,15 +117,20 @@ class TradingValue:
 
     def lines(self, view: View, ledger: Ledger) -> ValueLines:
         """The three lines at the end of the run."""
-        revaluation: Decimal | None = Decimal(0)
+        revaluation = Decimal(0)
+        unpriced: set[Asset] = set()
         for amounts in ledger.balances().values():
             for asset, (opening, _) in amounts.items():
-                if asset == self._numeraire or not opening or revaluation is None:
+                if asset == self._numeraire or not opening:
                     continue
                 mark = executable_value(view, asset, Decimal(1), self._numeraire)
                 before = self._opening_marks.get(asset)
-                revaluation = None if mark is None or before is None else revaluation + opening * (mark - before)
-        return ValueLines(self._numeraire, self.trading(view, ledger), revaluation, self._restoring)
+                if mark is None or before is None:
+                    unpriced.add(asset)
+                else:
+                    revaluation += opening * (mark - before)
+        trading = self.trading(view, ledger)
+        return ValueLines(self._numeraire, trading, revaluation, self._restoring, tuple(sorted(unpriced)))
 
 
 @dataclass(frozen=True)

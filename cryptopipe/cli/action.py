@@ -101,6 +101,8 @@ def _show(result: "RunResult") -> None:
         f"value in {value['numeraire']}: trading {_short(value['trading'])},"
         f" revaluation of inventory {_short(value['revaluation'])}, restoring {_short(value['restoring'])}"
     )
+    if value["unpriced"]:
+        console.print(f"no price in {value['numeraire']} for inventory in {', '.join(value['unpriced'])}: left out")
     if document["halted"]:
         console.print(f"[bold red]halted[/]: {document['halted']}")
     console.print(f"run {document['run_id']}, journal {document['journal']['records']} records", style="dim")

@@ -63,12 +63,16 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Value(msgspec.Struct, frozen=True):
-    """What the profit is worth at executable prices, in its three lines; None where an asset had no price."""
+    """What the profit is worth at executable prices, in its three lines.
+
+    Trading is None where something traded had no price; the revaluation leaves out the opening inventory `unpriced`.
+    """
 
     numeraire: str
     trading: Decimal | None
     revaluation: Decimal | None
     restoring: Decimal
+    unpriced: tuple[str, ...] = ()
 
 
 class RunStarted(msgspec.Struct, frozen=True):

@@ -125,7 +125,7 @@ def _run_ended(body: RunEnded) -> Iterator[Row]:
     counts, value = body.opportunities, body.value
     numbers = (body.frames, body.tops, body.turns, counts.found, counts.accepted, counts.refused, body.fills)
     lines = (_text_or_none(value.trading), _text_or_none(value.revaluation), _text(value.restoring))
-    yield "run_end", (body.stopped_by, value.numeraire, *numbers, *lines)
+    yield "run_end", (body.stopped_by, value.numeraire, *numbers, *lines, _json(value.unpriced))
     for check, episodes in body.refusals.items():
         yield "stated_refusal", (check, episodes)
     for asset, amount in body.profit.items():

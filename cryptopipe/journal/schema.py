@@ -123,6 +123,7 @@ run_end = _table(
     *_integer("frames", "tops", "turns", "found", "accepted", "refused", "fills"),
     *_exact("trading", "revaluation", nullable=True),
     *_exact("restoring"),
+    *_text("unpriced"),
 )
 stated_refusal = _table("stated_refusal", *_text("check_name"), *_integer("episodes"))
 stated_profit = _table("stated_profit", *_text("asset"), *_exact("amount"))

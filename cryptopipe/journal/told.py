@@ -120,7 +120,7 @@ def run_ended(summary: Summary) -> RunEnded:
         refusals=summary.refusals,
         fills=summary.fills,
         profit=_texts(summary.profit),
-        value=Value(value.numeraire, value.trading, value.revaluation, value.restoring),
+        value=Value(value.numeraire, value.trading, value.revaluation, value.restoring, value.unpriced),
         closing={
             str(venue): {str(asset): closing for asset, (_, closing) in amounts.items()}
             for venue, amounts in summary.balances.items()

@@ -83,6 +83,8 @@ def _profit(report: Report) -> Table:
         lines = (("trading", value.trading), ("revaluation", value.revaluation), ("restoring", value.restoring))
         for name, line in lines:
             table.add_row(name, "unknown" if line is None else plain(line), value.numeraire)
+        if value.unpriced:
+            table.caption = f"no price for inventory in {', '.join(value.unpriced)}: left out of the revaluation"
     return table
 
 

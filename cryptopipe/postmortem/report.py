@@ -49,7 +49,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class Balance:
-    """What a wallet held at the opening of the first run, and with the changes of all runs added."""
+    """What a wallet held at the opening and at the end of the runs, each summed over them: every run begins anew."""
 
     opening: Decimal
     closing: Decimal
@@ -78,7 +78,7 @@ class Report:
         best = {
             which: {**msgspec.structs.asdict(edge), "at": format_at(edge.at)} for which, edge in self.best_edges.items()
         }
-        value = {"numeraire": None, "trading": None, "revaluation": None, "restoring": None}
+        value = {"numeraire": None, "trading": None, "revaluation": None, "restoring": None, "unpriced": []}
         facts = {
             "schema": SCHEMA,
             "strategy": self.strategy,
@@ -184,8 +184,9 @@ def _add_books(made: Report, one: RunFigures) -> None:
         for venue, asset in sorted(one.books.closing):
             change = one.books.change((venue, asset))
             opening = one.books.opening.get((venue, asset), Decimal(0))
-            before = made.balances.setdefault(venue, {}).get(asset, Balance(opening, opening))
-            made.balances[venue][asset] = Balance(before.opening, before.closing + change)
+            closing = one.books.closing[venue, asset]
+            before = made.balances.setdefault(venue, {}).get(asset, Balance(Decimal(0), Decimal(0)))
+            made.balances[venue][asset] = Balance(before.opening + opening, before.closing + closing)
             if change:
                 made.profit[asset] = made.profit.get(asset, Decimal(0)) + change
     made.profit = {asset: amount for asset, amount in sorted(made.profit.items()) if amount}
@@ -202,7 +203,8 @@ def _add_values(made: Report, figures: Sequence[RunFigures]) -> None:
         for line in ("trading", "revaluation", "restoring"):
             values = [getattr(end, line) for end in ends]
             lines[line] = None if None in values or not values else sum(values, Decimal(0))
-    made.value = Value(numeraire, lines["trading"], lines["revaluation"], lines["restoring"] or Decimal(0))
+    unpriced = tuple(sorted({asset for end in ends for asset in msgspec.json.decode(end.unpriced)}))
+    made.value = Value(numeraire, lines["trading"], lines["revaluation"], lines["restoring"] or Decimal(0), unpriced)
     other = sum(1 for one in figures if one.numeraire != numeraire)
     if other:
         made.notes.append(f"{other} runs were valued in another numeraire than {numeraire} and are not in `value`")

@@ -170,6 +170,7 @@ def test_one_run(tmp_path: Path) -> None:
         "trading": "1.9",
         "revaluation": "-0.5",
         "restoring": "-0.25",
+        "unpriced": [],
     }
     assert document["ledger_balanced"] is True
     assert document["notes"] == []
@@ -187,7 +188,7 @@ def test_runs_add_up_and_a_crashed_one_is_counted_from_its_records(tmp_path: Pat
     assert document["opportunities"] == {"found": 5, "accepted": 2, "refused": 3}
     assert document["refusals"] == {"age": 2, "net": 4, "size": 2}
     assert document["profit"] == {"BTC": "0.01", "USDT": "-598.7"}
-    assert document["balances"]["binance"]["USDT"] == {"opening": "1000", "closing": "-201.2"}
+    assert document["balances"]["binance"]["USDT"] == {"opening": "2000", "closing": "798.8"}
     assert document["value"]["trading"] == "1.9"
     assert document["ledger_balanced"] is True
     assert document["notes"] == [

@@ -86,7 +86,7 @@ def _ends() -> None:
         "run_end",
         STAMP + "stopped_by text, numeraire text, frames integer, tops integer, turns integer, found integer, "
         "accepted integer, refused integer, fills integer, trading text?, revaluation text?, "
-        "restoring text",
+        "restoring text, unpriced text",
     )
     _table("stated_refusal", STAMP + "check_name text, episodes integer")
     _table("stated_profit", STAMP + "asset text, amount text")
