@@ -32,9 +32,15 @@ def import_lines(file: Path, capture: Path, venue: str | None = None) -> int:
     """Write JSON lines as a native capture; how many inputs. `venue` as in `Capture`. Raises `CaptureError`."""
     source = Capture(file, venue)
     count = 0
-    with Writer(capture, {"imported_from": file.name}, span=_WHOLE) as writer:
-        for count, entry in enumerate(source, 1):  # noqa: B007 -- the count leaves the loop
-            writer.append(entry)
+    writer = Writer(capture, {"imported_from": file.name}, span=_WHOLE)
+    try:
+        with writer:
+            for count, entry in enumerate(source, 1):  # noqa: B007 -- the count leaves the loop
+                writer.append(entry)
+    except CaptureError:
+        for segment in capture.glob("*.arrows"):
+            segment.unlink()
+        raise
     return count
 
 

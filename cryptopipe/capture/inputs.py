@@ -26,7 +26,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     """One thing that entered the run.
 
     `seq` counts from 1, `turn` groups what the loop found ready at once, `at` is the loop's stamp. `conn` is a
-    connection such as `binance#1`; `venue` and `conn` are empty for ticks and commands. `http` is an answer: `url`
+    connection such as `alpha#1`; `venue` and `conn` are empty for ticks and commands. `http` is an answer: `url`
     is the request's (empty where a recording does not tell it), `status` 0 where unknown, `request` the asker's tag.
     """
 

@@ -140,7 +140,7 @@ class _Names:
         if venue is None:
             venue, mark, _ = conn.rpartition("#")
             if not mark and conn:
-                raise ValueError(f"conn {conn!r} does not name its venue as in binance#1, and the line has no venue")
+                raise ValueError(f"conn {conn!r} does not name its venue as in alpha#1, and the line has no venue")
         return venue, conn
 
 

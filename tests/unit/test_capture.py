@@ -290,3 +290,14 @@ def test_an_export_never_overwrites_and_leaves_no_half_file(tmp_path: Path) -> N
     with pytest.raises(CaptureError, match=r"000002\.arrows: ends early, though a segment follows it"):
         export_lines(capture, tmp_path / "y.jsonl")
     assert not (tmp_path / "y.jsonl").exists()
+
+
+def test_an_import_that_meets_a_bad_line_leaves_no_capture(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match=r"x\.jsonl, line 2: "):
+        import_lines(lines(tmp_path / "x.jsonl", LINE, "{"), tmp_path / "c", "a")
+    with pytest.raises(CaptureError, match="a directory without a capture"):
+        read(tmp_path / "c")
+    before = sorted(file.name for file in segments(tmp_path).iterdir())
+    with pytest.raises(CaptureError, match="c: holds a capture already"):
+        import_lines(tmp_path / "x.jsonl", tmp_path / "c", "a")
+    assert sorted(file.name for file in (tmp_path / "c").iterdir()) == before
