@@ -1,7 +1,7 @@
 """Every error of the framework, on one page.
 
-Each class carries its remedy, and that attribute alone decides what supervisor and executor do; each instance says
-what happened, where, and how to mend it. No message may contain a secret.
+Enters: what happened, where, and how to mend it. Leaves: an exception whose class carries its remedy, and that attribute
+alone decides what supervisor and executor do. Never: a secret in a message.
 """
 
 from collections.abc import Iterable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="Which strategy to run.")
 @click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable.")
 @click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin.")
-@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: binance=120s.")
+@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: alpha=120s.")
 @click.option("--for", "for_text", metavar="T", help="Stop after this much of the recordings' time: 30s.")
 @click.option("--execution", type=click.Choice(["paper"]), default="paper", show_default=True, help="Who fills orders.")
 @common_options
@@ -37,7 +37,7 @@ def action(
     \b
     Examples:
       cryptopipe --strategy arbitrage --mode action
-      cryptopipe action --replay binance=btcusdt.jsonl.gz --replay kraken=book.jsonl.gz --align start
+      cryptopipe action --replay alpha=btcusdt.jsonl.gz --replay beta=book.jsonl.gz --align start
     """
     from cryptopipe import registry
     from cryptopipe.app import Wiring, act

@@ -22,7 +22,7 @@ _REFRESHES_PER_S = 4
 @click.option("--edges", is_flag=True, help="Edges with gross, each cost, net and break-even fee.")
 @click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable.")
 @click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin.")
-@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: binance=120s.")
+@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: alpha=120s.")
 @click.option("--for", "for_text", metavar="T", help="Stop after this much of the recordings' time: 30s.")
 @common_options
 def watch(
@@ -39,7 +39,7 @@ def watch(
     \b
     Examples:
       cryptopipe watch --edges
-      cryptopipe watch --json --replay binance=btcusdt.jsonl.gz | head
+      cryptopipe watch --json --replay alpha=btcusdt.jsonl.gz | head
     """
     from cryptopipe import registry
     from cryptopipe.app import Wiring, stop_on_interrupt, watched

@@ -14,7 +14,7 @@ import msgspec
 from cryptopipe.model.money import exact
 
 VenueId = NewType("VenueId", str)
-"""One wallet with its markets: `binance`, `binance_usdm`, `kraken`."""
+"""One wallet with its markets: `alpha`, `alpha_futures`, `beta`."""
 
 Asset = NewType("Asset", str)
 """Venue-independent identity of what is held: `BTC`, `USDT`. USD, USDT and USDC are three assets."""
@@ -78,7 +78,7 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def id(self) -> str:
-        """`binance:BTCUSDT`, unique in a run."""
+        """`alpha:BTCUSDT`, unique in a run."""
         return f"{self.venue}:{self.symbol}"
 
     @property

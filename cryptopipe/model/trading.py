@@ -46,7 +46,7 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
 class Opportunity(msgspec.Struct, frozen=True):
     """An edge whose gross value is above zero, priced against the depth.
 
-    `edge` is its identity over time (`two_venue binance:BTCUSDT binance_us:BTCUSDT`); an episode is one edge from its
+    `edge` is its identity over time (`two_venue alpha:BTCUSDT beta:BTCUSDT`); an episode is one edge from its
     opening to its closing. `gross_bps` is at the best prices; `net_bps` after `costs`, at the proposed size, or at
     the best prices where no size is worth it. `profit` is the expected change per asset at the proposed size; `value`
     the same in `numeraire`, dust at zero. `group` names what it shares with others: of one group, one may be taken.

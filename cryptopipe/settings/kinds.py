@@ -57,4 +57,4 @@ AssetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+
 """`BTC`, `USDT`: the venue-independent identity of what is held."""
 
 VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-"""`binance`, `binance_usdm`: the name of an installed exchange plugin."""
+"""`alpha`, `alpha_futures`: the name of an installed exchange plugin."""

@@ -1,4 +1,7 @@
-"""Runs the revisions on the connection that the caller has opened (`config.attributes["connection"]`)."""
+"""Runs the revisions on the connection that the caller has opened.
+
+Enters: `config.attributes["connection"]`. Leaves: its tables at the newest revision. Never: a connection of its own.
+"""
 
 from importlib import import_module
 

@@ -1,4 +1,7 @@
-"""What a user may set under `arbitrage`."""
+"""What a user may set under `arbitrage`.
+
+Enters: the section of that name. Leaves: frozen values. Never: a key that is not listed here.
+"""
 
 from decimal import Decimal
 

@@ -1,0 +1,107 @@
+"""The habits that a program can check: three lines at the top, size, exceptions, sleep, floats."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from architecture.sources import PRODUCT, ROOT, Source, sources
+
+MODULE_LINES = 300
+FUNCTION_LINES = 40
+
+# Lists that may only become shorter. A number is what was there when it was listed: it may fall, never rise.
+LONG_MODULES: dict[str, int] = {}
+LONG_FUNCTIONS: dict[str, int] = {}
+
+BROAD_EXCEPT = {
+    "cryptopipe/registry.py": "a stranger's module may raise anything while it is imported; it stops only itself",
+    "cryptopipe/testing/conformance.py": "the kit judges a stranger's codec: whatever escapes is the finding",
+}
+SLEEPS = {
+    "cryptopipe/journal/database.py": "a reader's bounded wait for another process's projection; no run comes here",
+}
+FLOATS: dict[str, str] = {}
+"""Modules of act/, gate/ and evaluate/ that may call `float`, with the reason."""
+
+FORBIDDEN_NAMES = ("utils", "helpers", "manager", "base", "common")
+
+
+def _has_code(source: Source) -> bool:
+    """An `__init__` with a docstring and nothing else is a label on a folder, no module."""
+    return len(source.tree.body) > 1
+
+
+def _revision(source: Source) -> bool:
+    return "/versions/" in source.path
+
+
+@pytest.mark.parametrize("source", sources(*PRODUCT), ids=lambda source: source.path)
+def test_each_module_opens_with_three_lines(source: Source) -> None:
+    doc = ast.get_docstring(source.tree)
+    assert doc, f"{source.path} has no docstring"
+    if _has_code(source) and not _revision(source):
+        absent = [word for word in ("Enters:", "Leaves:", "Never:") if word not in doc]
+        assert not absent, f"{source.path}: the docstring lacks {', '.join(absent)}"
+
+
+def test_modules_are_one_sitting() -> None:
+    _shrinks_only({one.path: one.lines for one in sources(*PRODUCT)}, LONG_MODULES, MODULE_LINES)
+
+
+def test_functions_fit_a_screen() -> None:
+    functions = [(f"{one.path}:{name}", lines) for one in sources(*PRODUCT) for name, lines in one.functions()]
+    measured = dict(sorted(functions, key=lambda function: function[1]))  # of one name, the longest counts
+    _shrinks_only(measured, LONG_FUNCTIONS, FUNCTION_LINES)
+
+
+def _shrinks_only(measured: dict[str, int], listed: dict[str, int], limit: int) -> None:
+    grown = {name: lines for name, lines in measured.items() if lines > listed.get(name, limit)}
+    assert not grown, f"longer than {limit} lines, or than its entry in this list: {grown}"
+    done = {name for name in listed if measured.get(name, 0) <= limit}
+    assert not done, f"no longer too long, take them off the list: {sorted(done)}"
+
+
+def test_broad_except_lives_where_strangers_code_is_called() -> None:
+    _only_in(BROAD_EXCEPT, _broad_handlers, PRODUCT)
+
+
+def test_nothing_sleeps() -> None:
+    _only_in(SLEEPS, lambda source: _calls(source, "time.sleep", "sleep"), PRODUCT)
+
+
+def test_no_test_sleeps() -> None:
+    _only_in({}, lambda source: _calls(source, "time.sleep", "sleep", "asyncio.sleep"), ("tests",))
+
+
+def test_decisions_are_exact() -> None:
+    _only_in(FLOATS, lambda source: _calls(source, "float"), tuple(f"cryptopipe/{x}" for x in ("act", "gate", "evaluate")))
+
+
+def _only_in(allowed: dict[str, str], found, roots: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    lines = {one.path: [f"{one.path}:{line}" for line in found(one)] for one in sources(*roots)}
+    assert [line for path, where in lines.items() if path not in allowed for line in where] == []
+    assert {path for path in allowed if not lines.get(path)} == set(), "an exemption that nothing needs"
+
+
+def _broad_handlers(source: Source) -> Iterator[int]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ExceptHandler):
+            types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            if any(one is None or ast.unparse(one) in ("Exception", "BaseException") for one in types):
+                yield node.lineno
+
+
+def _calls(source: Source, *names: str) -> Iterator[int]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+            yield node.lineno
+
+
+def test_names_say_what_a_module_is_about() -> None:
+    assert [source.path for source in sources(*PRODUCT) if Path(source.path).stem in FORBIDDEN_NAMES] == []
+
+
+def test_a_venues_feed_is_one_sitting() -> None:
+    feeds = (ROOT / "plugins").glob("*/feed*.py")
+    assert {str(path): n for path in feeds if (n := len(path.read_text().splitlines())) > MODULE_LINES} == {}
