@@ -84,8 +84,9 @@ def _show(result: "RunResult") -> None:
             str(counts["gaps"]), str(counts["books"]["live"]),
         )  # fmt: skip
     console.print(table)
-    if not document["simultaneous"]:
-        console.print(f"[bold yellow]not simultaneous[/]: {document['label']}")
+    if document["label"]:
+        text = document["label"] if document["simultaneous"] else f"not simultaneous: {document['label']}"
+        console.print(text, style="bold yellow")
     _show_edges(console, document)
     found = document["opportunities"]
     console.print(

@@ -15,7 +15,7 @@ from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import Ladder, Proof
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
 
-_CHUNK = 16
+_CHUNK = 2
 Taken = Mapping[tuple[str, bool, int], int]
 """Units that paper orders took and that have not come back: by (instrument id, bids?, price units)."""
 

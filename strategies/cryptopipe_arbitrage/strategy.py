@@ -88,10 +88,11 @@ class Arbitrage:
         obstacles = self._obstacles(view, cycle)
         restoring = self._settings.restoring_bps / 10_000 if cycle.two_venue else Decimal(0)
         outcome = None
-        if not obstacles:
+        net = _net_ratio(steps, gross)
+        if not obstacles and net > 1 + Fraction(restoring):
             cap = self._settings.stake[cycle.start]
             outcome = best_cycle(steps, cap, lambda o: o.profit - restoring * o.spent, hurdle=1 + Fraction(restoring))
-        return _opportunity(cycle, steps, gross, restoring, outcome, obstacles)
+        return _opportunity(cycle, steps, gross, net, restoring, outcome, obstacles)
 
     def _obstacles(self, view: MarketView, cycle: Cycle) -> tuple[Reason, ...]:
         """What forbids a trade whatever its price: different kinds, unknown rules, an unknown fee."""
@@ -112,6 +113,7 @@ def _opportunity(
     cycle: Cycle,
     steps: Sequence[CycleStep],
     gross: Fraction,
+    net_ratio: Fraction,
     restoring: Decimal,
     outcome: CycleOutcome | None,
     obstacles: tuple[Reason, ...],
@@ -127,7 +129,7 @@ def _opportunity(
     )
     if outcome is None:
         legs: tuple[Leg, ...] = tuple(_unsized(step) for step in steps)
-        net = _bps(_net_ratio(steps) - 1 - Fraction(restoring))
+        net = _bps(net_ratio - 1 - Fraction(restoring))
         return Opportunity(
             cycle.name, legs, gross_bps, net, _costs(steps, gross_bps, net, restoring), {}, Decimal(0),
             cycle.start, Decimal(0), group, obstacles,
@@ -155,8 +157,8 @@ def _costs(steps: Sequence[CycleStep], gross: Decimal, net: Decimal, restoring: 
     return (*lines, Cost("depth and lots", rest))
 
 
-def _net_ratio(steps: Sequence[CycleStep]) -> Fraction:
-    product = price_ratio(steps)
+def _net_ratio(steps: Sequence[CycleStep], gross: Fraction) -> Fraction:
+    product = 1 + gross
     for step in steps:
         fee = Fraction(step.fees.taker_rate)
         product *= 1 - fee if step.side is Side.SELL or step.pays_in_base else 1 / (1 + fee)
