@@ -4,7 +4,7 @@ Enters: numbered inputs. Leaves: the instruments whose top, state or existence c
 driver, and counts. Never: a socket, a clock, or a book that two venues share.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cryptopipe.capture.inputs import Direction, Input
@@ -13,19 +13,10 @@ from cryptopipe.core import TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin, FeedCodec, HttpResponse
-from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, Send, TopUpdate, Trade, Unknown
+from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, Resync, Send, TopUpdate, Trade, Unknown
 from cryptopipe.model.facts import VenueId
 
-
-@dataclass
-class Connection:
-    """One connection of a venue: its codec, once the first frame told which dialect it speaks."""
-
-    name: str
-    venue: VenueId
-    url: str = ""
-    codec: FeedCodec | None = None
-    symbols: set[str] = field(default_factory=set)
+_RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
 
 
 @dataclass
@@ -38,6 +29,27 @@ class VenueCounts:
     unknown: int = 0
     refused: int = 0
     refusals: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Connection:
+    """One connection of a venue: its codec, once the first frame told which dialect it speaks.
+
+    `books` and `counts` are the venue's own, kept here so that a frame finds them without a look-up.
+    """
+
+    name: str
+    venue: VenueId
+    books: dict[str, BookSync]
+    counts: VenueCounts
+    url: str = ""
+    codec: FeedCodec | None = None
+    decode: Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]] | None = None
+    symbols: set[str] = field(default_factory=set)
+
+    def speak(self, codec: FeedCodec | None) -> None:
+        """What decodes the frames from now on; None until the next frame tells."""
+        self.codec, self.decode = codec, None if codec is None else codec.decode
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,8 @@ class Market:
     def receive(self, entry: Input) -> None:
         """Carry one input to the books. An input of a venue without plugin raises `KeyError`."""
         direction = entry.direction
-        if direction is Direction.RECV:
-            key = (entry.venue, entry.conn)
-            connection = self._connections.get(key) or self._connect(entry)
-            self._frame(connection, entry.payload, entry.at)
+        if direction is _RECV:
+            self._frame(entry)
         elif direction is Direction.HTTP:
             self._answer(entry)
         elif direction is Direction.OPEN:
@@ -84,42 +94,47 @@ class Market:
         return changed
 
     def _connect(self, entry: Input) -> Connection:
-        connection = Connection(entry.conn, VenueId(entry.venue), entry.url)
+        venue = VenueId(entry.venue)
+        connection = Connection(entry.conn, venue, self.books[venue], self.counts[venue], entry.url)
         self._connections[entry.venue, entry.conn] = connection
         return connection
 
     def _open(self, entry: Input) -> None:
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
-        connection.url, connection.codec = entry.url, None
+        connection.url = entry.url
+        connection.speak(None)
         for symbol in sorted(connection.symbols):
             self.books[connection.venue][symbol].open()
 
     def _close(self, entry: Input) -> None:
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
-        connection.codec = None
+        connection.speak(None)
         for symbol in sorted(connection.symbols):
             self._lost(self.books[connection.venue][symbol], None, entry.payload.decode() or "connection closed")
 
     def _codec(self, connection: Connection, payload: bytes) -> FeedCodec:
         plugin = self._plugins[connection.venue]
         dialect = next((d for d in plugin.dialects if d.speaks(connection.url, payload)), None)
-        connection.codec = (dialect or plugin).feed()
-        return connection.codec
+        codec = (dialect or plugin).feed()
+        connection.speak(codec)
+        return codec
 
-    def _frame(self, connection: Connection, payload: bytes, at: Nanos) -> None:
-        counts = self.counts[connection.venue]
-        counts.frames += 1
-        codec = connection.codec or self._codec(connection, payload)
-        books = self.books[connection.venue]
+    def _frame(self, entry: Input) -> None:
+        """The hot path: no look-up, call or value that a frame can do without (docs/benchmarks.md)."""
+        connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
+        connection.counts.frames += 1
+        payload, at = entry.payload, entry.at
+        decode = connection.decode or self._codec(connection, payload).decode
         try:
-            events = codec.decode(payload, at)
+            events = decode(payload, at)
         except (ProtocolError, VenueError) as error:
             self._refuse(connection, error)
             return
         for event in events:
             kind = type(event)
             if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
-                sync = books.get(event.symbol) or self._book(connection, event.symbol)  # type: ignore[union-attr,arg-type]
+                symbol: str = event.symbol  # type: ignore[union-attr, assignment]
+                sync = connection.books.get(symbol) or self._book(connection, symbol)
                 if sync is None:
                     continue
                 if self.touched is not None:
@@ -133,14 +148,20 @@ class Market:
                     outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
                 if outcome is not None or sync.state is not state:
                     self._outcome(sync, state, outcome)
-            elif kind is Trade:
-                counts.trades += 1
-            elif kind is Unknown:
-                counts.unknown += 1
-            elif kind is Resync:
-                self._resync(connection, event)  # type: ignore[arg-type]
-            elif kind is Send:
-                self.commands.append(event)  # type: ignore[arg-type]
+            else:
+                self._told(connection, event)
+
+    def _told(self, connection: Connection, event: FeedEvent | Send | Resync) -> None:
+        """What changes no book by itself."""
+        kind = type(event)
+        if kind is Trade:
+            connection.counts.trades += 1
+        elif kind is Unknown:
+            connection.counts.unknown += 1
+        elif isinstance(event, Resync):
+            self._resync(connection, event)
+        elif isinstance(event, Send):
+            self.commands.append(event)
 
     def _outcome(self, sync: BookSync, before: BookState, outcome: TopOfBook | Resync | None) -> None:
         if type(outcome) is Resync:

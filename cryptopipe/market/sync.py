@@ -6,12 +6,13 @@ snapshot that yield a book.
 """
 
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
 from cryptopipe.clock import Nanos
 from cryptopipe.core import Book, TopOfBook
 from cryptopipe.errors import ProtocolError, Remedy
-from cryptopipe.model.contracts import Link, SyncRule
+from cryptopipe.model.contracts import Link, SyncRule, apply_always
 from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate
 from cryptopipe.model.facts import Instrument
 
@@ -28,6 +29,15 @@ class BookState(Enum):
     DEAD = "dead"  # the connection is closed, or the instrument cannot be represented
 
 
+_LIVE, _APPLY = BookState.LIVE, Link.APPLY  # before Python 3.12 an Enum's attribute costs as much as a call
+
+Judge = Callable[[int, BookDelta], Link]
+
+
+def _unless_always(link: Judge) -> Judge | None:
+    return None if link is apply_always else link
+
+
 class BookSync:
     """One instrument's book and the state machine that proves it."""
 
@@ -42,7 +52,9 @@ class BookSync:
         self.gaps = 0
         self.resyncs = 0
         self._last = 0
-        self._link = rule.join
+        self._apply = self.book.apply
+        self._join, self._link_after = _unless_always(rule.join), _unless_always(rule.link)
+        self._link = self._join
         self._buffer: deque[BookDelta] = deque()
         self._refused = False
         self.ended_as: BookState | None = None
@@ -53,21 +65,22 @@ class BookSync:
     def delta(self, delta: BookDelta, at: Nanos) -> TopOfBook | Resync | None:
         """Changed levels. A gap returns the command to resync; so does a book that its proof refutes."""
         self.last_frame_at = at
-        if self.state is not BookState.LIVE:
+        if self.state is not _LIVE:
             self._hold(delta)
             return None
-        link = self._link(self._last, delta)
-        if link is Link.APPLY:
-            try:
-                top = self.book.apply(
-                    delta.bids, delta.asks, delta.version, delta.event_time, at, delta.checksum
-                )  # fmt: skip
-            except ProtocolError as error:
-                return self._refuted(error)
-            self._last = delta.version
-            self._link = self.rule.link
-            return top
-        if link is Link.SKIP:
+        link = self._link
+        if link is not None and (verdict := link(self._last, delta)) is not _APPLY:
+            return self._unlinked(delta, verdict)
+        try:
+            top = self._apply(delta.bids, delta.asks, delta.version, delta.event_time, at, delta.checksum)
+        except ProtocolError as error:
+            return self._refuted(error)
+        self._last = delta.version
+        self._link = self._link_after
+        return top
+
+    def _unlinked(self, delta: BookDelta, verdict: Link) -> Resync | None:
+        if verdict is Link.SKIP:
             return None
         self.gaps += 1
         resync = self.lose(
@@ -93,7 +106,7 @@ class BookSync:
         except ProtocolError as error:
             return self._refuted(error)
         self.state, self.reason = BookState.LIVE, ""
-        self._last, self._link = snapshot.version, self.rule.join
+        self._last, self._link = snapshot.version, self._join
         held, self._buffer = self._buffer, deque()
         for position, delta in enumerate(held):
             outcome = self.delta(delta, at)

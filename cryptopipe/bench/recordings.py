@@ -1,0 +1,79 @@
+"""Which recordings are measured, and where they are.
+
+Enters: `CRYPTOPIPE_RECORDINGS` (default `../shared/fixtures` beside the checkout) and `bench/feed.json` of the
+checkout; without either, the capture generated for the package. Leaves: `Recording`s. Never: a recording that is named
+and silently left out.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from cryptopipe.errors import UsageError, did_you_mean
+
+PACKAGE = Path(__file__).parent.parent
+CHECKOUT = PACKAGE.parent
+MANIFEST = CHECKOUT / "bench" / "feed.json"
+PEERS = CHECKOUT / "bench" / "peers.py"
+
+
+class PeerPlan(msgspec.Struct, forbid_unknown_fields=True):
+    """How one peer is driven. `corpus` names another recording with the same updates in the peer's own dialect."""
+
+    driver: str
+    checks: str
+    options: dict[str, str | bool] = {}
+    corpus: str = ""
+    note: str = ""
+
+
+class Recording(msgspec.Struct, forbid_unknown_fields=True):
+    """One recording. `renumber` is an expression whose group is a connection's number: dropping other channels would
+    leave holes in it. `only` keeps these symbols. `in_table` false: measured only where a peer plan names it.
+    """
+
+    name: str
+    venue: str
+    file: str
+    renumber: str = ""
+    only: list[str] = []
+    in_table: bool = True
+    whole_pipe: bool = False
+    peers: dict[str, PeerPlan] = {}
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return directory() / self.file
+
+
+def directory() -> Path:
+    """Where recordings are looked for."""
+    return Path(os.environ.get("CRYPTOPIPE_RECORDINGS", CHECKOUT.parent / "shared" / "fixtures"))
+
+
+def recordings() -> tuple[list[Recording], list[str]]:
+    """What can be measured here, and what a reader of the figures must know."""
+    if MANIFEST.is_file() and directory().is_dir():
+        listed = msgspec.json.decode(MANIFEST.read_bytes(), type=list[Recording])
+        there = [one for one in listed if one.path.is_file()]
+        absent = [f"no recording {one.file}" for one in listed if not one.path.is_file()]
+        if there:
+            return there, absent
+    generated = sorted((PACKAGE / "generated").glob("*.jsonl.gz"))
+    named = [Recording(f"generated {_stem(path)}", _stem(path), str(path), whole_pipe=True) for path in generated]
+    return named, ["no recordings (CRYPTOPIPE_RECORDINGS): the generated capture is measured, without peers"]
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".jsonl.gz")
+
+
+def chosen(found: list[Recording], only: tuple[str, ...]) -> list[Recording]:
+    """Those of the table, or the named ones. Raises `UsageError` for a name that is not there."""
+    table = {one.name: one for one in found if one.in_table}
+    for name in only:
+        if name not in table:
+            raise UsageError(f"--only: no recording {name!r}{did_you_mean(name, table)}", fix=", ".join(table))
+    return [table[name] for name in only or table]

@@ -1,0 +1,84 @@
+"""`cryptopipe bench feed|replay`: what the paths cost, beside other libraries where they are installed.
+
+Enters: recordings. Leaves: a table or JSON. Never: a figure from a time other than this run's.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cryptopipe.cli.options import Common, common_options
+from cryptopipe.cli.output import print_json
+
+if TYPE_CHECKING:
+    from cryptopipe.bench.report import Report
+
+
+@click.group()
+def bench() -> None:
+    """Measure the paths on recordings (CRYPTOPIPE_RECORDINGS), else on the generated capture."""
+
+
+@bench.command()
+@click.option("--only", multiple=True, metavar="NAME", help="Only this recording; repeatable.")
+@click.option(
+    "--runs", type=click.IntRange(1), default=7, show_default=True, help="Passes a side, after one to warm up."
+)
+@click.option("--peers-python", metavar="PATH", default=sys.executable, help="The interpreter that has the peers.")
+@common_options
+def feed(common: Common, only: tuple[str, ...], runs: int, peers_python: str) -> None:
+    """From raw bytes to best bid and ask with every proof on, beside cryptofeed and ccxt.pro.
+
+    The peers need a checkout of the repository (bench/peers.py) and the dependency group `bench`.
+
+    \b
+    Examples:
+      cryptopipe bench feed
+      cryptopipe bench feed --only "kraken v2" --runs 3 --peers-python .bench/bin/python
+    """
+    from cryptopipe.bench.feed import measure
+    from cryptopipe.bench.recordings import chosen, recordings
+
+    found, notes = recordings()
+    report = measure(
+        chosen(found, only), found, runs, peers_python, lambda name: click.echo(f"measuring {name}", err=True)
+    )
+    if common.json:
+        print_json({**report.document(), "notes": [*notes, *report.notes]})
+        return
+    _show(report)
+    for note in notes:
+        click.echo(f"note: {note}")
+
+
+def _show(report: "Report") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    peers = list(dict.fromkeys(name for row in report.rows for name in row.peers))
+    title = f"bench {report.bench}, {report.core} core, {report.rows[0].unit}: median (min to max)"
+    table = Table(title=title, title_justify="left")
+    table.add_column("recording")
+    for column in ("n", "proof", "cryptopipe", *peers, "reference core"):
+        table.add_column(column, justify="left" if column == "proof" else "right")
+    for row in report.rows:
+        ours = row.spread
+        cells = [row.name, f"{row.n:,}", row.proof, f"{ours.value:,.2f} ({ours.min:,.2f} to {ours.max:,.2f})"]
+        for name in peers:
+            peer = row.peers.get(name)
+            cells.append(f"{peer.spread.value:.2f}, {row.ratio[name]:.1f}x" if peer else "-")
+        cells.append(f"{row.reference.value:.2f}" if row.reference else "-")
+        table.add_row(*cells)
+    console = Console()
+    console.print(table)
+    for name, mean in report.geomean.items():
+        console.print(f"geometric mean against {name}: {mean:.1f}x")
+    for row in report.rows:
+        for name, peer in row.peers.items():
+            told = f"{name} on {row.name} checks {peer.checks}" + (f"; {peer.note}" if peer.note else "")
+            console.print(told, style="dim", highlight=False)
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    console.print(f"{versions}; corpus {report.corpus_sha256[:16]}", style="dim", highlight=False)
+    for note in report.notes:
+        console.print(f"note: {note}", highlight=False)
