@@ -78,7 +78,13 @@ class Report:
         best = {
             which: {**msgspec.structs.asdict(edge), "at": format_at(edge.at)} for which, edge in self.best_edges.items()
         }
-        value = {"numeraire": None, "trading": None, "revaluation": None, "restoring": None, "unpriced": []}
+        value: dict[str, Any] = {
+            "numeraire": None,
+            "trading": None,
+            "revaluation": None,
+            "restoring": None,
+            "unpriced": [],
+        }
         facts = {
             "schema": SCHEMA,
             "strategy": self.strategy,
