@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from cryptopipe import core
 
+collect_ignore = ["tests/packaging/thirdparty"]  # a distribution of its own; test_distribution.py installs it
+
 settings.register_profile("quick", derandomize=True, database=None, deadline=None)
 settings.register_profile(
     "long", max_examples=2_000, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -7,8 +7,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-import cryptopipe
 from architecture.sources import ROOT
+
+import cryptopipe
 from cryptopipe.errors import CryptopipeError
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -39,7 +40,9 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     for name in records:
         text = (ROOT / "docs" / "adr" / name).read_text(encoding="utf-8")
-        assert re.match(rf"# {name[:4]}\. .+\n\nDate: \d{{4}}-\d\d-\d\d\. Status: \w+", text), f"{name}: no title or date"
+        assert re.match(rf"# {name[:4]}\. .+\n\nDate: \d{{4}}-\d\d-\d\d\. Status: \w+", text), (
+            f"{name}: no title or date"
+        )
         assert f"(adr/{name})" in index, f"{name} is not in docs/index.md"
 
 
@@ -51,7 +54,9 @@ def test_links_lead_somewhere() -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert [one.name for one in (ROOT / "docs").glob("*.md") if one.stem != "index" and f"({one.name})" not in index] == []
+    assert [
+        one.name for one in (ROOT / "docs").glob("*.md") if one.stem != "index" and f"({one.name})" not in index
+    ] == []
 
 
 def test_the_sample_plugin_is_the_one_that_is_tested() -> None:

@@ -1,7 +1,7 @@
 """The habits that a program can check: three lines at the top, size, exceptions, sleep, floats."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,10 +75,12 @@ def test_no_test_sleeps() -> None:
 
 
 def test_decisions_are_exact() -> None:
-    _only_in(FLOATS, lambda source: _calls(source, "float"), tuple(f"cryptopipe/{x}" for x in ("act", "gate", "evaluate")))
+    _only_in(
+        FLOATS, lambda source: _calls(source, "float"), tuple(f"cryptopipe/{x}" for x in ("act", "gate", "evaluate"))
+    )
 
 
-def _only_in(allowed: dict[str, str], found, roots: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def _only_in(allowed: dict[str, str], found: Callable[[Source], Iterable[int]], roots: tuple[str, ...]) -> None:
     lines = {one.path: [f"{one.path}:{line}" for line in found(one)] for one in sources(*roots)}
     assert [line for path, where in lines.items() if path not in allowed for line in where] == []
     assert {path for path in allowed if not lines.get(path)} == set(), "an exemption that nothing needs"

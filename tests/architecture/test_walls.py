@@ -42,18 +42,11 @@ def test_a_plugin_imports_only_the_window(source: Source) -> None:
         assert window or name.split(".")[0] in allowed, f"{source.path}:{line} imports {name}"
 
 
-def test_nothing_inside_imports_the_window() -> None:
-    outside = [one for one in sources(*FRAMEWORK) if not one.path.startswith("cryptopipe/testing/")]
-    assert [
-        f"{source.path}:{line}" for source in outside for line, name in source.imports() if f"{name}.".startswith("cryptopipe.api.")
-    ] == []  # fmt: skip
-
-
-def test_no_part_of_the_product_imports_the_kit() -> None:
-    outside = [one for one in sources(*FRAMEWORK) if not one.path.startswith("cryptopipe/testing/")]
-    assert [
-        f"{source.path}:{line}" for source in outside for line, name in source.imports() if f"{name}.".startswith("cryptopipe.testing.")
-    ] == []  # fmt: skip
+@pytest.mark.parametrize("closed", ["cryptopipe.api", "cryptopipe.testing"])
+def test_nothing_inside_imports_the_window_or_the_kit(closed: str) -> None:
+    inside = [one for one in sources(*FRAMEWORK) if not one.path.startswith("cryptopipe/testing/")]
+    imports = [(source.path, line, name) for source in inside for line, name in source.imports()]
+    assert [f"{path}:{line}" for path, line, name in imports if f"{name}.".startswith(f"{closed}.")] == []
 
 
 @pytest.mark.parametrize("source", sources("plugins"), ids=lambda source: source.path)
