@@ -4,6 +4,7 @@ Enters: recordings. Leaves: a table or JSON. Never: a figure from a time other t
 """
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ from cryptopipe.cli.output import print_json
 
 if TYPE_CHECKING:
     from cryptopipe.bench.report import Report
+    from cryptopipe.journal.log import RecordSink
+    from cryptopipe.pipe import Pipe
 
 
 @click.group()
@@ -44,6 +47,45 @@ def feed(common: Common, only: tuple[str, ...], runs: int, peers_python: str) ->
     report = measure(
         chosen(found, only), found, runs, peers_python, lambda name: click.echo(f"measuring {name}", err=True)
     )
+    if common.json:
+        print_json({**report.document(), "notes": [*notes, *report.notes]})
+        return
+    _show(report)
+    for note in notes:
+        click.echo(f"note: {note}")
+
+
+@bench.command()
+@click.option(
+    "--runs", type=click.IntRange(1), default=5, show_default=True, help="Passes a row, after one to warm up."
+)
+@click.option(
+    "--strategy", default="arbitrage", show_default=True, metavar="NAME", help="The strategy of the last row."
+)
+@common_options
+def replay(common: Common, runs: int, strategy: str) -> None:
+    """Frames a second from a native capture and from gzipped JSON lines, and through the whole pipe.
+
+    \b
+    Examples:
+      cryptopipe bench replay
+      cryptopipe bench replay --runs 3 --json
+    """
+    from cryptopipe.app import Wiring
+    from cryptopipe.bench.recordings import chosen, recordings
+    from cryptopipe.bench.replay import measure
+    from cryptopipe.drivers.replay import Replay
+
+    settings = common.load([strategy])
+    found, notes = recordings()
+
+    def make_pipe(venues: Sequence[str], sink: "RecordSink") -> "Pipe":
+        wiring = Wiring.of(strategy, settings, venues)
+        pipe = wiring.pipe(sink)
+        pipe.tell_start(wiring.started(Replay((), False, {}).label()))
+        return pipe
+
+    report = measure(chosen(found, ()), runs, make_pipe, lambda name: click.echo(f"measuring {name}", err=True))
     if common.json:
         print_json({**report.document(), "notes": [*notes, *report.notes]})
         return
