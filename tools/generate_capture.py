@@ -13,7 +13,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal as D  # noqa: N817
+from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
