@@ -5,10 +5,11 @@ Enters: loaded settings and a source of inputs. Leaves: the result of a run, or 
 
 import platform
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 
 from cryptopipe import __version__, core, registry
 from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.merge import END_OF_RECORDING
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel
@@ -134,7 +136,12 @@ class DurableSink:
 class Stop:
     """Set by Ctrl-C: the run ends after the input at hand, with its summary."""
 
-    requested: bool = False
+    event: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody asked."""
+        return self.event.is_set()
 
 
 @contextmanager
@@ -145,7 +152,7 @@ def stop_on_interrupt() -> Iterator[Stop]:
     def ask(number: int, frame: object) -> None:
         if stop.requested:
             raise KeyboardInterrupt
-        stop.requested = True
+        stop.event.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -285,8 +292,12 @@ def ended(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator
 
 
 def watched(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator[Input]:
-    """The inputs until a Ctrl-C or the end of `--for`, without the command that ends a run."""
-    return (entry for entry in ended(inputs, stop, for_ns) if entry.direction is not Direction.COMMAND)
+    """The inputs until a Ctrl-C or the end of `--for`: without the command that ends a run, and without the closes that
+    end a recording, so that its last prices stay in sight.
+    """
+    for entry in ended(inputs, stop, for_ns):
+        if entry.direction is not Direction.COMMAND and entry.payload != END_OF_RECORDING:
+            yield entry
 
 
 def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:

@@ -38,6 +38,9 @@ class Watcher:
     def __init__(self, market: Market, strategy: Strategy, view: View) -> None:
         self.market, self._strategy, self._view = market, strategy, view
         self.edges: dict[str, Opportunity] = {}
+        """The edges above zero now."""
+        self.best: dict[str, Opportunity] = {}
+        """Every edge seen, as it was when its net value was greatest."""
 
     def changes(self, inputs: Iterable[Input]) -> Iterator[Change]:
         """One change a turn in which something moved."""
@@ -72,6 +75,9 @@ class Watcher:
         for edge in closed:
             del self.edges[edge]
         self.edges.update(found)
+        for edge, opportunity in found.items():
+            if edge not in self.best or opportunity.net_bps > self.best[edge].net_bps:
+                self.best[edge] = opportunity
         yield Change(now, tuple(changed.values()), tuple(found.values()), closed)
 
     def unified(self, sync: BookSync) -> dict[str, Any]:

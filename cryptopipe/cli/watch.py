@@ -4,12 +4,15 @@ Enters: sources to replay. Leaves: a live table, or one JSON line per record. Ne
 """
 
 import json
+import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cryptopipe.cli.action import duration_option
 from cryptopipe.cli.options import Common, common_options
+from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
     from cryptopipe.watching import Change, Watcher
@@ -24,6 +27,9 @@ _REFRESHES_PER_S = 4
 @click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin.")
 @click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: alpha=120s.")
 @click.option("--for", "for_text", metavar="T", help="Stop after this much of the recordings' time: 30s.")
+@click.option(
+    "--speed", metavar="N", help="Times the recorded pace: 1, 10, or max. A table on a terminal: 1, else max."
+)
 @common_options
 def watch(
     common: Common,
@@ -33,6 +39,7 @@ def watch(
     align: str | None,
     shifts: tuple[str, ...],
     for_text: str | None,
+    speed: str | None,
 ) -> None:
     """Show prices, or with --edges every edge with its costs. Never trades.
 
@@ -43,18 +50,33 @@ def watch(
     """
     from cryptopipe import registry
     from cryptopipe.app import Wiring, stop_on_interrupt, watched
-    from cryptopipe.drivers.replay import open_replay, packaged_replay
+    from cryptopipe.drivers.replay import open_replay, paced, packaged_replay
 
     registry.strategy(strategy)
     settings = common.load([strategy])
     source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
     watcher = Wiring.of(strategy, settings, source.venues).watcher()
     with stop_on_interrupt() as stop:
-        changes = watcher.changes(watched(source, stop, duration_option(for_text)))
+        inputs = watched(source, stop, duration_option(for_text))
+        pace = _speed(speed, on_terminal=not common.json and sys.stdout.isatty())
+        changes = watcher.changes(inputs if pace is None else paced(inputs, pace, stop.event.wait))
         if common.json:
             _print_lines(watcher, changes, edges)
         else:
             _show_table(watcher, changes, edges, source.label().why)
+
+
+def _speed(text: str | None, on_terminal: bool) -> Decimal | None:
+    """Times the recorded pace; None for as fast as it reads. Raises `UsageError`."""
+    if text in (None, "max"):
+        return Decimal(1) if text is None and on_terminal else None
+    try:
+        speed = Decimal(text or "")
+    except ArithmeticError:
+        speed = Decimal(0)
+    if not (speed.is_finite() and speed > 0):
+        raise UsageError(f"not a speed: {text!r}", where="--speed", fix="write a number above 0, or max")
+    return speed
 
 
 def _print_lines(watcher: "Watcher", changes: Any, edges: bool) -> None:
@@ -100,18 +122,24 @@ def _edge_table(watcher: "Watcher", change: "Change", label: str) -> Any:
 
     table = Table(title=f"edges at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
     table.add_column("edge")
-    for column in ("gross bps", "costs bps", "net bps", "break-even fee bps", "notional", "refused for"):
-        table.add_column(column, justify="right")
-    for edge in sorted(watcher.edges.values(), key=lambda e: -e.net_bps)[:20]:
-        costs = "\n".join(f"{cost.name} {cost.bps:.2f}" for cost in edge.costs)
+    for column in ("now", "gross bps", "costs bps", "net bps", "break-even fee", "notional", "refused for"):
+        table.add_column(column, justify="right", no_wrap=column != "costs bps")
+    shown = {**watcher.best, **watcher.edges}  # an edge that closed stays in sight as it was at its best
+    for edge in sorted(shown.values(), key=lambda e: (e.edge not in watcher.edges, -e.net_bps))[:20]:
+        costs = " + ".join(f"{cost.name} {cost.bps:.1f}" for cost in edge.costs)
         colour = "green" if edge.net_bps > 0 and not edge.obstacles else "default"
         table.add_row(
-            edge.edge, f"{edge.gross_bps:.2f}", costs, f"[{colour}]{edge.net_bps:.2f}[/]",
-            f"{break_even_fee_bps(edge):.2f}", f"{edge.notional:.2f} {edge.numeraire}",
+            edge.edge,
+            "open" if edge.edge in watcher.edges else "was",
+            f"{edge.gross_bps:.2f}",
+            costs,
+            f"[{colour}]{edge.net_bps:.2f}[/]",
+            f"{break_even_fee_bps(edge):.2f}",
+            f"{edge.notional:.2f} {edge.numeraire}",
             ", ".join(sorted({reason.check for reason in edge.obstacles})) or "-",
-        )  # fmt: skip
-    if not watcher.edges:
-        table.add_row("no edge above zero now", "", "", "", "", "", "")
+        )
+    if not shown:
+        table.add_row("no edge above zero yet", *[""] * 7)
     return table
 
 

@@ -5,13 +5,15 @@ run of moved clocks that is called simultaneous.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from cryptopipe.capture.inputs import Input
 from cryptopipe.capture.merge import Source, merge, why_not_simultaneous
-from cryptopipe.clock import Nanos, parse_duration
+from cryptopipe.clock import SECOND, Nanos, parse_duration
 from cryptopipe.errors import UsageError, did_you_mean
 
 SUFFIX = ".jsonl.gz"
@@ -70,6 +72,17 @@ def packaged_replay(shift: Sequence[str] = (), align: str | None = None) -> Repl
 def packaged_files() -> list[Path]:
     """The generated files, in order of their venues' names."""
     return sorted((Path(__file__).parent.parent / "generated").glob(f"*{SUFFIX}"))
+
+
+def paced(inputs: Iterable[Input], speed: Decimal, wait: Callable[[float], object]) -> Iterator[Input]:
+    """The inputs, each when its stamp is due, `speed` times as fast as they were recorded; `wait` takes seconds."""
+    began, first = time.monotonic_ns(), None
+    for entry in inputs:
+        first = entry.at if first is None else first
+        early = int((entry.at - first) / speed) - (time.monotonic_ns() - began)
+        if early > 0:
+            wait(early / SECOND)
+        yield entry
 
 
 def sha256(files: Sequence[Path]) -> str:
