@@ -56,7 +56,7 @@ install() {
       "$python" -m venv --clear "$VENV"
     fi
     "$VENV/bin/pip" install --quiet 'pip>=25.1' # the first that knows dependency groups
-    "$VENV/bin/pip" install --quiet "${wanted[@]}"
+    PYTHONWARNINGS=ignore "$VENV/bin/pip" install --quiet "${wanted[@]}" # setuptools warns of every editable install
   fi
   { printf '%s\n' "$print"; printf '%s\n' "${groups[@]}"; } >"$stamp"
   say_core
