@@ -17,7 +17,7 @@ from architecture.sources import ROOT
 pytestmark = pytest.mark.slow
 
 VENUES = sorted(path.name for path in (ROOT / "plugins").glob("cryptopipe_*"))
-COPIED = ("cryptopipe", "plugins", "strategies", "migrations", "tests", "docs")
+COPIED = ("cryptopipe", "tools", "plugins", "strategies", "migrations", "tests", "docs")
 FILES = ("pyproject.toml", "conftest.py", "config.yaml", "README.md", "CHANGELOG.md")
 LITTER = shutil.ignore_patterns("__pycache__")
 
