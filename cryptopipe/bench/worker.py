@@ -71,7 +71,8 @@ class Feed:
 
 
 def run(markets: Sequence[Market], frames: Sequence[Input]) -> int:
-    """The timed part: each frame to its book; where the top changed, its best prices as decimals are read."""
+    """The timed part: each frame to its book; where the top changed, its best prices are read, exact,
+    in the units in which the shipped strategy compares them."""
     tops = 0
     for market in markets:
         receive = market.receive
@@ -80,7 +81,7 @@ def run(markets: Sequence[Market], frames: Sequence[Input]) -> int:
             if market.changed:
                 for sync in market.take_changed().values():
                     top = sync.book.top
-                    if top is not None and top.bid is not None and top.ask is not None:
+                    if top is not None and top.bid_units is not None and top.ask_units is not None:
                         tops += 1
     return tops
 

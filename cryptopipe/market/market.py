@@ -77,16 +77,47 @@ class Market:
         """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
 
     def receive(self, entry: Input) -> None:
-        """Carry one input to the books. An input of a venue without plugin raises `KeyError`."""
-        direction = entry.direction
-        if direction is _RECV:
-            self._frame(entry)
-        elif direction is Direction.HTTP:
-            self._answer(entry)
-        elif direction is Direction.OPEN:
-            self._open(entry)
-        elif direction is Direction.CLOSE:
-            self._close(entry)
+        """Carry one input to the books. An input of a venue without plugin raises `KeyError`.
+
+        The hot path: a frame meets no look-up, call or value that it can do without (docs/benchmarks.md).
+        """
+        if entry.direction is not _RECV:
+            self._other(entry)
+            return
+        connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
+        connection.counts.frames += 1
+        payload, at = entry.payload, entry.at
+        decode = connection.decode or self._codec(connection, payload).decode
+        try:
+            events = decode(payload, at)
+        except (ProtocolError, VenueError) as error:
+            self._refuse(connection, error)
+            return
+        for event in events:
+            kind = type(event)
+            if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
+                symbol: str = event.symbol  # type: ignore[union-attr, assignment]
+                sync = connection.books.get(symbol) or self._book(connection, symbol)
+                if sync is None:
+                    continue
+                if self.touched is not None:
+                    self.touched[sync.id] = sync
+                state = sync.state
+                if kind is BookDelta:
+                    outcome = sync.delta(event, at)  # type: ignore[arg-type]
+                elif kind is TopUpdate:
+                    outcome = sync.quote(event, at)  # type: ignore[arg-type]
+                else:
+                    outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
+                if sync.state is not state:
+                    self._outcome(sync, state, outcome)
+                elif type(outcome) is TopOfBook:
+                    connection.counts.tops += 1
+                    self.changed[sync.id] = sync
+                elif outcome is not None:
+                    self._outcome(sync, state, outcome)
+            else:
+                self._told(connection, event)
 
     def take_changed(self) -> dict[str, BookSync]:
         """The instruments changed since the last call, in order of their first change."""
@@ -119,37 +150,14 @@ class Market:
         connection.speak(codec)
         return codec
 
-    def _frame(self, entry: Input) -> None:
-        """The hot path: no look-up, call or value that a frame can do without (docs/benchmarks.md)."""
-        connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
-        connection.counts.frames += 1
-        payload, at = entry.payload, entry.at
-        decode = connection.decode or self._codec(connection, payload).decode
-        try:
-            events = decode(payload, at)
-        except (ProtocolError, VenueError) as error:
-            self._refuse(connection, error)
-            return
-        for event in events:
-            kind = type(event)
-            if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
-                symbol: str = event.symbol  # type: ignore[union-attr, assignment]
-                sync = connection.books.get(symbol) or self._book(connection, symbol)
-                if sync is None:
-                    continue
-                if self.touched is not None:
-                    self.touched[sync.id] = sync
-                state = sync.state
-                if kind is BookDelta:
-                    outcome = sync.delta(event, at)  # type: ignore[arg-type]
-                elif kind is TopUpdate:
-                    outcome = sync.quote(event, at)  # type: ignore[arg-type]
-                else:
-                    outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
-                if outcome is not None or sync.state is not state:
-                    self._outcome(sync, state, outcome)
-            else:
-                self._told(connection, event)
+    def _other(self, entry: Input) -> None:
+        direction = entry.direction
+        if direction is Direction.HTTP:
+            self._answer(entry)
+        elif direction is Direction.OPEN:
+            self._open(entry)
+        elif direction is Direction.CLOSE:
+            self._close(entry)
 
     def _told(self, connection: Connection, event: FeedEvent | Send | Resync) -> None:
         """What changes no book by itself."""

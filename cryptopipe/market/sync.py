@@ -52,7 +52,7 @@ class BookSync:
         self.gaps = 0
         self.resyncs = 0
         self._last = 0
-        self._apply = self.book.apply
+        self._apply, self._quote = self.book.apply, self.book.quote
         self._join, self._link_after = _unless_always(rule.join), _unless_always(rule.link)
         self._link = self._join
         self._buffer: deque[BookDelta] = deque()
@@ -123,9 +123,9 @@ class BookSync:
             return None
         self.last_frame_at = at
         try:
-            return self.book.quote(
+            return self._quote(
                 quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.version, quote.event_time, at
-            )  # fmt: skip
+            )
         except ProtocolError as error:
             return self._refuted(error)
 
