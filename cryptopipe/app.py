@@ -4,26 +4,25 @@ Enters: loaded settings and a source of inputs. Leaves: the result of a run, or 
 """
 
 import platform
-import signal
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from cryptopipe import __version__, core, registry
-from cryptopipe.capture.inputs import Direction, Input
-from cryptopipe.capture.merge import END_OF_RECORDING
+from cryptopipe.capture.files import DISK, FileLayer
+from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel
+from cryptopipe.drivers.stop import ended, stop_on_interrupt
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
-from cryptopipe.journal.records import RunStarted
+from cryptopipe.journal.records import Intended, RunStarted
 from cryptopipe.journal.runs import Run, create
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
@@ -121,7 +120,10 @@ class DurableSink:
         return self._log.sha256
 
     def append(self, seq: int, at: Nanos, kind: str, body: Any) -> int:
+        """The log writes in the background too, so an intent enters it only when its input is durable."""
         self._seq = seq
+        if isinstance(body, Intended):
+            self._capture.sync(seq)
         return self._log.append(seq, at, kind, body)
 
     def sync(self) -> None:
@@ -130,36 +132,6 @@ class DurableSink:
 
     def close(self) -> None:
         self._log.close()
-
-
-@dataclass
-class Stop:
-    """Set by Ctrl-C: the run ends after the input at hand, with its summary."""
-
-    event: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def requested(self) -> bool:
-        """Whether somebody asked."""
-        return self.event.is_set()
-
-
-@contextmanager
-def stop_on_interrupt() -> Iterator[Stop]:
-    """While inside, the first Ctrl-C or SIGTERM only asks to stop; a second one interrupts."""
-    stop = Stop()
-
-    def ask(number: int, frame: object) -> None:
-        if stop.requested:
-            raise KeyboardInterrupt
-        stop.event.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass
@@ -239,65 +211,43 @@ def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
     }
 
 
-def act(wiring: Wiring, source: Replay, label: ReplayLabel, for_ns: Nanos | None = None) -> RunResult:
-    """One run of a strategy over a source of inputs, captured and journalled in a directory of its own."""
+def act(
+    wiring: Wiring, source: Replay, label: ReplayLabel, for_ns: Nanos | None = None, files: FileLayer = DISK
+) -> RunResult:
+    """One run of a strategy over a source of inputs, captured and journalled in a directory of its own.
+
+    However it ends, capture and journal are closed and what they hold can be read.
+    """
     started_at = time.time_ns()
     run = create(wiring.settings.data_dir, started_at)
     run.describe(_telemetry(wiring, label))
-    capture = CaptureWriter(run.capture, {"label": label.why})
-    log = Log.open(run.journal)
-    sink = DurableSink(log, capture)
-    pipe = wiring.pipe(sink)
-    pipe.tell_start(wiring.started(label))
-    clock = time.perf_counter()
     first_quote_s: float | None = None
-    try:
-        with stop_on_interrupt() as stop:
-            for entry in ended(source, stop, for_ns):
-                capture.append(entry)
-                if entry.direction is Direction.COMMAND:
-                    stopped_by = entry.payload.decode()
-                    break
-                pipe.receive(entry)
-                if first_quote_s is None and pipe.market.changed:
-                    first_quote_s = round(time.perf_counter() - clock, 6)
-            summary = pipe.finish(stopped_by)
-    finally:
+    with ExitStack() as opened, stop_on_interrupt() as stop:
+        capture = CaptureWriter(run.capture, {"label": label.why}, files)
+        opened.callback(capture.close)
+        log = Log.open(run.journal, files)
+        opened.callback(log.close)
+        for place in (run.path, run.path.parent, wiring.settings.data_dir):
+            files.sync_directory(place)
+        sink = DurableSink(log, capture)
+        pipe = wiring.pipe(sink)
+        pipe.tell_start(wiring.started(label))
+        clock = time.perf_counter()
+        for entry in ended(source, stop, for_ns):
+            capture.append(entry)
+            if entry.direction is Direction.COMMAND:
+                stopped_by = entry.payload.decode()
+                break
+            pipe.receive(entry)
+            if first_quote_s is None and pipe.market.changed:
+                first_quote_s = round(time.perf_counter() - clock, 6)
+        summary = pipe.finish(stopped_by)
         capture.close()
-        log.close()
     result = RunResult(
         run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256, source.align
     )  # fmt: skip
     run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
     return result
-
-
-def ended(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator[Input]:
-    """The inputs, then the command that ended them: it is an input like any other, so that a replay ends alike."""
-    last: Input | None = None
-    why = "end of recordings"
-    until: Nanos | None = None
-    for entry in inputs:
-        if until is None and for_ns is not None:
-            until = entry.at + for_ns
-        if stop.requested or (until is not None and entry.at >= until):
-            why = "interrupt" if stop.requested else "duration"
-            break
-        last = entry
-        yield entry
-        if entry.direction is Direction.COMMAND:
-            return
-    seq, at = (last.seq, last.at) if last else (0, 0)
-    yield Input(seq + 1, (last.turn if last else 0) + 1, at, Direction.COMMAND, "", "", "", why.encode())
-
-
-def watched(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator[Input]:
-    """The inputs until a Ctrl-C or the end of `--for`: without the command that ends a run, and without the closes that
-    end a recording, so that its last prices stay in sight.
-    """
-    for entry in ended(inputs, stop, for_ns):
-        if entry.direction is not Direction.COMMAND and entry.payload != END_OF_RECORDING:
-            yield entry
 
 
 def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:

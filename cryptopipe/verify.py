@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
 from cryptopipe import registry
 from cryptopipe.app import Wiring
@@ -19,6 +20,7 @@ from cryptopipe.drivers.replay import ReplayLabel
 from cryptopipe.errors import JournalError
 from cryptopipe.journal.log import MemoryLog
 from cryptopipe.journal.reader import Records
+from cryptopipe.journal.records import RunEnded
 from cryptopipe.journal.runs import Run
 from cryptopipe.settings import compose
 
@@ -42,12 +44,23 @@ class Verification:
 
 def wiring_of(run: Run) -> Wiring:
     """The pipe's parts as the run had them. Raises `JournalError` if its description is missing."""
-    told = run.description()
-    if "config" not in told:
-        raise JournalError("the run does not say its configuration", where=str(run.path / "run.json"))
+    told, where = run.description(), str(run.path / "run.json")
+    missing = [key for key in ("strategy", "venues", "config") if key not in told]
+    if missing:
+        raise JournalError(f"the run does not say its {' and '.join(missing)}", where=where)
     strategy = told["strategy"]
     model = compose({strategy: registry.strategy(strategy).settings})
-    return Wiring.of(strategy, model.model_validate(told["config"]), told["venues"])
+    try:
+        settings = model.model_validate(told["config"])
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise JournalError(
+            f"config.{key}: {fault['msg'].lower()}: not a configuration of this version",
+            where=where,
+            fix="replay the run with the version that made it",
+        ) from error
+    return Wiring.of(strategy, settings, told["venues"])
 
 
 def label_of(run: Run) -> ReplayLabel:
@@ -59,24 +72,16 @@ def label_of(run: Run) -> ReplayLabel:
 def verify(run: Run) -> Verification:
     """Run the capture again, in memory, and compare."""
     began = time.perf_counter()
-    wiring, log = wiring_of(run), MemoryLog()
-    pipe = wiring.pipe(log)
-    pipe.tell_start(wiring.started(label_of(run)))
-    whole, last_turn_seq, turn = False, 0, -1
-    for entry in read(run.capture):
-        if entry.direction is Direction.COMMAND:
-            pipe.finish(entry.payload.decode())
-            whole = True
-            break
-        if entry.turn != turn:
-            turn, last_turn_seq = entry.turn, entry.seq
-        pipe.receive(entry)
-    original = [line + b"\n" for _, line in Records(run.journal).lines()]
-    again = log.lines
+    records = list(Records(run.journal).lines())
+    original = [line + b"\n" for _, line in records]
+    again, prefix = _again(run)
     compared = "whole run"
-    if not whole:
-        compared = f"captured prefix, inputs before {last_turn_seq}"
-        original, again = _before(original, last_turn_seq), _before(again, last_turn_seq)
+    if prefix is None and not (records and records[-1][0].kind == RunEnded.kind):
+        compared = "journalled prefix: it was cut off while the run ended"
+        again = again[: len(original)]
+    elif prefix is not None:
+        compared = f"captured prefix, inputs before {prefix}"
+        original, again = _before(original, prefix), _before(again, prefix)
         shared = min(len(original), len(again))
         original, again = original[:shared], again[:shared]
     return Verification(
@@ -88,6 +93,24 @@ def verify(run: Run) -> Verification:
         first_difference=_first_difference(original, again),
         seconds=round(time.perf_counter() - began, 3),
     )
+
+
+def _again(run: Run) -> tuple[list[bytes], int | None]:
+    """The records of the replay, and where the capture was cut: before which input the run's records are all caused by
+    captured turns. None if the capture holds the run's end.
+    """
+    wiring, log = wiring_of(run), MemoryLog()
+    pipe = wiring.pipe(log)
+    pipe.tell_start(wiring.started(label_of(run)))
+    last_turn_seq, turn = 0, -1
+    for entry in read(run.capture):
+        if entry.direction is Direction.COMMAND:
+            pipe.finish(entry.payload.decode())
+            return log.lines, None
+        if entry.turn != turn:
+            turn, last_turn_seq = entry.turn, entry.seq
+        pipe.receive(entry)
+    return log.lines, last_turn_seq
 
 
 def _before(lines: list[bytes], seq: int) -> list[bytes]:

@@ -4,9 +4,9 @@ Enters: inputs. Leaves: after each turn the edges that changed, and the unified 
 balance: sizes are bounded by the strategy's stake and the depth alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from cryptopipe.capture.inputs import Input
@@ -15,11 +15,14 @@ from cryptopipe.market.sync import BookSync
 from cryptopipe.market.unified import unified_record
 from cryptopipe.market.view import View
 from cryptopipe.model.contracts import Strategy
-from cryptopipe.model.facts import Asset, VenueId
-from cryptopipe.model.money import BPS, in_bps, plain, ratio
-from cryptopipe.model.trading import Opportunity
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
+from cryptopipe.model.money import BPS, in_bps, plain
+from cryptopipe.model.trading import Leg, Opportunity
 
 _ENOUGH = Decimal(10) ** 15
+_NEWTON_STEPS = 6  # each doubles the digits; a fee begins with three or more
+
+Fees = Callable[[Instrument], FeeSchedule | None]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Watcher:
 
     def __init__(self, market: Market, strategy: Strategy, view: View) -> None:
         self.market, self._strategy, self._view = market, strategy, view
+        self.fees: Fees = view.fees
         self.edges: dict[str, Opportunity] = {}
         """The edges above zero now."""
         self.best: dict[str, Opportunity] = {}
@@ -97,24 +101,36 @@ def enough(venue: VenueId, asset: Asset) -> Decimal:
     return _ENOUGH
 
 
-def break_even_fee_bps(opportunity: Opportunity) -> Decimal:
-    """The taker fee, the same on every leg, at which the best prices just pay, restoring included; before depth."""
+def break_even_fee_bps(opportunity: Opportunity, fees: Fees) -> Decimal:
+    """The taker fee, the same on every leg, at which the best prices just pay, restoring included; before depth.
+
+    Where a buyer pays in quote a fee f leaves 1 / (1 + f) of a leg, elsewhere 1 − f; Newton's method finds the f at
+    which their product is (1 + restoring) / (1 + gross). Negative: only a rebate would make it pay.
+    """
     restoring = sum((cost.bps for cost in opportunity.costs if cost.name == "restoring"), Decimal(0))
-    grown = float(ratio(opportunity.gross_bps - restoring, BPS)) + 1.0
-    if grown <= 0:
-        return Decimal(0)
-    per_leg = Decimal(repr(1.0 - grown ** (-1.0 / len(opportunity.legs))))
-    return in_bps(per_leg, Decimal(1))
+    on_top = sum(_on_top(leg, fees(leg.instrument)) for leg in opportunity.legs)
+    taken_off = len(opportunity.legs) - on_top
+    with localcontext(Context(prec=40)):
+        wanted = ((BPS + restoring) / (BPS + opportunity.gross_bps)).ln()
+        fee = -wanted / len(opportunity.legs)
+        for _ in range(_NEWTON_STEPS):
+            left = taken_off * (1 - fee).ln() - on_top * (1 + fee).ln()
+            fee += (left - wanted) / (taken_off / (1 - fee) + on_top / (1 + fee))
+    return in_bps(fee, Decimal(1))
 
 
-def edge_document(opportunity: Opportunity) -> dict[str, Any]:
+def _on_top(leg: Leg, schedule: FeeSchedule | None) -> bool:
+    return leg.side is Side.BUY and (schedule is None or schedule.charged_in == "quote")
+
+
+def edge_document(opportunity: Opportunity, fees: Fees) -> dict[str, Any]:
     """One edge as JSON: gross, each cost, net, break-even fee, size."""
     return {
         "edge": opportunity.edge,
         "gross_bps": plain(opportunity.gross_bps),
         "costs": [{"name": cost.name, "bps": plain(cost.bps)} for cost in opportunity.costs],
         "net_bps": plain(opportunity.net_bps),
-        "break_even_fee_bps": plain(break_even_fee_bps(opportunity)),
+        "break_even_fee_bps": plain(break_even_fee_bps(opportunity, fees)),
         "notional": plain(opportunity.notional),
         "value": plain(opportunity.value),
         "asset": opportunity.numeraire,

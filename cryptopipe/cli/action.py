@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cryptopipe.cli.options import Common, common_options
-from cryptopipe.cli.output import print_json
+from cryptopipe.cli.output import print_json, terminal
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,10 +69,9 @@ def duration_option(text: str | None) -> int | None:
 
 
 def _show(result: "RunResult") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = terminal()
     document = result.document()
     title = f"{result.wiring.strategy} on recordings, paper, {document['core']} core"
     table = Table(title=title, title_justify="left")

@@ -8,11 +8,14 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cryptopipe.errors import CryptopipeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA = 1
 """The version of every `--json` document; additions keep it."""
@@ -29,6 +32,17 @@ def _as_text(value: object) -> str:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"no JSON form for {type(value).__name__}: {value!r}")
+
+
+def terminal(width: int | None = None) -> "Console":
+    """Where tables go. A reader that leaves early is a `BrokenPipeError`, as for lines, and no failure."""
+    from rich.console import Console
+
+    class Leaving(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # the BrokenPipeError at hand; rich's own would end the process with 1
+
+    return Leaving(width=width)
 
 
 def print_error(error: CryptopipeError, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cryptopipe.cli.options import Common, common_options
-from cryptopipe.cli.output import print_json
+from cryptopipe.cli.output import print_json, terminal
 
 if TYPE_CHECKING:
     from cryptopipe.journal.runs import Run
@@ -28,11 +28,9 @@ def post_mortem(common: Common, strategy: str | None, wanted: str) -> None:
     if common.json:
         print_json(made.document())
         return
-    from rich.console import Console
-
     from cryptopipe.postmortem.render import render
 
-    render(made, Console(width=None if sys.stdout.isatty() else 120))
+    render(made, terminal(width=None if sys.stdout.isatty() else 120))
 
 
 @click.group()

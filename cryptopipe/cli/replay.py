@@ -7,6 +7,7 @@ import click
 
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json
+from cryptopipe.errors import UsageError
 
 
 @click.command("replay")
@@ -24,7 +25,10 @@ def replay(common: Common, run: str, verify: bool) -> None:
     from cryptopipe.journal.runs import find
     from cryptopipe.verify import verify as compare
 
-    outcome = compare(find(common.load([]).data_dir, run)[-1])
+    data_dir = common.load([]).data_dir
+    if run == "all":
+        raise UsageError("one run is replayed at a time, not all", where="RUN", fix="give an id, or last")
+    outcome = compare(find(data_dir, run)[0])
     if common.json:
         print_json(outcome.document())
     elif outcome.identical:

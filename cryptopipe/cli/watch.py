@@ -12,6 +12,7 @@ import click
 
 from cryptopipe.cli.action import duration_option
 from cryptopipe.cli.options import Common, common_options
+from cryptopipe.cli.output import terminal
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def watch(
       cryptopipe watch --json --replay alpha=btcusdt.jsonl.gz | head
     """
     from cryptopipe import registry
-    from cryptopipe.app import Wiring, stop_on_interrupt, watched
+    from cryptopipe.app import Wiring
     from cryptopipe.drivers.replay import open_replay, paced, packaged_replay
+    from cryptopipe.drivers.stop import stop_on_interrupt, watched
 
     registry.strategy(strategy)
     settings = common.load([strategy])
@@ -59,7 +61,7 @@ def watch(
     with stop_on_interrupt() as stop:
         inputs = watched(source, stop, duration_option(for_text))
         pace = _speed(speed, on_terminal=not common.json and sys.stdout.isatty())
-        changes = watcher.changes(inputs if pace is None else paced(inputs, pace, stop.event.wait))
+        changes = watcher.changes(inputs if pace is None else paced(inputs, pace, stop.wait))
         if common.json:
             _print_lines(watcher, changes, edges)
         else:
@@ -87,7 +89,7 @@ def _print_lines(watcher: "Watcher", changes: Any, edges: bool) -> None:
         at = format_at(change.at)
         if edges:
             for opportunity in change.edges:
-                click.echo(json.dumps({"schema": 1, "at": at, **edge_document(opportunity)}))
+                click.echo(json.dumps({"schema": 1, "at": at, **edge_document(opportunity, watcher.fees)}))
             for edge in change.closed:
                 click.echo(json.dumps({"schema": 1, "at": at, "edge": edge, "closed": True}))
         else:
@@ -98,10 +100,9 @@ def _print_lines(watcher: "Watcher", changes: Any, edges: bool) -> None:
 def _show_table(watcher: "Watcher", changes: Any, edges: bool, label: str) -> None:
     import time
 
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console()
+    console = terminal()
     draw = _edge_table if edges else _price_table
     drawn_at, last = 0.0, None
     with Live(console=console, auto_refresh=False, transient=False) as live:
@@ -134,7 +135,7 @@ def _edge_table(watcher: "Watcher", change: "Change", label: str) -> Any:
             f"{edge.gross_bps:.2f}",
             costs,
             f"[{colour}]{edge.net_bps:.2f}[/]",
-            f"{break_even_fee_bps(edge):.2f}",
+            f"{break_even_fee_bps(edge, watcher.fees):.2f}",
             f"{edge.notional:.2f} {edge.numeraire}",
             ", ".join(sorted({reason.check for reason in edge.obstacles})) or "-",
         )

@@ -4,7 +4,6 @@ Enters: the data directory. Leaves: `runs/<run_id>/` with `journal/`, `capture/`
 two runs in one directory, or a half-written description.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,8 +13,11 @@ from typing import Any
 import msgspec
 
 from cryptopipe.capture.files import DISK
-from cryptopipe.clock import Nanos, format_at
+from cryptopipe.clock import SECOND, Nanos, format_at
 from cryptopipe.errors import JournalError, UsageError
+
+_NEXT_ID: Nanos = 60
+"""A second has 2 ** 24 ids: this much later, the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,24 @@ class Run:
 
 
 def create(data_dir: Path, now: Nanos) -> Run:
-    """Make the directory of a new run: `20261121T055012Z-<6 hex>`. Raises `OSError`."""
-    stamp = format_at(now)[:19].replace("-", "").replace(":", "")
-    run_id = f"{stamp}Z-{secrets.token_hex(3)}"
-    run = Run(run_id, data_dir / "runs" / run_id)
-    run.path.mkdir(parents=True)
-    run.describe({"run_id": run_id, "started_at": format_at(now)})
-    return run
+    """Make the directory of a new run: `20261121T055012Z-<6 hex>`. Raises `OSError`.
+
+    The six digits are the fraction of the second, so that ids sort as the runs began, however close they did.
+    """
+    started_at = now
+    while True:
+        stamp = format_at(now)[:19].replace("-", "").replace(":", "")
+        run_id = f"{stamp}Z-{(now % SECOND << 24) // SECOND:06x}"
+        run = Run(run_id, data_dir / "runs" / run_id)
+        try:
+            run.path.mkdir(parents=True)
+        except FileExistsError:
+            if not run.path.is_dir():
+                raise
+            now += _NEXT_ID
+        else:
+            run.describe({"run_id": run_id, "started_at": format_at(started_at)})
+            return run
 
 
 def list_runs(data_dir: Path) -> list[Run]:
