@@ -17,6 +17,7 @@ import sys
 import time
 from decimal import Decimal
 from importlib.metadata import version
+from pathlib import Path
 
 
 class Cryptofeed:
@@ -201,7 +202,7 @@ def serve(name: str, cpu: int | None) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if "corpus" in order:
-            with open(order["corpus"], encoding="utf-8") as file:
+            with Path(order["corpus"]).open(encoding="utf-8") as file:
                 driver.load(json.load(file), order["options"])
             answer = {"ok": True}
         else:

@@ -1,6 +1,6 @@
 """Every error of the framework, on one page.
 
-Enters: what happened, where, and how to mend it. Leaves: an exception whose class carries its remedy, and that attribute
+Enters: what happened, where, and how to mend it. Leaves: an exception whose class carries its remedy; that attribute
 alone decides what supervisor and executor do. Never: a secret in a message.
 """
 

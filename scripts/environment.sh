@@ -1,6 +1,6 @@
 # Sourced by the other scripts: makes `.venv` in the checkout and installs the package into it, once.
 #
-# Enters: dependency groups to have beside the package; CRYPTOPIPE_CORE=auto|require|skip, CRYPTOPIPE_PYTHON.
+# Enters: dependency groups to have beside the package; CRYPTOPIPE_CORE=auto|require|skip, PYTHON.
 # Leaves: an editable install in .venv, and which core it has, said. Never: a change outside the checkout.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -13,14 +13,14 @@ say() { printf 'cryptopipe: %s\n' "$*" >&2; }
 # The first Python from 3.11 on that can make a virtual environment; shims that lead nowhere are passed over.
 find_python() {
   local candidate
-  for candidate in ${CRYPTOPIPE_PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+  for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
     if "$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
       command -v "$candidate"
       return
     fi
   done
   say "no Python from 3.11 on that can make a virtual environment was found; install python3 and python3-venv," \
-    "or name one with CRYPTOPIPE_PYTHON"
+    "or name one with PYTHON"
   return 1
 }
 

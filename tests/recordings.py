@@ -20,7 +20,9 @@ REFERENCE = Path(os.environ.get("CRYPTOPIPE_REFERENCE", ROOT.parent / "shared" /
 
 def needs_recordings(test: Any) -> Any:
     """Mark a test that reads recordings; it skips where there are none."""
-    absent = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings at {RECORDINGS} (CRYPTOPIPE_RECORDINGS)")
+    absent = pytest.mark.skipif(
+        not RECORDINGS.is_dir(), reason=f"no recordings at {RECORDINGS} (CRYPTOPIPE_RECORDINGS)"
+    )
     return pytest.mark.recordings(absent(test))
 
 

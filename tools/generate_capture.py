@@ -190,7 +190,9 @@ class Kraken:
             )
 
         stamp = f"2026-01-01T00:00:{(at - START_NS) / 1e9:09.6f}Z"
-        data = f'{{"symbol":"{market.pair}","bids":[{rows(bids)}],"asks":[{rows(asks)}],"checksum":{self.checksum(market)},"timestamp":"{stamp}"}}'
+        levels = f'"bids":[{rows(bids)}],"asks":[{rows(asks)}]'
+        proof = f'"checksum":{self.checksum(market)},"timestamp":"{stamp}"'
+        data = f'{{"symbol":"{market.pair}",{levels},{proof}}}'
         return f'{{"channel":"book","type":"{kind}","data":[{data}]}}'
 
     def start(self, at: int) -> Iterator[dict[str, str]]:
@@ -248,11 +250,17 @@ def venues() -> list[Binance | Kraken | Coinbase]:
     def markets(grids: dict[str, tuple[str, str]], spread: float, dislocations: list[Dislocation]) -> list[Market]:
         return [Market(pair, D(tick), D(step), spread, dislocations) for pair, (tick, step) in grids.items()]
 
+    off_triangle = [Dislocation("ETH/BTC", 12.25, 14, 0.0045), Dislocation("BTC/USDT", 32.25, 34, -0.0015)]
+    off_venue = [
+        Dislocation("BTC/USDT", 8.25, 11, 0.0085),
+        Dislocation("ETH/USDT", 20.25, 23, -0.0075),
+        Dislocation("BTC/USDT", 36.25, 38, 0.004),
+    ]
     return [
-        PerMarketIds(markets(TICKS, 0.0002, [Dislocation("ETH/BTC", 12.25, 14, 0.0045), Dislocation("BTC/USDT", 32.25, 34, -0.0015)])),
-        Kraken(markets(KRAKEN_TICKS, 0.0004, [Dislocation("BTC/USDT", 8.25, 11, 0.0085), Dislocation("ETH/USDT", 20.25, 23, -0.0075), Dislocation("BTC/USDT", 36.25, 38, 0.004)])),
+        PerMarketIds(markets(TICKS, 0.0002, off_triangle)),
+        Kraken(markets(KRAKEN_TICKS, 0.0004, off_venue)),
         Coinbase(markets(COINBASE_TICKS, 0.0003, [Dislocation("BTC/USDT", 24.25, 27, 0.004)])),
-    ]  # fmt: skip
+    ]
 
 
 def generate(seed: int) -> dict[str, list[dict[str, str]]]:

@@ -139,7 +139,7 @@ def test_the_newer_of_depth_and_faster_top_is_the_top() -> None:
     assert sync.quote(TopUpdate("XY", "92", "5", "95", "6", 8, 0), 4) is None
     newer = sync.delta(delta(9, 10, '[["98.5","1"]]'), 5)
     assert isinstance(newer, TopOfBook) and newer.ask == D(98)
-    assert list(sync.book.ladder(False))[0] == (D(98), D(1))
+    assert next(iter(sync.book.ladder(False))) == (D(98), D(1))
 
 
 def test_a_top_without_sizes_or_order_is_not_the_top() -> None:
