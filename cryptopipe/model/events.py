@@ -108,9 +108,10 @@ class Unknown(msgspec.Struct, frozen=True, gc=False):
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """A command: write this text to the connection."""
+    """A command: write this text to the connection. `conn` empty: the connection that the command came from."""
 
     text: str
+    conn: str = ""
 
 
 class Resync(msgspec.Struct, frozen=True, gc=False):
@@ -121,9 +122,44 @@ class Resync(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fetch(msgspec.Struct, frozen=True, gc=False):
-    """A command: ask for the snapshot of this symbol."""
+    """A command: ask for the snapshot of this symbol. An answer that comes after `conn` closed is thrown away."""
 
     symbol: str
+    conn: str = ""
+
+
+class FetchTime(msgspec.Struct, frozen=True, gc=False):
+    """A command: ask the venue for its server time."""
+
+
+class Dial(msgspec.Struct, frozen=True, gc=False):
+    """A command: open the connection `conn`. It is answered by one opening or one closing, whatever happens."""
+
+    url: str
+    conn: str
+
+
+class Close(msgspec.Struct, frozen=True, gc=False):
+    """A command: drop the connection, or the attempt at it, at once; answered by one closing with this reason."""
+
+    reason: str
+    conn: str
+
+
+class Ping(msgspec.Struct, frozen=True, gc=False):
+    """A command: a ping of the websocket protocol, where the venue has no text for it."""
+
+    conn: str
+
+
+class WakeAt(msgspec.Struct, frozen=True, gc=False):
+    """A command: a tick at this time. Earlier wishes stand; a tick too many does no harm."""
+
+    at: Nanos
+
+
+Command = Dial | Send | Ping | Fetch | FetchTime | Close | WakeAt
+"""What the connection supervisor asks of a driver."""
 
 
 FeedEvent = BookSnapshot | BookDelta | TopUpdate | Trade | Heartbeat | Notice | Unknown
