@@ -4,7 +4,7 @@ Enters: nothing. Leaves: re-exports. Never: a definition of its own; nothing ins
 """
 
 from cryptopipe.clock import Nanos, format_at, parse_at, parse_epoch
-from cryptopipe.core import Book, Levels, TopOfBook
+from cryptopipe.core import Book, Levels, TopOfBook, parse_instant
 from cryptopipe.errors import (
     CryptopipeError,
     ProtocolError,
@@ -145,6 +145,7 @@ __all__ = [
     "in_bps",
     "parse_at",
     "parse_epoch",
+    "parse_instant",
     "plain",
     "price_ratio",
     "ratio",

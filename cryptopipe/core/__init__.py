@@ -1,6 +1,7 @@
 """The core, native or reference, chosen once and never silently.
 
-Enters: nothing. Leaves: `Book`, `Levels`, `TopOfBook`, `Window`, and `NAME` that says whose they are. Never: a mixture.
+Enters: nothing. Leaves: `Book`, `Levels`, `TopOfBook`, `Window`, `parse_instant`, and `NAME` that says whose they are.
+Never: a mixture.
 `CRYPTOPIPE_USE_CORE=native|reference` chooses; without it the native core where it is built.
 """
 
@@ -15,7 +16,7 @@ if _wanted not in ("", "native", "reference"):
 try:
     if _wanted == "reference":
         raise ImportError
-    from cryptopipe.core._rust import Book, Levels, TopOfBook, Window
+    from cryptopipe.core._rust import Book, Levels, TopOfBook, Window, parse_instant
 
     NAME = "native"
 except ImportError as error:
@@ -23,6 +24,7 @@ except ImportError as error:
         raise CoreUnavailable(
             "the native core is not built", fix="install with a Rust toolchain and CRYPTOPIPE_CORE=require"
         ) from error
+    from cryptopipe.core.instant import parse_instant
     from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
 
     NAME = "reference"
@@ -30,4 +32,4 @@ except ImportError as error:
 SCALE = 12
 """Core numbers are integers in units of 10⁻¹²."""
 
-__all__ = ["NAME", "SCALE", "Book", "Levels", "TopOfBook", "Window"]
+__all__ = ["NAME", "SCALE", "Book", "Levels", "TopOfBook", "Window", "parse_instant"]

@@ -14,6 +14,9 @@ SCALE: Final = 12
 def build_info() -> str:
     """Version of the crate, binary interface, build profile."""
 
+def parse_instant(text: str) -> int:
+    """See `cryptopipe/core/instant.py`."""
+
 @final
 class Levels:
     @staticmethod

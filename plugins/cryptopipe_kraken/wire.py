@@ -5,11 +5,10 @@ that does not fit 64 bits.
 """
 
 import re
-from functools import lru_cache
 
 import msgspec
 
-from cryptopipe.api import LevelFormat, Nanos, Proof, SyncRule, apply_always, parse_at, parse_epoch
+from cryptopipe.api import LevelFormat, Nanos, Proof, SyncRule, apply_always, parse_epoch, parse_instant
 
 DEPTH = 1000
 """Levels a side that are subscribed to, of 10, 25, 100, 500, 1000; the book is cut to it after every update
@@ -18,7 +17,9 @@ DEPTH = 1000
 UNREADABLE = (msgspec.MsgspecError, ValueError, IndexError, RecursionError)
 """What reading a frame that is no such frame may raise."""
 
-_SCALE = (0, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1)
+nanos = parse_instant
+"""`2021-04-17T16:48:53.365913Z` with none to nine digits of a fraction. Raises `ValueError`."""
+
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _LATEST = 2**63
 
@@ -36,24 +37,6 @@ def sync_rule(level_format: LevelFormat) -> SyncRule:
         checksum_levels=10,
         note="CRC32 of the best 10 levels a side; deeper levels are proven when they enter them",
     )
-
-
-@lru_cache(maxsize=256)
-def _second(text: str) -> Nanos:
-    """Nanoseconds of `2021-04-17T16:48:53.`: most frames share their second with the one before."""
-    if not "1970" <= text[:4] < "2262" or text[-1:] != ".":
-        raise ValueError(f"not the start of a stamp of this age: {text!r}")
-    return parse_at(text[:-1] + "Z")
-
-
-def nanos(text: str) -> Nanos:
-    """`2021-04-17T16:48:53.365913Z` with one to nine digits. Raises `ValueError`,
-    `IndexError`."""
-    if text[-1] == "Z" and (fraction := text[20:-1]).isdecimal():
-        return _second(text[:20]) + int(fraction) * _SCALE[len(fraction)]
-    if len(text) == 20:
-        return _second(text[:19] + ".")
-    raise ValueError(f"not a UTC stamp of at most nine digits: {text!r}")
 
 
 def epoch_nanos(text: str) -> Nanos:

@@ -8,6 +8,7 @@ pub mod book;
 pub mod checksum;
 pub mod crc;
 pub mod error;
+pub mod instant;
 pub mod json;
 pub mod levels;
 pub mod number;

@@ -1,6 +1,7 @@
 //! The framework's exception classes, imported once, and the core's errors as instances of them.
 
 use cryptopipe_core::Error;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyType};
@@ -56,6 +57,19 @@ pub fn not_a_number(written: &Bound<'_, PyAny>) -> PyErr {
         Ok(PyErr::from_type(classes(py)?.protocol.bind(py).clone(), (message,)))
     });
     made.unwrap_or_else(|error| error)
+}
+
+/// The error of a text that is no instant.
+#[cold]
+pub fn not_an_instant(text: &Bound<'_, PyString>) -> PyErr {
+    let shown = text.to_str().map(|text| text.chars().take(40).collect::<String>());
+    match shown.and_then(|head| PyString::new(text.py(), &head).repr()?.extract::<String>()) {
+        Ok(shown) => {
+            let example = "not a UTC instant such as 2024-08-08T23:54:15.088Z, of 1970 to 2261";
+            PyValueError::new_err(format!("{example}: {shown}"))
+        }
+        Err(error) => error,
+    }
 }
 
 fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {

@@ -7,6 +7,7 @@ mod levels;
 mod window;
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 /// The native core of Cryptopipe; `reference.py` beside it specifies every name.
 #[pymodule(gil_used = true)]
@@ -30,6 +31,15 @@ mod _rust {
     fn build_info() -> String {
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         format!("cryptopipe-core {}, abi3 from Python 3.11, {profile}", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Nanoseconds of an RFC 3339 instant in UTC; see `cryptopipe/core/instant.py`.
+    #[pyfunction]
+    fn parse_instant(text: &Bound<'_, PyString>) -> PyResult<i64> {
+        match cryptopipe_core::instant::parse(text.to_str()?.as_bytes()) {
+            Some(nanos) => Ok(nanos),
+            None => Err(errors::not_an_instant(text)),
+        }
     }
 
     #[pymodule_init]
