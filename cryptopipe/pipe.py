@@ -16,7 +16,7 @@ from cryptopipe.capture.inputs import Input
 from cryptopipe.clock import Agenda, Nanos
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.gate.episodes import Episodes
-from cryptopipe.gate.gate import Gate, GateState, Limits
+from cryptopipe.gate.gate import Gate, GateState, Limits, TradingMode
 from cryptopipe.journal import told
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import Body, RunStarted
@@ -100,6 +100,8 @@ class Pipe:
         for sync in changed.values():
             for opportunity in self._strategy.evaluate(self.view, sync.instrument):
                 found[opportunity.edge] = opportunity
+        if found and self.state.loss is None:
+            self._measure_loss()
         decisions = self._gate.decide(found.values(), self.view) if found else []
         self.best.observe(decisions, self.view)
         for chapter in self.episodes.turn(changed, decisions, self._now):
@@ -159,7 +161,7 @@ class Pipe:
         """New instruments: their venue's opening balances are booked, and the strategy learns of them."""
         for sync in self.market.appeared:
             venue = sync.instrument.venue
-            assets = [sync.instrument.base, sync.instrument.quote]
+            assets = [sync.instrument.holding, sync.instrument.quote]
             amounts = {
                 asset: amount
                 for asset in assets
@@ -175,7 +177,9 @@ class Pipe:
 
     def _start(self, decision: Decision) -> None:
         """Intents first, durable; only then are the orders on their way."""
-        self._plan = Plan.of(decision)
+        price = self._in_numeraire(decision.opportunity.numeraire, Decimal(1))
+        assert price is not None, "an edge whose asset has no price is not accepted"
+        self._plan = Plan.of(decision, price)
         for order in self._plan.orders:
             self._tell(told.intended(order))
         self._sink.sync()
@@ -210,22 +214,24 @@ class Pipe:
         restoring = Decimal(0)
         if len(plan.orders) == 2:
             with exact():
-                moved = plan.moved() * self._settings.restoring_bps / 10_000
-            restoring = (
-                executable_value(self.view, plan.decision.opportunity.numeraire, moved, self._limits.numeraire) or moved
-            )
+                restoring = plan.moved() * plan.price * self._settings.restoring_bps / 10_000
         self._value.plan_ended(dust, restoring)
         at_risk = [self._in_numeraire(asset, amount) for asset, amount in exposure.items()]
         self._tell(told.plan_ended(plan, dust, exposure, restoring))
         self.state.plan_in_flight, self._plan = None, None
-        self.state.loss = self._value.loss(self.view, self.ledger)
         if any(value is None for value in at_risk):
             self._halt(f"residual of plan {plan.decision.decision_id} has no price in {self._limits.numeraire}")
         elif sum((abs(value) for value in at_risk if value is not None), Decimal(0)) > self._limits.max_residual:
             text = ", ".join(f"{amount:f} {asset}" for asset, amount in exposure.items())
             self._halt(f"residual of plan {plan.decision.decision_id} above {self._limits.max_residual}: {text}")
-        elif self.state.loss is not None and self.state.loss >= self._limits.max_loss:
-            self._halt(f"loss {self.state.loss:.2f} at or above {self._limits.max_loss}")
+        self._measure_loss()
+
+    def _measure_loss(self) -> None:
+        """The trading loss now. None where something traded has no price: the gate refuses until it has one again."""
+        self.state.loss = self._value.loss(self.view, self.ledger)
+        active, loss = self.state.mode is TradingMode.ACTIVE, self.state.loss
+        if active and loss is not None and loss >= self._limits.max_loss:
+            self._halt(f"loss {loss:.2f} at or above {self._limits.max_loss}")
 
     @property
     def _limits(self) -> Limits:

@@ -51,8 +51,9 @@ class BestEdges:
 
 
 def _edge(opportunity: Opportunity, bps: Decimal, at: Nanos) -> BestEdge:
-    buy = next(leg.instrument.venue for leg in opportunity.legs if leg.side is Side.BUY)
-    sell = next(leg.instrument.venue for leg in opportunity.legs if leg.side is Side.SELL)
+    first, last = opportunity.legs[0].instrument.venue, opportunity.legs[-1].instrument.venue
+    buy = next((leg.instrument.venue for leg in opportunity.legs if leg.side is Side.BUY), first)
+    sell = next((leg.instrument.venue for leg in opportunity.legs if leg.side is Side.SELL), last)
     return BestEdge(buy, sell, tuple(leg.instrument.id for leg in opportunity.legs), bps, at)
 
 

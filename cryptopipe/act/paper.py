@@ -34,12 +34,14 @@ class TakenLiquidity:
         self._of_instrument.setdefault(sync.instrument.id, set()).add(key)
 
     def observe(self, sync: BookSync) -> None:
-        """The venue's sizes changed: a decrease may have been what we took; an increase is new."""
+        """The venue's sizes changed: a decrease may have been what we took; an increase is new. A book that is not live
+        says nothing of them: what was taken stays gone until it is live again and compared.
+        """
         keys = self._of_instrument.get(sync.instrument.id)
-        if not keys:
+        if not keys or sync.state is not BookState.LIVE:
             return
         for key in list(keys):
-            shown = sync.book.size_at(key[1], key[2]) if sync.state is BookState.LIVE else 0
+            shown = sync.book.size_at(key[1], key[2])
             if shown != self._displayed[key]:
                 self.taken[key] = min(self.taken[key], shown)
                 self._displayed[key] = shown

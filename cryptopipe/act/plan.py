@@ -18,11 +18,13 @@ class Plan:
 
     decision: Decision
     orders: tuple[Order, ...]
+    price: Decimal = Decimal(1)
+    """Of the asset the cycle starts in, in the numeraire, when it was decided."""
     fills: list[Fill] = field(default_factory=list)
     arrived: int = 0
 
     @classmethod
-    def of(cls, decision: Decision) -> "Plan":
+    def of(cls, decision: Decision, price: Decimal = Decimal(1)) -> "Plan":
         """The plan of an accepted decision. Client ids are functions of the decision's number alone."""
         orders = tuple(
             Order(
@@ -35,7 +37,7 @@ class Plan:
             )
             for number, leg in enumerate(decision.opportunity.legs, 1)
         )
-        return cls(decision, orders)
+        return cls(decision, orders, price)
 
     @property
     def done(self) -> bool:

@@ -82,24 +82,26 @@ def best_amount(steps: Sequence[Step], cap: Decimal, hurdle: Fraction = Fraction
     """
     positions = [0] * len(steps)
     left = [_capacity(step, *step.ladder[0]) if step.ladder else Fraction(0) for step in steps]
-    at_hand = [Fraction(step.at_hand) for step in steps]
+    done = [Fraction(0)] * len(steps)  # base traded: a balance must pay for it at the worst price reached
     total, room = Fraction(0), Fraction(cap)
     while room > 0:
         through = Fraction(1)  # of one unit in at the start, how much reaches this step
         most = room
         rates = []
         for index, step in enumerate(steps):
-            most = min(most, left[index] / through, at_hand[index] / through)
-            rates.append(_rate(step, step.ladder[positions[index]][0]) if _has(step, positions[index]) else Fraction(0))
-            if rates[-1] == 0:
+            if not _has(step, positions[index]):
                 return total
+            price = step.ladder[positions[index]][0]
+            funded = Fraction(step.at_hand) - done[index] * _capacity(step, price, Decimal(1))
+            most = min(most, left[index] / through, funded / through)
+            rates.append(_rate(step, price))
             through *= rates[-1]
         if through <= hurdle or most <= 0:
             return total
         total, room, through = total + most, room - most, Fraction(1)
         for index, step in enumerate(steps):
             left[index] -= most * through
-            at_hand[index] -= most * through
+            done[index] += most * through / _capacity(step, step.ladder[positions[index]][0], Decimal(1))
             through *= rates[index]
             while left[index] <= 0 and _has(step, positions[index]):
                 positions[index] += 1
@@ -123,11 +125,10 @@ def trade(step: Step, amount: Decimal) -> tuple[Leg, Decimal, Decimal]:
     A quantity of zero where the amount, the balance or the ladder does not reach one step.
     """
     assert step.instrument.rules is not None
-    budget = min(amount, step.at_hand)
     buys_in_quote = step.side is Side.BUY and not step.pays_in_base
     with exact():
         factor = 1 + step.fees.taker_rate if buys_in_quote else Decimal(1)
-        reach = _reach(step, budget, factor)
+        reach = _reach(step, amount, factor)
         quantity = floor_to(step.instrument.rules.step, reach)
         notional, worst = _walk(step.ladder, quantity)
         if step.side is Side.SELL:
@@ -144,15 +145,20 @@ def trade(step: Step, amount: Decimal) -> tuple[Leg, Decimal, Decimal]:
 
 
 def _reach(step: Step, budget: Decimal, factor: Decimal) -> Decimal:
-    """Base that `budget` reaches, not above it; cut to 18 decimals downwards."""
+    """Base that `budget` reaches, and the balance at hand even if all of it were bought at the limit; cut to 18
+    decimals downwards.
+    """
     reach, position = Decimal(0), 0
     while budget > 0 and _has(step, position):
         price, size = step.ladder[position]
-        cost = size if step.side is Side.SELL else price * size * factor
-        if cost > budget:
-            part = budget if step.side is Side.SELL else _floor_divide(budget, price * factor)
+        price = Decimal(1) if step.side is Side.SELL else price * factor
+        part = size if price * size <= budget else _floor_divide(budget, price)
+        funded = _floor_divide(step.at_hand, price)
+        if reach + part > funded:
+            return max(reach, funded)
+        if part < size:
             return reach + part
-        reach, budget, position = reach + size, budget - cost, position + 1
+        reach, budget, position = reach + size, budget - price * size, position + 1
     return reach
 
 

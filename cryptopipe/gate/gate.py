@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from cryptopipe.clock import MILLISECOND, Nanos
+from cryptopipe.clock import Nanos
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.view import View
 from cryptopipe.model.contracts import Proof
@@ -89,7 +89,11 @@ def _books(case: _Case) -> Reason:
 def _age(case: _Case) -> Reason:
     age = max(case.view.age(leg.instrument) for leg in case.opportunity.legs)
     passed = age <= case.limits.max_age
-    return Reason("age", passed, f"{case.limits.max_age // MILLISECOND} ms", f"{age // MILLISECOND} ms")
+    return Reason("age", passed, _milliseconds(case.limits.max_age), _milliseconds(age))
+
+
+def _milliseconds(duration: Nanos) -> str:
+    return f"{plain(Decimal(duration).scaleb(-6))} ms"
 
 
 def _trading(case: _Case) -> Reason:
@@ -155,11 +159,14 @@ def _capped(case: _Case, check: str, limit: Decimal) -> Reason:
 
 
 def _funds(case: _Case) -> Reason:
+    """At each leg's limit, where all of it may be filled."""
     for leg in case.opportunity.legs:
         buying = leg.side is Side.BUY
         asset = leg.instrument.quote if buying else leg.instrument.holding
         need = leg.quantity * leg.limit if buying else leg.quantity
-        need += leg.fee.amount if leg.fee.asset == asset else 0
+        if leg.fee.asset == asset:
+            fees = case.view.fees(leg.instrument)
+            need += max(leg.fee.amount, need * fees.taker_rate if fees else leg.fee.amount)
         has = case.view.balance(leg.instrument.venue, asset)
         if need > has:
             text = f"{plain(has)} {asset} on {leg.instrument.venue}"
@@ -198,7 +205,7 @@ class Gate:
         """A decision for each opportunity of a turn, the most valuable first; of those that share anything, one."""
         decisions: list[Decision] = []
         taken: set[str] = set()
-        for opportunity in sorted(opportunities, key=lambda o: (-o.value, o.edge)):
+        for opportunity in sorted(opportunities, key=lambda o: self._rank(o, view)):
             case = _Case(opportunity, view, self._limits, self._state, frozenset(taken))
             reasons = (*opportunity.obstacles, *(check(case) for check in CHECKS))
             accepted = all(reason.passed for reason in reasons)
@@ -208,3 +215,8 @@ class Gate:
                 self._state.plan_in_flight = self._decisions
             decisions.append(Decision(self._decisions, opportunity, accepted, reasons, view.now))
         return decisions
+
+    def _rank(self, opportunity: Opportunity, view: View) -> tuple[bool, Decimal, str]:
+        """Best first: by value in the numeraire, for amounts of two assets do not compare; without a price last."""
+        value = executable_value(view, opportunity.numeraire, opportunity.value, self._limits.numeraire)
+        return value is None, -(value or Decimal(0)), opportunity.edge

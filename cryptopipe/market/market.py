@@ -35,17 +35,19 @@ class VenueCounts:
 class Connection:
     """One connection of a venue: its codec, once the first frame told which dialect it speaks.
 
-    `books` and `counts` are the venue's own, kept here so that a frame finds them without a look-up.
+    `books` are those whose depth came over it: they end with it, and a frame finds them without a look-up. `counts`
+    are the venue's own.
     """
 
     name: str
     venue: VenueId
-    books: dict[str, BookSync]
     counts: VenueCounts
     url: str = ""
     codec: FeedCodec | None = None
     decode: Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]] | None = None
-    symbols: set[str] = field(default_factory=set)
+    books: dict[str, BookSync] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Symbols that the venue's plugin cannot tell."""
 
     def speak(self, codec: FeedCodec | None) -> None:
         """What decodes the frames from now on; None until the next frame tells."""
@@ -89,35 +91,33 @@ class Market:
         payload, at = entry.payload, entry.at
         decode = connection.decode or self._codec(connection, payload).decode
         try:
-            events = decode(payload, at)
+            for event in decode(payload, at):
+                kind = type(event)
+                if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
+                    symbol: str = event.symbol  # type: ignore[union-attr, assignment]
+                    sync = connection.books.get(symbol) or self._book(connection, symbol, kind is not TopUpdate)
+                    if sync is None:
+                        continue
+                    if self.touched is not None:
+                        self.touched[sync.id] = sync
+                    state = sync.state
+                    if kind is BookDelta:
+                        outcome = sync.delta(event, at)  # type: ignore[arg-type]
+                    elif kind is TopUpdate:
+                        outcome = sync.quote(event, at)  # type: ignore[arg-type]
+                    else:
+                        outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
+                    if sync.state is not state:
+                        self._outcome(sync, state, outcome)
+                    elif type(outcome) is TopOfBook:
+                        connection.counts.tops += 1
+                        self.changed[sync.id] = sync
+                    elif outcome is not None:
+                        self._outcome(sync, state, outcome)
+                else:
+                    self._told(connection, event)
         except (ProtocolError, VenueError) as error:
             self._refuse(connection, error)
-            return
-        for event in events:
-            kind = type(event)
-            if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
-                symbol: str = event.symbol  # type: ignore[union-attr, assignment]
-                sync = connection.books.get(symbol) or self._book(connection, symbol)
-                if sync is None:
-                    continue
-                if self.touched is not None:
-                    self.touched[sync.id] = sync
-                state = sync.state
-                if kind is BookDelta:
-                    outcome = sync.delta(event, at)  # type: ignore[arg-type]
-                elif kind is TopUpdate:
-                    outcome = sync.quote(event, at)  # type: ignore[arg-type]
-                else:
-                    outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
-                if sync.state is not state:
-                    self._outcome(sync, state, outcome)
-                elif type(outcome) is TopOfBook:
-                    connection.counts.tops += 1
-                    self.changed[sync.id] = sync
-                elif outcome is not None:
-                    self._outcome(sync, state, outcome)
-            else:
-                self._told(connection, event)
 
     def take_changed(self) -> dict[str, BookSync]:
         """The instruments changed since the last call, in order of their first change."""
@@ -126,7 +126,7 @@ class Market:
 
     def _connect(self, entry: Input) -> Connection:
         venue = VenueId(entry.venue)
-        connection = Connection(entry.conn, venue, self.books[venue], self.counts[venue], entry.url)
+        connection = Connection(entry.conn, venue, self.counts[venue], entry.url)
         self._connections[entry.venue, entry.conn] = connection
         return connection
 
@@ -134,14 +134,18 @@ class Market:
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
         connection.url = entry.url
         connection.speak(None)
-        for symbol in sorted(connection.symbols):
-            self.books[connection.venue][symbol].open()
+        for _, sync in sorted(connection.books.items()):
+            before = sync.state
+            sync.open()
+            if sync.state is not before:
+                self._outcome(sync, before, None)
 
     def _close(self, entry: Input) -> None:
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
         connection.speak(None)
-        for symbol in sorted(connection.symbols):
-            self._lost(self.books[connection.venue][symbol], None, entry.payload.decode() or "connection closed")
+        reason = entry.payload.decode(errors="replace") or "connection closed"
+        for _, sync in sorted(connection.books.items()):
+            self._lost(sync, None, reason)
 
     def _codec(self, connection: Connection, payload: bytes) -> FeedCodec:
         plugin = self._plugins[connection.venue]
@@ -180,18 +184,25 @@ class Market:
             self.transitions.append(Transition(sync, sync.state, sync.reason))
         self.changed[sync.id] = sync
 
-    def _book(self, connection: Connection, symbol: str) -> BookSync | None:
-        """The book of a symbol seen for the first time; None if the venue's plugin cannot tell what it is."""
-        assert connection.codec is not None
-        try:
-            instrument = self._plugins[connection.venue].instruments.find(symbol)
-        except ProtocolError as error:
-            self._refuse(connection, error)
-            return None
-        sync = BookSync(instrument, connection.codec.rule)
-        self.books[connection.venue][symbol] = sync
-        connection.symbols.add(symbol)
-        self.appeared.append(sync)
+    def _book(self, connection: Connection, symbol: str, depth: bool) -> BookSync | None:
+        """The book of a symbol new to this connection; None if the venue's plugin cannot tell what it is. With its
+        first `depth` it belongs to the connection; a mere quote is looked up again each time.
+        """
+        sync = self.books[connection.venue].get(symbol)
+        if sync is None:
+            if symbol in connection.unknown:
+                return None
+            assert connection.codec is not None
+            try:
+                instrument = self._plugins[connection.venue].instruments.find(symbol)
+            except ProtocolError as error:
+                connection.unknown.add(symbol)
+                self._count_refusal(connection.counts, error)
+                return None
+            sync = self.books[connection.venue][symbol] = BookSync(instrument, connection.codec.rule)
+            self.appeared.append(sync)
+        if depth:
+            connection.books[symbol] = sync
         return sync
 
     def _answer(self, entry: Input) -> None:
@@ -204,13 +215,16 @@ class Market:
             next(iter(books)) if len(books) == 1 else None
         )
         if snapshots is None or symbol is None:
-            self._refuse(connection, ProtocolError(f"an answer that no book of {venue} asked for: {entry.url!r}"))
+            error = ProtocolError(f"an answer that no book of {venue} asked for: {entry.url!r}")
+            self._count_refusal(connection.counts, error)
             return
         if connection.codec is None:
             self._codec(connection, entry.payload)
-        sync = books.get(symbol) or self._book(connection, symbol)
+        sync = books.get(symbol) or self._book(connection, symbol, depth=True)
         if sync is None:
             return
+        if self.touched is not None:
+            self.touched[sync.id] = sync
         try:
             response = HttpResponse(entry.status or 200, entry.payload, entry.url)
             snapshot = snapshots.snapshot(symbol, response, entry.at)
@@ -223,7 +237,7 @@ class Market:
             self._outcome(sync, state, outcome)
 
     def _resync(self, connection: Connection, resync: Resync) -> None:
-        for symbol in sorted(connection.symbols) if resync.symbol is None else [resync.symbol]:
+        for symbol in sorted(connection.books) if resync.symbol is None else [resync.symbol]:
             sync = self.books[connection.venue].get(symbol)
             if sync is not None:
                 sync.gaps += 1
@@ -239,14 +253,16 @@ class Market:
 
     def _refuse(self, connection: Connection, error: ProtocolError | VenueError) -> None:
         """A frame that cannot be read may have changed any book of its connection: none is proven any more."""
-        counts = self.counts[connection.venue]
-        counts.refused += 1
-        counts.refusals.append(error.message[:200])
-        del counts.refusals[:-5]
+        self._count_refusal(connection.counts, error)
         self._resync(connection, Resync(None, f"unreadable frame: {error.message[:120]}"))
 
     def _refuse_answer(self, sync: BookSync, error: ProtocolError | VenueError) -> None:
-        counts = self.counts[sync.instrument.venue]
+        self._count_refusal(self.counts[sync.instrument.venue], error)
+        self.commands.append(Resync(sync.instrument.symbol, f"unreadable snapshot: {error.message[:120]}"))
+
+    @staticmethod
+    def _count_refusal(counts: VenueCounts, error: ProtocolError | VenueError) -> None:
+        """Count what could not be used, and keep the last five messages."""
         counts.refused += 1
         counts.refusals.append(error.message[:200])
-        self.commands.append(Resync(sync.instrument.symbol, f"unreadable snapshot: {error.message[:120]}"))
+        del counts.refusals[:-5]

@@ -31,9 +31,13 @@ def without_aliases(instruments: Iterable[Instrument]) -> list[Instrument]:
 
 
 def pairs(instruments: Sequence[Instrument], starts: Mapping[str, object]) -> list[Cycle]:
-    """Buy on one market, sell on another, of the same base and quote."""
+    """Buy on one market, sell on another, of the same base and quote. Of one venue and kind two such instruments are
+    one market in two spellings, and no pair.
+    """
     found = []
     for one, other in combinations(instruments, 2):
+        if (one.venue, one.kind) == (other.venue, other.kind):
+            continue
         if (one.base, one.quote) == (other.base, other.quote) and one.quote in starts:
             for buy, sell in ((one, other), (other, one)):
                 name = f"two_venue {buy.id} {sell.id}"
