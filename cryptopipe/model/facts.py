@@ -136,4 +136,5 @@ def floor_to(step: Decimal, value: Decimal) -> Decimal:
 
 def ceil_to(step: Decimal, value: Decimal) -> Decimal:
     """The smallest multiple of `step` at or above `value`, exactly. Raises `ValueError` if `step` is not above zero."""
-    return -floor_to(step, -value)
+    with exact():  # negating rounds as well
+        return -floor_to(step, -value)
