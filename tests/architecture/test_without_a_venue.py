@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 VENUES = sorted(path.name for path in (ROOT / "plugins").glob("cryptopipe_*"))
 COPIED = ("cryptopipe", "tools", "plugins", "strategies", "migrations", "tests", "docs")
-FILES = ("pyproject.toml", "conftest.py", "config.yaml", "README.md", "CHANGELOG.md")
+FILES = ("pyproject.toml", "conftest.py", "config.yaml", "README.md", "CHANGELOG.md", "LICENSE")
 LITTER = shutil.ignore_patterns("__pycache__")
 
 REFUSE = """
