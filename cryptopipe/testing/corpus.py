@@ -15,8 +15,10 @@ fields left out have their defaults, and a bare number equals the same number as
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,22 @@ def require(holds: bool, message: str) -> None:
     """Raises `AssertionError` with the message; unlike `assert` it is not rewritten and not optimised away."""
     if not holds:
         raise AssertionError(message)
+
+
+def numbered(check: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Puts the check's number and name before what a failing test says."""
+
+    def named(test: Callable[[Any], None]) -> Callable[[Any], None]:
+        @wraps(test)
+        def run(self: Any) -> None:
+            try:
+                test(self)
+            except AssertionError as error:
+                raise AssertionError(f"{check}: {error}") from error
+
+        return run
+
+    return named
 
 
 def read_corpus(folder: Path, venue: str) -> tuple[Sample, ...]:

@@ -16,6 +16,11 @@ _OTHERS = (
 )  # fmt: skip
 
 
+def scalars(frame: bytes) -> list[str]:
+    """Strings and bare numbers of a frame as they are written, without the quotes."""
+    return [place[0].decode("utf-8", "replace").strip('"') for place in _SCALAR.finditer(frame)]
+
+
 def _flip(frame: bytes, chance: random.Random) -> bytes:
     at = chance.randrange(len(frame))
     return frame[:at] + bytes([frame[at] ^ (1 << chance.randrange(8))]) + frame[at + 1 :]

@@ -40,12 +40,21 @@ class TestCoinbase(ExchangeConformance):
 
 
 class TestCoinbaseExchange(ExchangeConformance):
-    """The grid of snapshots is judged in tests/replay/test_coinbase_tops.py: the codec brings them into the form of
-    the updates, so they are not the frame's own text; their frames are of a product that is not listed."""
+    """Snapshots are brought into the form of the updates: their numbers must still stand in the frame as written."""
 
     plugin = plugins.coinbase_exchange
-    instruments = plugins.coinbase_exchange.instruments.listed()
+    instruments = (
+        *plugins.coinbase_exchange.instruments.listed(),
+        # As recorded: increments of the products answer of the same day.
+        spot("coinbase_exchange", "BAND/GBP", symbol="BAND-GBP", tick="0.0001", step="0.01"),
+        spot("coinbase_exchange", "SKL/GBP", symbol="SKL-GBP", tick="0.0001", step="0.1"),
+        spot("coinbase_exchange", "NU/GBP", symbol="NU-GBP", tick="0.0001", step="0.000001"),
+        spot("coinbase_exchange", "SKL/BTC", symbol="SKL-BTC", tick="0.00000001", step="0.1"),
+        spot("coinbase_exchange", "DASH/BTC", symbol="DASH-BTC", tick="0.00000001", step="0.001"),
+        spot("coinbase_exchange", "NMR/EUR", symbol="NMR-EUR", tick="0.0001", step="0.001"),
+    )
     corpus = CORPUS
+    recordings = (RECORDINGS / "coinbase/exchange_level2_ticker_matches_20210417.jsonl.gz",)
 
 
 def test_a_usdc_product_shares_the_book_of_usd() -> None:

@@ -2,12 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conformance.bad import impure, inside, leaky, mistaken, rounded, shared, sneaky, wide
-from conformance.bitfoo import make
+from conformance.bad import impure, inside, leaky, mistaken, reencoded, rounded, shared, sneaky, wide
+from conformance.bitfoo import BitFooFeed, make
 
-from cryptopipe.api import BookDelta, BookSnapshot, ExchangePlugin, Instrument, Notice, Trade
+from cryptopipe.api import (
+    BookDelta,
+    BookSnapshot,
+    ExchangePlugin,
+    Frame,
+    Instrument,
+    Nanos,
+    Notice,
+    Resync,
+    Trade,
+)
 from cryptopipe.testing import ExchangeConformance, spot
 
 FRAMES = Path(__file__).parent / "frames"
@@ -30,20 +41,55 @@ def kit(plugin: ExchangePlugin, corpus: Path = FRAMES, instrument: Instrument = 
 @pytest.mark.parametrize(
     ("plugin", "check", "message"),
     [
-        (impure.plugin, "test_1_purity", r"bitfoo is not pure: impure.py:3: imports time"),
-        (sneaky.plugin, "test_1_purity", r"bitfoo touches \['time.time'\] while decoding delta"),
+        (impure.plugin, "test_1_purity", r"^check 1 purity: bitfoo is not pure: impure.py:3: imports time"),
+        (sneaky.plugin, "test_1_purity", r"^check 1 purity: bitfoo touches \['time.time'\] while decoding delta"),
         (
             inside.plugin,
             "test_1_purity",
             r"inside.py:5: imports cryptopipe.model.events.Heartbeat, a plugin imports only",
         ),
-        (shared.plugin, "test_2_determinism", r"bitfoo is not deterministic: frame 4 .*trade.* interleaved"),
-        (leaky.plugin, "test_3_mutations", r"a mutation of \w+: .* raised (JSONDecodeError|RecursionError)"),
-        (wide.plugin, "test_3_mutations", r"a mutation of delta: .*, whose first does not fit into 64 bits"),
-        (mistaken.plugin, "test_4_goldens", r"trade: expected .*'side': 'sell'.* decoded .*'side': 'buy'"),
-        (rounded.plugin, "test_5_on_tick", r"price '68021.4\d+' of btcusdt is not the frame's own text"),
+        (
+            shared.plugin,
+            "test_2_determinism",
+            r"^check 2 determinism: bitfoo is not deterministic: frame 4 .*trade.* interleaved",
+        ),
+        (
+            leaky.plugin,
+            "test_3_mutations",
+            r"^check 3 mutations: bitfoo, a mutation of \w+: .* raised (JSONDecodeError|RecursionError)",
+        ),
+        (
+            wide.plugin,
+            "test_3_mutations",
+            r"^check 3 mutations: bitfoo, a mutation of delta: .*, whose first does not fit into 64 bits",
+        ),
+        (
+            mistaken.plugin,
+            "test_4_goldens",
+            r"^check 4 goldens: bitfoo, trade: expected .*'side': 'sell'.* decoded .*'side': 'buy'",
+        ),
+        (
+            rounded.plugin,
+            "test_5_on_tick",
+            r"^check 5 on tick: trade: price '68021.4\d+' of btcusdt is not the frame's own text",
+        ),
+        (
+            reencoded.plugin,
+            "test_5_on_tick",
+            r"^check 5 on tick: snapshot: levels of btcusdt have \['1\.5'\], which the frame does not write so",
+        ),
     ],
-    ids=["clock", "hidden clock", "inside", "shared state", "foreign error", "wide number", "golden", "float"],
+    ids=[
+        "clock",
+        "hidden clock",
+        "inside",
+        "shared state",
+        "foreign error",
+        "wide number",
+        "golden",
+        "float",
+        "levels",
+    ],
 )
 def test_kit_catches(plugin: ExchangePlugin, check: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
@@ -56,11 +102,38 @@ def test_off_grid_is_caught() -> None:
         kit(make(), instrument=coarse).test_5_on_tick()
 
 
+def test_levels_written_anew_with_their_own_text_pass() -> None:
+    kit(reencoded.faithful).test_5_on_tick()
+
+
+class Impatient(BitFooFeed):
+    """Asks for every book of its connection."""
+
+    def decode(self, frame: Frame, received_at: Nanos) -> Any:
+        return (Resync(None, "expected 8, got 9"), *super().decode(frame, received_at))
+
+
+def test_a_resync_of_the_whole_connection_is_readable() -> None:
+    kit(make(Impatient)).test_3_mutations()
+
+
+def test_a_frame_of_an_unlisted_product_is_no_way_round_the_grid(tmp_path: Path) -> None:
+    for path in FRAMES.iterdir():
+        text = path.read_text()
+        (tmp_path / path.name).write_text(text.replace("btcusdt", "docusdt") if "snapshot" in path.name else text)
+    with pytest.raises(
+        AssertionError, match=r"^check 5 on tick: bitfoo: no BookSnapshot of \['btcusdt'\] in the corpus"
+    ):
+        kit(make(), corpus=tmp_path).test_5_on_tick()
+
+
 def test_nothing_to_check_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no frames in"):
         kit(make(), corpus=tmp_path).test_4_goldens()
     other = spot("bitfoo", "ETH/USDT", symbol="ethusdt", tick="0.01", step="0.0001")
-    with pytest.raises(AssertionError, match=r"no event of \['ethusdt'\] to check"):
+    with pytest.raises(
+        AssertionError, match=r"^check 5 on tick: .* no BookSnapshot, BookDelta, Trade of \['ethusdt'\]"
+    ):
         kit(make(), instrument=other).test_5_on_tick()
 
 
