@@ -16,7 +16,14 @@ from cryptopipe.model.contracts import ExchangePlugin, FeedCodec, HttpResponse
 from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, Resync, Send, TopUpdate, Trade, Unknown
 from cryptopipe.model.facts import VenueId
 
+Decode = Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]]
+
 _RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
+
+
+def _left_out(frame: bytes, at: Nanos) -> Iterable[FeedEvent | Send | Resync]:
+    """What decodes the frames of a venue that the run leaves out."""
+    return ()
 
 
 @dataclass
@@ -44,7 +51,7 @@ class Connection:
     counts: VenueCounts
     url: str = ""
     codec: FeedCodec | None = None
-    decode: Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]] | None = None
+    decode: Decode | None = None
     books: dict[str, BookSync] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     """Symbols that the venue's plugin cannot tell."""
@@ -79,7 +86,7 @@ class Market:
         """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
 
     def receive(self, entry: Input) -> None:
-        """Carry one input to the books. An input of a venue without plugin raises `KeyError`.
+        """Carry one input to the books. Those of a venue that the run leaves out change nothing.
 
         The hot path: a frame meets no look-up, call or value that it can do without (docs/benchmarks.md).
         """
@@ -89,7 +96,7 @@ class Market:
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
         connection.counts.frames += 1
         payload, at = entry.payload, entry.at
-        decode = connection.decode or self._codec(connection, payload).decode
+        decode = connection.decode or self._decoder(connection, payload)
         try:
             for event in decode(payload, at):
                 kind = type(event)
@@ -126,7 +133,7 @@ class Market:
 
     def _connect(self, entry: Input) -> Connection:
         venue = VenueId(entry.venue)
-        connection = Connection(entry.conn, venue, self.counts[venue], entry.url)
+        connection = Connection(entry.conn, venue, self.counts.get(venue) or VenueCounts(), entry.url)
         self._connections[entry.venue, entry.conn] = connection
         return connection
 
@@ -147,12 +154,14 @@ class Market:
         for _, sync in sorted(connection.books.items()):
             self._lost(sync, None, reason)
 
-    def _codec(self, connection: Connection, payload: bytes) -> FeedCodec:
-        plugin = self._plugins[connection.venue]
+    def _decoder(self, connection: Connection, payload: bytes) -> Decode:
+        plugin = self._plugins.get(connection.venue)
+        if plugin is None:
+            return _left_out
         dialect = next((d for d in plugin.dialects if d.speaks(connection.url, payload)), None)
         codec = (dialect or plugin).feed()
         connection.speak(codec)
-        return codec
+        return codec.decode
 
     def _other(self, entry: Input) -> None:
         direction = entry.direction
@@ -208,6 +217,8 @@ class Market:
     def _answer(self, entry: Input) -> None:
         """A REST snapshot. A recorded answer without URL belongs to the only book that it can belong to."""
         venue = VenueId(entry.venue)
+        if venue not in self._plugins:
+            return
         snapshots = self._plugins[venue].snapshots
         books = self.books[venue]
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
@@ -219,7 +230,7 @@ class Market:
             self._count_refusal(connection.counts, error)
             return
         if connection.codec is None:
-            self._codec(connection, entry.payload)
+            self._decoder(connection, entry.payload)
         sync = books.get(symbol) or self._book(connection, symbol, depth=True)
         if sync is None:
             return

@@ -13,12 +13,18 @@ from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from recordings import RECORDINGS, expected_tops, needs_recordings
 
 from cryptopipe.app import RunResult, Wiring, act
+from cryptopipe.capture.reader import read as read_capture
+from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.drivers.replay import open_replay, packaged_replay
+from cryptopipe.journal.log import Log
 from cryptopipe.journal.reader import read
+from cryptopipe.journal.records import Halted
+from cryptopipe.journal.runs import Run
 from cryptopipe.registry import strategy
 from cryptopipe.settings import load_settings
 from cryptopipe.verify import verify
@@ -181,3 +187,24 @@ def test_a_changed_result_is_located(tmp_path: Path) -> None:
     assert outcome.first_difference is not None
     assert outcome.first_difference["record"] == 1
     assert outcome.first_difference["field"] == "body.config_hash"
+
+
+def test_a_record_that_a_cut_off_run_has_and_its_replay_lacks_is_a_difference(tmp_path: Path) -> None:
+    """The journal of the captured prefix ends with a halt that no input caused."""
+    result = run(tmp_path, [])
+    cut = Run("cut", tmp_path / "runs" / "cut")
+    cut.path.mkdir()
+    (cut.path / "run.json").write_bytes((result.run.path / "run.json").read_bytes())
+    inputs = list(read_capture(result.run.capture))[:-1]
+    with CaptureWriter(cut.capture) as capture:
+        for entry in inputs:
+            capture.append(entry)
+    seq = inputs[-1].seq - 1
+    with Log.open(cut.journal) as log:
+        for record in read(result.run.journal):
+            if record.seq < seq:
+                log.append(record.seq, record.at, record.kind, msgspec.Raw(bytes(record.body)))
+        log.append(seq, inputs[-2].at, "halted", Halted("nobody knows why"))
+    outcome = verify(cut)
+    assert outcome.compared.startswith("captured prefix") and not outcome.identical
+    assert outcome.first_difference is not None and outcome.first_difference["run"] == "halted"

@@ -22,6 +22,7 @@ from cryptopipe.model.contracts import API_VERSION, Connect, ExchangePlugin, Lin
 from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, TopUpdate
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, TradingRules, VenueId
 from cryptopipe.pipe import Pipe, PipeSettings
+from cryptopipe_arbitrage.edges import pairs
 from cryptopipe_arbitrage.settings import ArbitrageSettings
 from cryptopipe_arbitrage.strategy import Arbitrage
 
@@ -259,3 +260,28 @@ def test_a_venue_of_perpetuals_opens_no_inventory_of_their_base() -> None:
     run.pipe.end_turn()
     assert run.pipe.ledger.balance(VenueId("a"), Asset("USDT")) == 1_000_000
     assert run.pipe.ledger.balance(VenueId("a"), Asset("X")) == 0
+
+
+def test_the_inputs_of_a_venue_that_is_left_out_change_nothing() -> None:
+    run = Run()
+    run.book("c1", "X-USDT", 99, 100)
+    for direction in (Direction.OPEN, Direction.HTTP, Direction.CLOSE):
+        run.give("c1", b"", direction)
+    run.book("a1", "X-USDT", 99, 100)
+    run.pipe.end_turn()
+    assert run.state("a", "X-USDT") is BookState.LIVE
+    assert list(run.pipe.finish("test").venues) == ["a", "b"]
+
+
+def test_one_market_in_two_spellings_is_no_pair_of_markets() -> None:
+    xbt, btc = (Instrument(VenueId("a"), symbol, Asset("BTC"), Asset("USD")) for symbol in ("XBT/USD", "BTC/USD"))
+    assert pairs([xbt, btc], {"USD": 1}) == []
+
+
+def test_three_sales_have_a_largest_edge_too() -> None:
+    """A/USDT, and so on round: every step of the cycle sells."""
+    run = Run(stake={"USDT": D(100)})
+    for symbol in ("USDT-A", "A-B", "B-USDT"):
+        run.book("a1", symbol, "1.01", "1.02")
+    summary = run.pipe.finish("test")
+    assert summary.gross is not None and summary.gross.bps == (D("1.01") ** 3 - 1) * 10_000
