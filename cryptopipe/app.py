@@ -18,8 +18,9 @@ from cryptopipe.capture.files import DISK, FileLayer
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
-from cryptopipe.drivers.replay import Replay, ReplayLabel
+from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
+from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
 from cryptopipe.journal.records import Intended, RunStarted
@@ -48,9 +49,18 @@ class Wiring:
 
     @classmethod
     def of(cls, strategy: str, settings: Settings, venues: Sequence[str]) -> "Wiring":
-        """Find the plugins. Raises `UsageError` for an unknown venue or strategy, with the nearest name."""
+        """Find the plugins. Raises `UsageError` for an unknown venue or strategy, with the nearest name, and
+        `ConfigError` for a venue that is not enabled.
+        """
         registry.strategy(strategy)
-        plugins = {VenueId(venue): registry.exchange(venue) for venue in venues if settings.venue(venue).enabled}
+        plugins = {VenueId(venue): registry.exchange(venue) for venue in venues}
+        for venue in plugins:
+            if not settings.venue(venue).enabled:
+                raise ConfigError(
+                    "false, and its recording was named",
+                    where=f"venues.{venue}.enabled",
+                    fix="enable it, or leave it out",
+                )
         return cls(strategy, settings, plugins)
 
     def pipe(self, sink: RecordSink) -> Pipe:
@@ -209,6 +219,13 @@ def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
         "bps": plain(edge.bps),
         "at": format_at(edge.at),
     }
+
+
+def source_of(settings: Settings, replays: Sequence[str], shifts: Sequence[str], align: str | None) -> Replay:
+    """What to replay: the captures that were named, else the packaged ones of the venues that are enabled."""
+    if replays:
+        return open_replay(replays, shifts, align)
+    return packaged_replay(shifts, align, lambda venue: settings.venue(venue).enabled)
 
 
 def act(

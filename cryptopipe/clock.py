@@ -17,6 +17,8 @@ Nanos = int
 SECOND: Nanos = 1_000_000_000
 MILLISECOND: Nanos = 1_000_000
 MICROSECOND: Nanos = 1_000
+LAST: Nanos = (1 << 63) - 1
+"""The last instant that a capture and a journal can hold, in 2262."""
 
 _UNITS = {"ns": 1, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _DURATION = re.compile(r"(\d+)(?:\.(\d{1,9}))?(ns|us|ms|s|m|h)?")
@@ -45,7 +47,10 @@ def parse_epoch(text: str) -> Nanos:
     seconds, _, fraction = text.partition(".")
     if not seconds.isdigit() or (fraction and not fraction.isdigit()):
         raise ValueError(f"not epoch seconds such as 1723161253.937: {text!r}")
-    return int(seconds) * SECOND + int(fraction[:9].ljust(9, "0"))
+    at = int(seconds) * SECOND + int(fraction[:9].ljust(9, "0"))
+    if at > LAST:
+        raise ValueError(f"after {format_at(LAST)}, the last instant that is kept: {text!r}")
+    return at
 
 
 def parse_duration(text: str) -> Nanos:

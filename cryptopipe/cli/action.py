@@ -40,12 +40,11 @@ def action(
       cryptopipe action --replay alpha=btcusdt.jsonl.gz --replay beta=book.jsonl.gz --align start
     """
     from cryptopipe import registry
-    from cryptopipe.app import Wiring, act
-    from cryptopipe.drivers.replay import open_replay, packaged_replay
+    from cryptopipe.app import Wiring, act, source_of
 
     registry.strategy(strategy)
     settings = common.load([strategy])
-    source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
+    source = source_of(settings, replays, shifts, align)
     wiring = Wiring.of(strategy, settings, source.venues)
     result = act(wiring, source, source.label(), duration_option(for_text))
     if common.json:

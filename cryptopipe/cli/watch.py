@@ -50,13 +50,13 @@ def watch(
       cryptopipe watch --json --replay alpha=btcusdt.jsonl.gz | head
     """
     from cryptopipe import registry
-    from cryptopipe.app import Wiring
-    from cryptopipe.drivers.replay import open_replay, paced, packaged_replay
+    from cryptopipe.app import Wiring, source_of
+    from cryptopipe.drivers.replay import paced
     from cryptopipe.drivers.stop import stop_on_interrupt, watched
 
     registry.strategy(strategy)
     settings = common.load([strategy])
-    source = open_replay(replays, shifts, align) if replays else packaged_replay(shifts, align)
+    source = source_of(settings, replays, shifts, align)
     watcher = Wiring.of(strategy, settings, source.venues).watcher()
     with stop_on_interrupt() as stop:
         inputs = watched(source, stop, duration_option(for_text))

@@ -17,6 +17,8 @@ from cryptopipe.clock import SECOND, Nanos, parse_duration
 from cryptopipe.errors import UsageError, did_you_mean
 
 SUFFIX = ".jsonl.gz"
+LONGEST_SHIFT: Nanos = 100 * 365 * 24 * 3600 * SECOND
+"""A capture's stamps end in 2262."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,14 @@ def open_replay(replay: Sequence[str], shift: Sequence[str] = (), align: str | N
     return Replay(sources, align == "start", shifts)
 
 
-def packaged_replay(shift: Sequence[str] = (), align: str | None = None) -> Replay:
-    """The small capture that ships with the package: generated, one file for each venue, named after it."""
-    return open_replay([f"{path.name.removesuffix(SUFFIX)}={path}" for path in packaged_files()], shift, align)
+def packaged_replay(
+    shift: Sequence[str] = (), align: str | None = None, wanted: Callable[[str], bool] = lambda venue: True
+) -> Replay:
+    """The small capture that ships with the package: generated, one file for each venue, named after it; of the
+    venues that are wanted.
+    """
+    named = [(path.name.removesuffix(SUFFIX), path) for path in packaged_files()]
+    return open_replay([f"{venue}={path}" for venue, path in named if wanted(venue)], shift, align)
 
 
 def packaged_files() -> list[Path]:
@@ -114,4 +121,6 @@ def _shift(text: str, venues: Sequence[str]) -> tuple[str, Nanos]:
         size = parse_duration(duration.removeprefix("-"))
     except ValueError as error:
         raise UsageError(f"--shift {text}: {error}", fix=f"write it as --shift {venue}=120s") from error
+    if size > LONGEST_SHIFT:
+        raise UsageError(f"--shift {text}: more than a hundred years", fix=f"write it as --shift {venue}=120s")
     return venue, -size if duration.startswith("-") else size

@@ -15,13 +15,13 @@ from cryptopipe.app import RunResult, Wiring, act
 from cryptopipe.capture.files import AppendFile, DiskFile
 from cryptopipe.capture.reader import Capture
 from cryptopipe.cli import main
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import SECOND, Nanos, format_at
 from cryptopipe.drivers.replay import packaged_replay
 from cryptopipe.errors import CaptureError, JournalError
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.reader import Record, Records
 from cryptopipe.journal.records import Filled, Intended
-from cryptopipe.journal.runs import Run, find, list_runs
+from cryptopipe.journal.runs import Run, create, find, list_runs
 from cryptopipe.pipe import Pipe
 from cryptopipe.postmortem.report import report
 from cryptopipe.registry import strategy
@@ -101,6 +101,30 @@ def test_fifty_kills(tmp_path: Path, recordings: list[str]) -> None:
     kills(tmp_path, recordings, trials=50, seed=50)
     made = report(tmp_path, "arbitrage")
     assert [line.clean for line in made.runs] == [False] * 50
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5, 40])
+def test_a_run_cut_off_while_it_ended_is_a_prefix(tmp_path: Path, lost: int) -> None:
+    """The capture already holds the command that ended the run, the journal not yet its last records."""
+    whole = powered(tmp_path, Power(None, 0))
+    assert whole is not None
+    (segment,) = whole.run.journal.glob("*.jsonl")
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join(lines[:-lost]) + lines[-lost][:-1])
+    outcome = verify(whole.run)
+    assert outcome.identical, outcome.first_difference
+    assert (outcome.records, outcome.compared[:17]) == (len(lines) - lost, "journalled prefix")
+
+
+def test_runs_that_begin_within_one_second_sort_as_they_began(tmp_path: Path) -> None:
+    second = 1_790_000_000 * SECOND
+    begun = [second + offset for offset in (0, 0, 1, 60, 10**6, 10**6, SECOND - 1, SECOND)]
+    made = [create(tmp_path, at) for at in begun]
+    for run in made:
+        run.journal.mkdir()
+    assert list_runs(tmp_path) == made
+    assert [run.description()["started_at"] for run in made] == [format_at(at) for at in begun]
+    assert find(tmp_path, "last") == made[-1:]
 
 
 class PowerCut(OSError):
