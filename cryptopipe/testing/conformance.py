@@ -150,7 +150,8 @@ class ExchangeConformance:
         for sample in self.samples():
             if sample.events is not None:
                 form = codec_of(self.plugin, sample.dialect).rule.level_format
-                checked |= self._on_tick(play(self.plugin, sample), sample.frame, sample.name, form)
+                written = b"\n".join((*sample.after, sample.frame))
+                checked |= self._on_tick(play(self.plugin, sample), written, sample.name, form)
         missing = [kind.__name__ for kind in self.covers if kind in _WITH_NUMBERS and kind not in checked]
         symbols = [i.symbol for i in self.instruments if i.rules is not None]
         require(not missing, f"{self.plugin.venue}: no {', '.join(missing)} of {symbols} in the corpus to check")

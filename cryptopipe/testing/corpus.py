@@ -3,8 +3,9 @@
 Enters: a folder of `NAME.json` (one frame, exactly as sent) beside `NAME.events.json` (what it must mean, written by
 hand). Leaves: `Sample`s, and events as plain values whose numbers are text. Never: a golden without a dated source.
 
-`NAME.events.json` is `{"source": "written from the documentation, <page>, <date>", "events": [{"type": "Trade", …}]}`;
-fields left out have their defaults, and a bare number equals the same number as text. Further keys:
+`NAME.events.json` is `{"source": "example of <page>, read <date>; symbol replaced", "events": [{"type": "Trade", …}]}`.
+`source` says truthfully where the frame comes from: a page and how it was read, a recording, a sample of others, or
+made up. Fields left out have their defaults, and a bare number equals the same number as text. Further keys:
 
 - `"venues": ["bitfoo"]`: only for these venues of the package; absent means every venue
 - `"after": ["NAME", …]`: frames that the connection got before

@@ -1,7 +1,7 @@
 """Whether an event's numbers are the frame's own, and can be handed on.
 
-Enters: an event, the frame it was decoded from, the instrument's grid. Leaves: each price and size with the step it
-must be a multiple of. Never: a number that was not written so in the frame.
+Enters: an event, the frame it was decoded from with those before it, the instrument's grid. Leaves: each price and size
+with the step it must be a multiple of. Never: a number that was not written so in a frame.
 """
 
 import json

@@ -33,8 +33,8 @@ US = Market(
     streams=_STREAMS,
 )
 # Since 2026-04-23 USD-M streams are routed by path: depth, bookTicker and trade are pushed on /public, aggTrade, klines
-# and mark prices on /market only ("Important WebSocket Change Notice", 2026-11-21). `trade` is not in the documentation
-# of futures but is pushed there; so one connection carries all three channels.
+# and mark prices on /market only ("Important WebSocket Change Notice", as others quote it). `trade` is not in the
+# documentation of futures but is pushed there; so one connection carries all three channels.
 USDM = Market(
     venue=VenueId("binance_usdm"),
     kind=Kind.LINEAR_PERPETUAL,
@@ -75,7 +75,7 @@ binance = _plugin(
     FeeSchedule.flat(
         "0.0010",
         "0.0010",
-        "binance.com/en/fee/schedule, regular user without BNB discount, as ccxt quotes it",
+        "binance.com/en/fee/schedule, regular user without BNB discount; page not read, as ccxt and others quote it",
         "2026-11-21",
         "received",
     ),
@@ -83,8 +83,14 @@ binance = _plugin(
 binance_us = _plugin(
     US,
     "https://github.com/binance-us/binance-us-api-docs/blob/master/web-socket-streams.md",
-    # The fee page could not be read; this is the highest tier known of, so an edge is never found for want of a fee.
-    FeeSchedule.flat("0.0040", "0.0060", "binance.us/fees, highest tier, not confirmed", "2026-11-21", "received"),
+    # Others quote 10 bp and less; this is the highest ever heard of, so an edge is never found for want of a fee.
+    FeeSchedule.flat(
+        "0.0040",
+        "0.0060",
+        "binance.us/fees, page not read, not confirmed: the highest tier heard of",
+        "2026-11-21",
+        "received",
+    ),
 )
 binance_usdm = _plugin(
     USDM,
@@ -92,14 +98,19 @@ binance_usdm = _plugin(
     FeeSchedule.flat(
         "0.0002",
         "0.0005",
-        "binance.com/en/fee/futureFee, regular user without BNB discount, as quoted by others",
+        "binance.com/en/fee/futureFee, regular user without BNB discount; page not read, as others quote it",
         "2026-11-21",
     ),
 )
 binance_coinm = _plugin(
     COINM,
     "https://developers.binance.com/docs/derivatives/coin-margined-futures/websocket-market-streams",
+    # Quoted differently: maker 1 bp (ccxt), 1.5 (an older example of the venue's own FAQ), 2 (others); taker 4 (that
+    # example), 5 (ccxt). The highest of each.
     FeeSchedule.flat(
-        "0.0002", "0.0005", "binance.com/en/fee/deliveryFee, regular user, taker as ccxt quotes it", "2026-11-21"
+        "0.0002",
+        "0.0005",
+        "binance.com/en/fee/deliveryFee, regular user; page not read, not confirmed: the highest quoted",
+        "2026-11-21",
     ),
 )

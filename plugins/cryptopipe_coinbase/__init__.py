@@ -15,7 +15,7 @@ coinbase = ExchangePlugin(
     docs="https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-channels",
     feed=CoinbaseFeed,
     instruments=CoinbaseInstruments(ADVANCED),
-    # The page shows its table only to those signed in; the lowest tier as third parties quote it.
+    # The page (read in a stored copy) shows its table only to those signed in; two open-source projects quote this.
     fees=FeeSchedule.flat(
         "0.0060",
         "0.0120",
@@ -29,5 +29,7 @@ coinbase_exchange = ExchangePlugin(
     docs="https://docs.cdp.coinbase.com/exchange/websocket-feed/channels",
     feed=CoinbaseExchangeFeed,
     instruments=CoinbaseInstruments(EXCHANGE),
-    fees=FeeSchedule.flat("0.0040", "0.0060", "help.coinbase.com exchange-fees, tier $0K-$10K", "2026-11-21"),
+    fees=FeeSchedule.flat(
+        "0.0040", "0.0060", "help.coinbase.com exchange-fees, tier $0K-$10K, read in a stored copy", "2026-11-21"
+    ),
 )

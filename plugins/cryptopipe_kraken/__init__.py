@@ -18,7 +18,7 @@ kraken = ExchangePlugin(
     fees=FeeSchedule.flat(
         "0.0025",
         "0.0040",
-        "kraken.com/features/fee-schedule, lowest tier, as quoted from AssetPairs by third parties",
+        "kraken.com/features/fee-schedule, lowest tier; table not read, AssetPairs answers in open-source tests say so",
         "2026-11-21",
     ),
     dialects=(Dialect("v1", "superseded by v2, frozen, still served (2026-11-21)", KrakenV1Feed, speaks_v1),),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from conformance.bad import impure, inside, leaky, mistaken, reencoded, rounded, shared, sneaky, wide
 from conformance.bitfoo import BitFooFeed, make
@@ -127,6 +128,33 @@ def test_a_frame_of_an_unlisted_product_is_no_way_round_the_grid(tmp_path: Path)
         kit(make(), corpus=tmp_path).test_5_on_tick()
 
 
+class Remembering(BitFooFeed):
+    """As where a difference names only the side that changed: the last price of a delta is the next trade's."""
+
+    last = ""
+
+    def decode(self, frame: Frame, received_at: Nanos) -> Any:
+        for event in super().decode(frame, received_at):
+            if isinstance(event, BookDelta):
+                self.last = json.loads(bytes(event.bids))[0][0]
+            yield msgspec.structs.replace(event, price=self.last or event.price) if isinstance(event, Trade) else event
+
+
+class Inventing(Remembering):
+    last = "7.77"
+
+
+def test_a_number_of_a_frame_before_is_the_connections_own(tmp_path: Path) -> None:
+    for path in FRAMES.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    golden = tmp_path / "trade.events.json"
+    golden.write_text(json.dumps({**json.loads(golden.read_text()), "after": ["delta", "subscribed"]}))
+    kit(make(Remembering), corpus=tmp_path).test_5_on_tick()
+    golden.write_text(json.dumps({**json.loads(golden.read_text()), "after": ["snapshot"]}))
+    with pytest.raises(AssertionError, match=r"trade: price '7\.77' of btcusdt is not the frame's own text"):
+        kit(make(Inventing), corpus=tmp_path).test_5_on_tick()
+
+
 def test_nothing_to_check_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no frames in"):
         kit(make(), corpus=tmp_path).test_4_goldens()
@@ -159,3 +187,24 @@ def test_missing_kind_is_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((FRAMES / name).read_bytes())
     with pytest.raises(AssertionError, match=r"no frame of the corpus shows \['BookSnapshot', 'BookDelta', 'Notice'\]"):
         kit(make(), corpus=tmp_path).test_4_goldens()
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
+
+
+def test_the_page_shows_a_test_that_passes() -> None:
+    code = PAGE.read_text().split("```python\n")[1].split("```")[0]
+    assert len(code.splitlines()) < 10
+    names: dict[str, Any] = {**globals(), "plugin": make()}
+    exec(code, names)
+    shown = names["TestBitFoo"]
+    for name in (name for name in dir(shown) if name.startswith("test_") and "recorded" not in name):
+        getattr(shown(), name)()
+
+
+def test_the_page_names_every_check() -> None:
+    rows = [
+        row.split(" | ")[:2] for row in PAGE.read_text().splitlines() if row[:3] in {f"| {n}" for n in range(1, 10)}
+    ]
+    told = [f"test_{number.strip('| ')}_{name.strip().replace(' ', '_')}" for number, name in rows]
+    assert told == [name for name in dir(ExchangeConformance) if name.startswith("test_") and "recorded" not in name]
