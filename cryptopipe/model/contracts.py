@@ -148,12 +148,19 @@ class Instruments(Protocol):
         """The instrument of a symbol: listed, or read off its spelling with rules unknown. Raises `ProtocolError`."""
 
 
+def on_one_connection(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
+    """All of them together."""
+    return [subscriptions] if subscriptions else []
+
+
 @dataclass(frozen=True)
 class ExchangePlugin:
     """What an entry point of `cryptopipe.exchanges` names: one venue.
 
-    `feed` makes a codec for one connection. `dialects` are older feeds that recordings may need, newest first: each
-    has a name, the day it ended or was superseded, and a test on the first frames of a connection.
+    `feed` makes a codec for one connection. `dialects` are the other forms its connections may have, newest first: each
+    has a name, the day it ended or was superseded (empty for another endpoint of today), and a test on the URL and the
+    first frame of a connection. `split` parts subscriptions into connections, where a venue has several endpoints or a
+    limit; each part is what one codec's `connect` gets.
     """
 
     venue: VenueId
@@ -165,11 +172,14 @@ class ExchangePlugin:
     snapshots: SnapshotCodec | None = None
     dialects: Sequence["Dialect"] = ()
     capabilities: frozenset[str] = frozenset({"feed"})
+    split: Callable[[Sequence[Subscription]], Sequence[Sequence[Subscription]]] = on_one_connection
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """An older form of a venue's feed. `speaks` judges the URL and the first payload of a recorded connection."""
+    """Another form of a venue's feed: an older one, or that of an endpoint whose symbols mean something else. `speaks`
+    judges the URL (empty where a recording does not tell it) and the first payload of a connection.
+    """
 
     name: str
     until: str
