@@ -18,6 +18,7 @@ import msgspec
 from cryptopipe import core, registry
 from cryptopipe.bench.corpus import Corpus
 from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.core.number import forget
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
 from cryptopipe.model.facts import VenueId
@@ -75,6 +76,7 @@ def run(markets: Sequence[Market], frames: Sequence[Input]) -> int:
     in the units in which the shipped strategy compares them."""
     tops = 0
     for market in markets:
+        forget()
         receive = market.receive
         for entry in frames:
             receive(entry)

@@ -5,64 +5,27 @@ rounded number (units of 10⁻¹² with the written decimal places), or a book h
 """
 
 import json
-import re
 import zlib
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
+from cryptopipe.core.number import SCALE, Number, parse_number, places_needed
 from cryptopipe.errors import ChecksumMismatch, CrossedBook, PrecisionError, ProtocolError
 from cryptopipe.model.events import LevelFormat, RawLevels
 
 NAME = "reference"
-SCALE = 12
-_LIMIT = 2**127
-_NUMBER = re.compile(r"(\d{1,1000})(?:\.(\d{1,1000}))?(?:[eE]([+-]?\d{1,4}))?", re.ASCII)
-
-
-class Number(NamedTuple):
-    """Units of 10⁻¹², written decimal places (-1: written with an exponent), digits without point and leading zeros."""
-
-    units: int
-    places: int
-    digits: str = ""
-
-    @property
-    def text(self) -> str:
-        places = _places_needed(self.units) if self.places < 0 else self.places
-        whole, fraction = divmod(self.units, 10**SCALE)
-        return f"{whole}.{str(fraction).zfill(SCALE).ljust(places, '0')[:places]}" if places else str(whole)
-
-
-def _places_needed(units: int) -> int:
-    return len(str(units % 10**SCALE).zfill(SCALE).rstrip("0"))
-
-
-def parse_number(written: object) -> Number:
-    """Raises `ProtocolError` for what is no plain number, `PrecisionError` for one finer than 10⁻¹² or too large."""
-    match = _NUMBER.fullmatch(written) if isinstance(written, str) else None
-    if match is None:
-        raise ProtocolError(f"not a number at or above zero: {written!r}")
-    whole, fraction, exponent = match[1], match[2] or "", int(match[3] or 0)
-    digits, shift = int(whole + fraction), SCALE - len(fraction) + exponent
-    units, rest = (digits * 10**shift, 0) if shift >= 0 else divmod(digits, 10**-shift)
-    if rest:
-        raise PrecisionError(f"finer than 10^-{SCALE}: {written}")
-    if units >= _LIMIT or len(fraction) > 100:
-        raise PrecisionError(f"too large: {written}")
-    return Number(units, -1 if match[3] else len(fraction), (whole + fraction).lstrip("0"))
-
-
+_decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
 Level = tuple[Number, Number]
 
 
 def _parse(raw: RawLevels, form: LevelFormat) -> list[tuple[Level, bool | None]]:
     """Levels in written order, each with True for a bid, False for an ask, None if the format does not say."""
     try:
-        rows = json.loads(str(raw, "utf-8"), parse_float=str, parse_int=str, parse_constant=str)
+        rows = _decode(str(raw, "utf-8"))
         found = []
         for row in rows if isinstance(rows, list) else [None]:
             cells: Any = row if isinstance(row, dict if isinstance(form.price, str) else list) else None
@@ -135,7 +98,7 @@ class Window:
         row = (*times, *(top._bid or none), *(top._ask or none))
         for index in range(2, 6):
             if row[index].units % 10 ** (SCALE - self._places[index]):
-                self._places[index] = _places_needed(row[index].units)
+                self._places[index] = places_needed(row[index].units)
         self._rows.append(row)
         while self._rows and self._rows[0][0].units <= top.received_at - self._span:
             self._rows.popleft()
@@ -250,9 +213,9 @@ class Book:
     ) -> TopOfBook | None:
         for level, is_bid in changes:
             (self._bids if is_bid else self._asks).change(level)
-        for side in (self._bids, self._asks) if self._depth else ():
-            for price, _ in side.first(None)[self._depth :]:
-                side.change((price, Number(0, 0)))
+        for side in (self._bids, self._asks):
+            while 0 < self._depth < len(side.prices):
+                del side.levels[side.prices.pop(0 if side.is_bid else -1)]
         self._version = version
         if checksum is not None and self._checksum and (computed := self._crc()) != checksum:
             raise ChecksumMismatch(f"expected {checksum}, computed {computed}")
