@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from cryptopipe import registry
 from cryptopipe.errors import UsageError, did_you_mean
 
 PACKAGE = Path(__file__).parent.parent
@@ -61,7 +62,8 @@ def recordings() -> tuple[list[Recording], list[str]]:
         absent = [f"no recording {one.file}" for one in listed if not one.path.is_file()]
         if there:
             return there, absent
-    generated = sorted((PACKAGE / "generated").glob("*.jsonl.gz"))
+    installed = registry.names("exchange")
+    generated = sorted(path for path in (PACKAGE / "generated").glob("*.jsonl.gz") if _stem(path) in installed)
     named = [Recording(f"generated {_stem(path)}", _stem(path), str(path), whole_pipe=True) for path in generated]
     return named, ["no recordings (CRYPTOPIPE_RECORDINGS): the generated capture is measured, without peers"]
 

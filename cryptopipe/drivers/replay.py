@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from cryptopipe import registry
 from cryptopipe.capture.inputs import Input
 from cryptopipe.capture.merge import Source, merge, why_not_simultaneous
 from cryptopipe.clock import SECOND, Nanos, parse_duration
@@ -77,8 +78,10 @@ def packaged_replay(
 
 
 def packaged_files() -> list[Path]:
-    """The generated files, in order of their venues' names."""
-    return sorted((Path(__file__).parent.parent / "generated").glob(f"*{SUFFIX}"))
+    """The generated files of the venues that are installed, in order of their names."""
+    installed = registry.names("exchange")
+    found = (Path(__file__).parent.parent / "generated").glob(f"*{SUFFIX}")
+    return sorted(path for path in found if path.name.removesuffix(SUFFIX) in installed)
 
 
 def paced(inputs: Iterable[Input], speed: Decimal, wait: Callable[[float], object]) -> Iterator[Input]:
