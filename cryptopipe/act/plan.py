@@ -61,15 +61,18 @@ class Plan:
         return {asset: amount for asset, amount in sorted(change.items()) if amount and asset != start}
 
     def split(self) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
-        """(dust, exposure): a surplus too small to be one lot of any leg is dust, everything else exposure."""
+        """(dust, exposure): a surplus too small for the grids is dust, everything else exposure. Where every order was
+        filled the grids made it, the coarsest one too; what an unfilled rest left is dust only below all lots.
+        """
         dust: dict[Asset, Decimal] = {}
         exposure: dict[Asset, Decimal] = {}
+        ordered = sum((order.quantity for order in self.orders), Decimal(0))
+        filled = sum((fill.quantity for fill in self.fills), Decimal(0))
         for asset, amount in self.residual().items():
-            (dust if 0 < amount < self._lot(asset) else exposure)[asset] = amount
+            lots = [lot for leg in self.decision.opportunity.legs if (lot := _lot_of(leg, asset))] or [Decimal(0)]
+            lot = max(lots) if filled == ordered else min(lots)
+            (dust if 0 < amount < lot else exposure)[asset] = amount
         return dust, exposure
-
-    def _lot(self, asset: Asset) -> Decimal:
-        return max((_lot_of(leg, asset) for leg in self.decision.opportunity.legs), default=Decimal(0))
 
     def moved(self) -> Decimal:
         """Notional bought on one venue and sold on another, in the start asset: what must be moved back one day."""

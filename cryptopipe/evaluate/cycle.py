@@ -200,7 +200,7 @@ def _problem(legs: Sequence[Leg]) -> str:
     for leg in legs:
         rules = leg.instrument.rules
         assert rules is not None
-        notional = leg.quantity * leg.vwap
+        notional = leg.quantity * min(leg.vwap, leg.limit)  # a venue judges a limit order at its own price
         if leg.quantity < max(rules.min_size, rules.step):
             return f"{leg.instrument.id} {leg.side.value} {leg.quantity} below the minimum size {rules.min_size}"
         if notional < rules.min_notional:

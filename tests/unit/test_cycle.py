@@ -78,6 +78,24 @@ def test_a_leg_off_the_grid_is_no_trade(rules: TradingRules, names: str) -> None
     assert best_cycle(steps, D(100), profit) is None
 
 
+def test_the_minimum_notional_of_a_sale_is_met_at_its_limit() -> None:
+    """1 X at 110 and 1 at 90 bring 200; the venue judges the order at its limit, 2 X at 90."""
+    for least, told in ((D(180), ""), (D(181), "minimum notional")):
+        rules = TradingRules(D("0.1"), D("0.1"), D(0), least)
+        steps = pair([(D(80), D(10))], [(D(110), D(1)), (D(90), D(1))])
+        steps[1] = Step(market("b", rules), Side.SELL, steps[1].ladder, fee("0"), D(10**9))
+        assert told in carry_out(steps, D(160)).problem and bool(told) == bool(carry_out(steps, D(160)).problem)
+
+
+def test_a_balance_pays_for_a_purchase_even_at_its_limit() -> None:
+    """2040 would be needed for 20 at a limit of 102, though the two levels cost 2020; with a fee of 1 % more."""
+    asks = [(D(100), D(10)), (D(102), D(10))]
+    for rate, quantity in (("0", "19.8"), ("0.01", "19.6")):  # 2020 / 102, 2020 / 103.02
+        step = Step(market("a"), Side.BUY, asks, fee(rate), D(2020))
+        outcome = best_cycle([step, pair(asks, [(D(110), D(99))], rate)[1]], D(10**6), profit)
+        assert outcome is not None and outcome.legs[0].quantity == D(quantity)
+
+
 def test_a_balance_bounds_its_leg() -> None:
     steps = pair([(D(100), D(10))], [(D(110), D(10))])
     poor = [steps[0], Step(steps[1].instrument, Side.SELL, steps[1].ladder, steps[1].fees, D("2.55"))]

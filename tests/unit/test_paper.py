@@ -122,10 +122,10 @@ def test_a_transaction_that_does_not_balance_books_nothing() -> None:
     assert ledger.balance(VenueId("a"), Asset("X")) == 0
 
 
-def _plan() -> Plan:
+def _plan(sold_on: Instrument = ZY) -> Plan:
     legs = (
         Leg(XY, Side.BUY, D("1.0"), D(100), D(100), Fee(D(0), Asset("X"))),
-        Leg(ZY, Side.SELL, D("1.0"), D(101), D(101), Fee(D(0), Asset("Y"))),
+        Leg(sold_on, Side.SELL, D("1.0"), D(101), D(101), Fee(D(0), Asset("Y"))),
     )
     opportunity = Opportunity("e", legs, D(100), D(100), (), {}, D(1), Asset("Y"), D(100), ())
     return Plan.of(Decision(7, opportunity, True, (), 1))
@@ -145,3 +145,14 @@ def test_owing_is_exposure_however_small() -> None:
     plan = _plan()
     plan.fills.append(Fill("d7-2", ZY, Side.SELL, D(101), D("0.01"), Fee(D(0), Asset("Y")), 1))
     assert plan.split() == ({}, {Asset("X"): D("-0.01")})
+
+
+def test_an_unfilled_rest_below_the_coarser_lot_is_exposure() -> None:
+    """Bought in tenths, sold in halves: 0.4 left over by the market can be sold again where it was bought."""
+    coarse = Instrument(
+        VenueId("b"), "XY", Asset("X"), Asset("Y"), rules=TradingRules(D("0.1"), D("0.5"), D("0.5"), D(0))
+    )
+    plan = _plan(coarse)
+    plan.fills.append(Fill("d7-1", XY, Side.BUY, D(100), D("1.0"), Fee(D(0), Asset("X")), 1))
+    plan.fills.append(Fill("d7-2", coarse, Side.SELL, D(101), D("0.6"), Fee(D(0), Asset("Y")), 1))
+    assert plan.split() == ({}, {Asset("X"): D("0.4")})
