@@ -53,7 +53,7 @@ def test_what_is_no_utc_instant_is_refused(text: str) -> None:
         parse_at(text)
 
 
-@given(st.integers(0, 10**10), st.integers(0, 999_999_999))
+@given(st.integers(0, 9_223_372_035), st.integers(0, 999_999_999))
 def test_epoch_seconds_are_exact(seconds: int, fraction: int) -> None:
     assert parse_epoch(f"{seconds}.{fraction:09d}") == seconds * SECOND + fraction
     assert parse_epoch(f"{seconds}.{fraction:09d}987") == seconds * SECOND + fraction, "finer digits are left"
@@ -64,6 +64,13 @@ def test_epoch_seconds_are_exact(seconds: int, fraction: int) -> None:
 def test_what_is_no_epoch_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not epoch seconds"):
         parse_epoch(text)
+
+
+def test_the_last_instant_is_kept_and_no_later_one() -> None:
+    """2 ** 63 - 1 nanoseconds: what a column of 64-bit integers holds."""
+    assert parse_epoch("9223372036.854775807") == 2**63 - 1
+    with pytest.raises(ValueError, match=r"after 2262-04-11T23:47:16\.854775807Z"):
+        parse_epoch("9223372036.854775808")
 
 
 UNITS = {"ns": D("1e-9"), "us": D("1e-6"), "ms": D("1e-3"), "s": D(1), "m": D(60), "h": D(3600), "": D(1)}
