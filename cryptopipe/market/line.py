@@ -1,0 +1,249 @@
+"""One connection: dialled, open, closing or waiting, and the streams it carries.
+
+Enters: openings, closings, decoded events, lost books, answers, ticks. Leaves: commands, into the list it is given, and
+the time of its next deadline. Never: a dial or a snapshot request that its venue's bucket does not allow, a second
+request of a symbol while one is out, or one before the first delta was buffered for it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.market.pacing import Backoff, Bucket
+from cryptopipe.market.silence import SHORTEST_LIMIT, Lag, VenueClock, seconds
+from cryptopipe.market.supply import HEALTHY_AFTER, Stream, Supply
+from cryptopipe.model.contracts import Channel, Connect
+from cryptopipe.model.events import (
+    BookDelta,
+    BookSnapshot,
+    Close,
+    Command,
+    Dial,
+    FeedEvent,
+    Fetch,
+    Heartbeat,
+    Ping,
+    Resync,
+    Send,
+    TopUpdate,
+)
+
+ANSWER_WITHIN = 10 * SECOND
+"""A dial, a snapshot, the first data after a subscription: what takes longer is tried again."""
+CLOSE_WITHIN = 5 * SECOND
+
+
+class Stage(Enum):
+    """Where a connection stands."""
+
+    WAITING = "waiting"  # until back-off and bucket allow a dial
+    DIALING = "dialing"
+    OPEN = "open"
+    CLOSING = "closing"  # told to close; the driver's word is out
+
+
+_OPEN = Stage.OPEN
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One connection to hold: its name, the codec's `Connect`, its watched streams, where its snapshots come from."""
+
+    conn: str
+    connect: Connect
+    streams: tuple[Stream, ...]
+    snapshot_by_request: bool = False
+
+    def __post_init__(self) -> None:
+        keys = [(stream.symbol, stream.channel) for stream in self.streams]
+        if not keys or len(set(keys)) != len(keys) or any(channel is Channel.TRADES for _, channel in keys):
+            raise ValueError(f"{self.conn} needs streams of depth or top, each of them once: {keys}")
+
+
+class Line:
+    """One connection's state machine. `dials` and `fetches` are its venue's buckets, `clock` its venue's clock."""
+
+    def __init__(
+        self, feed: Feed, jitter: Callable[[], float], clock: VenueClock, dials: Bucket, fetches: Bucket
+    ) -> None:
+        self.feed = feed
+        self.stage = Stage.WAITING
+        self.backoff = Backoff(jitter)
+        self.lag = Lag(clock)
+        self.changed = False
+        """A deadline may be nearer than it was; whoever reads this resets it."""
+        self._dials, self._fetches = dials, fetches
+        self.supplies = [Supply(one, feed.snapshot_by_request, Backoff(jitter)) for one in feed.streams]
+        self.books = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.DEPTH}
+        self._tops = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.TOP}
+        self.due: Nanos = 0
+        """While waiting: no dial before this. While dialling or closing: when that is taking too long."""
+        self._ping_due: Nanos = 0
+        self._opened_at: Nanos = 0
+        self._heartbeat_at: Nanos = 0
+        self._unheard = 0
+        self._healthy_since: Nanos = 0
+        self._last_data: Nanos = 0
+
+    def next_due(self) -> Nanos:
+        """The earliest time at which a tick would do something."""
+        if self.stage is Stage.WAITING:
+            return max(self.due, self._dials.free_at())
+        if self.stage is not _OPEN:
+            return self.due
+        free_at = self._fetches.free_at()
+        dues = [self._deadline(one) for one in self.supplies]
+        dues += [one.asked_at + ANSWER_WITHIN for one in self.supplies if one.asked_at]
+        dues += [due for one in self.supplies if (due := one.may_ask_at(free_at)) is not None]
+        return min([*dues, self._ping_due] if self._ping_due else dues)
+
+    def opened(self, at: Nanos, out: list[Command]) -> None:
+        """The dial succeeded: subscribe, and expect data."""
+        if self.stage is not Stage.DIALING:
+            return
+        self.stage, self.changed = _OPEN, True
+        connect = self.feed.connect
+        out.extend(Send(text, self.feed.conn) for text in connect.frames)
+        self._ping_due = at + int(connect.ping_every_s * SECOND) if connect.ping_every_s else 0
+        self._opened_at, self._heartbeat_at, self._healthy_since = at, 0, 0
+        self._unheard = len(self.supplies)
+        self.lag.open(at)
+        for supply in self.supplies:
+            supply.open(at)
+
+    def closed(self, at: Nanos) -> None:
+        """The connection, or the attempt at it, has ended: the next one after a back-off."""
+        if self.stage is Stage.WAITING:
+            return
+        if self._healthy_since and self._last_data - self._healthy_since >= HEALTHY_AFTER:
+            self.backoff.reset()
+        self._healthy_since = 0
+        self.lag.open(at)
+        for supply in self.supplies:
+            supply.close(at)
+        self.stage, self.changed = Stage.WAITING, True
+        self.due = at + self.backoff.delay()
+
+    def arrived(self, events: Iterable[FeedEvent | Send | Resync], at: Nanos, out: list[Command]) -> None:
+        """What one frame said."""
+        if self.stage is not _OPEN:
+            return
+        late = False
+        for event in events:
+            supply, event_time = None, 0
+            if isinstance(event, BookDelta):
+                supply, event_time = self.books.get(event.symbol), event.event_time
+            elif isinstance(event, TopUpdate):
+                supply, event_time = self._tops.get(event.symbol), event.event_time
+            elif isinstance(event, BookSnapshot):  # made now, of levels that may be old
+                supply = self.books.get(event.symbol)
+            elif isinstance(event, Heartbeat):
+                event_time, self._heartbeat_at = event.event_time, at
+            else:
+                continue
+            if supply is not None:
+                self._heard(supply, type(event), at, out)
+            late = self.lag.arrived(at, event_time) or late
+        if late:
+            self.close(f"what arrives on {self.feed.conn} is more than {seconds(SHORTEST_LIMIT)} old", at, out)
+
+    def resynced(self, symbol: str | None, reason: str, at: Nanos, out: list[Command]) -> None:
+        """A book asks for a snapshot; None: all of them."""
+        books = list(self.books.values()) if symbol is None else [self.books[symbol]] if symbol in self.books else []
+        for book in books if self.stage is _OPEN else ():
+            if not book.by_request and not book.stream.resubscribe:
+                self.close(reason, at, out)
+                return
+            book.lost(at)
+            self.changed = True
+            self._ask(book, at, out)
+
+    def answered(self, symbol: str, accepted: bool, at: Nanos) -> None:
+        """A snapshot request has ended."""
+        if self.stage is _OPEN:
+            self.books[symbol].answered(accepted, at)
+            self.changed = True
+
+    def close(self, reason: str, at: Nanos, out: list[Command]) -> None:
+        """Give the connection up. The driver's closing, which must follow, starts the back-off."""
+        self.stage, self.changed = Stage.CLOSING, True
+        self.due = at + CLOSE_WITHIN
+        out.append(Close(reason, self.feed.conn))
+
+    def tick(self, at: Nanos, out: list[Command]) -> None:
+        """Whatever is due."""
+        self.changed = True
+        conn = self.feed.conn
+        if at < self.next_due():
+            return
+        if self.stage is Stage.WAITING:
+            self._dials.take(at)
+            self.stage, self.due = Stage.DIALING, at + ANSWER_WITHIN
+            out.append(Dial(self.feed.connect.url, conn))
+        elif self.stage is Stage.DIALING:
+            self.close(f"{conn} did not open within {seconds(ANSWER_WITHIN)}", at, out)
+        elif self.stage is Stage.CLOSING:
+            self.close(f"{conn} did not close within {seconds(CLOSE_WITHIN)}", at, out)
+        elif (reason := self._silent(at)) is not None:
+            self.close(reason, at, out)
+        else:
+            self.lag.creep(at)
+            self._keep_alive(at, out)
+            for supply in sorted(self.supplies, key=lambda one: one.due):  # whoever waited longest is first
+                self._ask(supply, at, out)
+
+    def _heard(self, supply: Supply, kind: type, at: Nanos, out: list[Command]) -> None:
+        watch = supply.watch
+        if not watch.last:
+            self.changed = True
+            self._unheard -= 1
+            if not self._unheard:
+                self._healthy_since = at
+        self._last_data = at
+        watch.arrived(at)
+        if kind is BookSnapshot and not supply.by_request:
+            supply.answered(True, at)
+        elif kind is BookDelta and not supply.begun:
+            supply.begun = self.changed = True
+            self._ask(supply, at, out)
+
+    def _deadline(self, supply: Supply) -> Nanos:
+        watch = supply.watch
+        return max(watch.last, self._heartbeat_at) + watch.limit if watch.last else self._opened_at + ANSWER_WITHIN
+
+    def _silent(self, at: Nanos) -> str | None:
+        for supply in self.supplies:
+            watch, symbol = supply.watch, supply.stream.symbol
+            if watch.last and at >= self._deadline(supply):
+                watch.learn()
+            if at >= self._deadline(supply):
+                silent = seconds(at - (watch.last or self._opened_at))
+                if not watch.last:
+                    return f"no {supply.stream.channel.value} of {symbol} in {silent} since {self.feed.conn} opened"
+                limit = watch.limit
+                watch.fell_silent(at)
+                return f"silence of {symbol} on {self.feed.conn} for {silent}, limit {seconds(limit)}"
+            if supply.asked_at and at >= supply.asked_at + ANSWER_WITHIN:
+                if not supply.by_request:
+                    return f"no snapshot of {symbol} on {self.feed.conn} within {seconds(ANSWER_WITHIN)}"
+                supply.answered(False, at)
+        return None
+
+    def _keep_alive(self, at: Nanos, out: list[Command]) -> None:
+        connect = self.feed.connect
+        if self._ping_due and at >= self._ping_due and connect.ping_every_s:
+            self._ping_due = at + int(connect.ping_every_s * SECOND)
+            text, conn = connect.ping_text, self.feed.conn
+            out.append(Ping(conn) if text is None else Send(text, conn))
+
+    def _ask(self, supply: Supply, at: Nanos, out: list[Command]) -> None:
+        due = supply.may_ask_at(self._fetches.free_at())
+        if due is None or at < due:
+            return
+        supply.asked(at)
+        if supply.by_request:
+            self._fetches.take(at)
+            out.append(Fetch(supply.stream.symbol, self.feed.conn))
+        else:
+            out.extend(Send(text, self.feed.conn) for text in supply.stream.resubscribe)

@@ -1,0 +1,85 @@
+"""The snapshots of one book: when one is needed, when it may be asked for, and whether the last one helped.
+
+Enters: subscriptions, losses, requests, answers. Leaves: the earliest time for the next request. Never: two requests of
+one book at a time, a request before a delta was buffered where the snapshot is a REST answer, a delay to configure.
+"""
+
+from dataclasses import dataclass
+
+from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.market.pacing import Backoff
+from cryptopipe.market.silence import Watch
+from cryptopipe.model.contracts import Channel
+
+HEALTHY_AFTER = 30 * SECOND
+"""Data for this long resets a back-off: twice its cap, so a venue that breaks every few seconds is never healthy."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One watched subscription. Trades are not watched: a market without trades is quiet, not silent.
+
+    `resubscribe`: the texts that bring a new snapshot of this book without a new connection; empty where the venue
+    has none, or where the snapshot is a REST answer.
+    """
+
+    symbol: str
+    channel: Channel = Channel.DEPTH
+    resubscribe: tuple[str, ...] = ()
+
+
+class Supply:
+    """The snapshots of one book: needed, allowed from `due`, asked for once at a time."""
+
+    def __init__(self, stream: Stream, by_request: bool, backoff: Backoff) -> None:
+        self.stream, self.by_request = stream, by_request
+        self.backoff = backoff
+        self.watch = Watch()
+        self.needed = self.begun = False
+        self.asked_at: Nanos = 0
+        self.due: Nanos = 0
+        self._restored_at: Nanos = 0
+        self._asked_lately = False
+
+    def open(self, at: Nanos) -> None:
+        """Subscribed anew: the stream brings its snapshot, or its first delta starts the buffer."""
+        self.watch.open()
+        self.begun = False
+        is_book = self.stream.channel is Channel.DEPTH
+        self.needed = is_book and self.by_request
+        self.asked_at = at if is_book and not self.by_request else 0
+
+    def close(self, at: Nanos) -> None:
+        """The connection is gone, and with it whatever was asked for."""
+        self._judge(at)
+        self.needed, self.asked_at, self._restored_at = False, 0, 0
+
+    def lost(self, at: Nanos) -> None:
+        """The book is not proven any more and what was buffered for it is dropped. The first request is free."""
+        self._judge(at)
+        self.needed, self.begun = True, False
+        if not self.asked_at:
+            self.due = at + (self.backoff.delay() if self._asked_lately else 0)
+
+    def asked(self, at: Nanos) -> None:
+        """The request is out."""
+        self.asked_at, self._asked_lately = at, True
+
+    def answered(self, accepted: bool, at: Nanos) -> None:
+        """A snapshot, which the book took, or did not: too old, unreadable, refused, or never there."""
+        if accepted:
+            self.needed, self.asked_at, self._restored_at = False, 0, at
+        elif self.asked_at:
+            self.needed, self.asked_at = True, 0
+            self.due = at + self.backoff.delay()
+
+    def may_ask_at(self, free_at: Nanos) -> Nanos | None:
+        """When the next request may go out; None while none is needed, one is out, or nothing is buffered."""
+        if not self.needed or self.asked_at or (self.by_request and not self.begun):
+            return None
+        return max(self.due, free_at) if self.by_request else self.due
+
+    def _judge(self, at: Nanos) -> None:
+        if self._restored_at and at - self._restored_at >= HEALTHY_AFTER:
+            self.backoff.reset()
+            self._asked_lately = False
