@@ -12,7 +12,7 @@ from cryptopipe.errors import UsageError
 
 @click.command("replay")
 @click.argument("run", default="last")
-@click.option("--verify/--no-verify", default=True, help="Compare the journals, byte for byte (the default).")
+@click.option("--verify", is_flag=True, help="Compare the journals, byte for byte: what a replay does, said or not.")
 @common_options
 def replay(common: Common, run: str, verify: bool) -> None:
     """Run a captured run again, in memory, and compare its journal with the one on disk.

@@ -128,6 +128,15 @@ def test_the_line_of_a_cut_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"cut.jsonl.gz, line {whole + 1}: " in capsys.readouterr().err
 
 
+def test_a_disabled_venue_is_left_out_of_the_packaged_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("action", "watch"):
+        assert main([command, "--json", f"--set=venues.{VENUE}.enabled=false", "--data-dir=d"]) == 0
+        out = capsys.readouterr().out
+        assert VENUE not in out
+        assert packaged_replay().venues[0] in out
+    assert main(["replay", "last", "--data-dir=d"]) == 0
+
+
 @pytest.mark.parametrize("arguments", ["replay", "replay last", "replay all", "replay 2026", "replay last --json"])
 def test_no_run_to_replay(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*arguments.split(), "--data-dir=nothing"]) == 2
