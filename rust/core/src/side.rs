@@ -16,11 +16,14 @@ struct Rest {
 /// The levels of one side.
 ///
 /// `keys` are prices with the sign that makes the best one the greatest; what is before `start` is dead (trimming the
-/// worst level of a deep book must not move the others).
+/// worst level of a deep book must not move the others). What else there is of a level stays where it is, in `rest` at
+/// its number in `slots`, so that a change deep in a book moves 20 bytes a level and not 48.
 #[derive(Debug)]
 pub struct Side {
     keys: Vec<i128>,
+    slots: Vec<u32>,
     rest: Vec<Rest>,
+    free: Vec<u32>,
     start: usize,
     sign: i128,
 }
@@ -28,7 +31,8 @@ pub struct Side {
 impl Side {
     /// An empty side.
     pub fn new(is_bid: bool) -> Self {
-        Side { keys: Vec::new(), rest: Vec::new(), start: 0, sign: if is_bid { 1 } else { -1 } }
+        let sign = if is_bid { 1 } else { -1 };
+        Side { keys: Vec::new(), slots: Vec::new(), rest: Vec::new(), free: Vec::new(), start: 0, sign }
     }
 
     /// How many levels there are.
@@ -46,7 +50,9 @@ impl Side {
     /// Forget all levels.
     pub fn clear(&mut self) {
         self.keys.clear();
+        self.slots.clear();
         self.rest.clear();
+        self.free.clear();
         self.start = 0;
     }
 
@@ -58,20 +64,36 @@ impl Side {
         match self.find(key) {
             Ok(at) if rest.size == 0 => {
                 self.keys.remove(at);
-                self.rest.remove(at);
+                let slot = self.slots.remove(at);
+                self.free.push(slot);
                 self.keys.len() - at
             }
             Ok(at) => {
-                let old = std::mem::replace(&mut self.rest[at], rest);
+                let old = std::mem::replace(&mut self.rest[self.slots[at] as usize], rest);
                 let same =
                     (old.size, old.price_places, old.size_places) == (rest.size, rest.price_places, rest.size_places);
                 if same { usize::MAX } else { self.keys.len() - 1 - at }
             }
             Err(_) if rest.size == 0 => usize::MAX,
             Err(at) => {
+                let slot = self.keep(rest);
                 self.keys.insert(at, key);
-                self.rest.insert(at, rest);
+                self.slots.insert(at, slot);
                 self.keys.len() - 1 - at
+            }
+        }
+    }
+
+    #[inline]
+    fn keep(&mut self, rest: Rest) -> u32 {
+        match self.free.pop() {
+            Some(slot) => {
+                self.rest[slot as usize] = rest;
+                slot
+            }
+            None => {
+                self.rest.push(rest);
+                self.rest.len() as u32 - 1
             }
         }
     }
@@ -83,12 +105,10 @@ impl Side {
         for (i, level) in levels.iter().enumerate() {
             let last = levels.get(i + 1).is_none_or(|next| next.price.units != level.price.units);
             if last && level.size.units != 0 {
+                let (size, price_places, size_places) = (level.size.units, level.price.places, level.size.places);
+                let slot = self.keep(Rest { size, price_places, size_places });
                 self.keys.push(level.price.units * self.sign);
-                self.rest.push(Rest {
-                    size: level.size.units,
-                    price_places: level.price.places,
-                    size_places: level.size.places,
-                });
+                self.slots.push(slot);
             }
         }
     }
@@ -97,10 +117,11 @@ impl Side {
     #[inline]
     pub fn trim(&mut self, depth: usize) -> usize {
         let excess = self.len().saturating_sub(depth);
+        self.free.extend_from_slice(&self.slots[self.start..self.start + excess]);
         self.start += excess;
         if self.start > SLACK.max(self.len()) {
             self.keys.drain(..self.start);
-            self.rest.drain(..self.start);
+            self.slots.drain(..self.start);
             self.start = 0;
         }
         if excess > 0 { depth } else { usize::MAX }
@@ -113,7 +134,7 @@ impl Side {
             return None;
         }
         let at = self.keys.len() - 1 - rank;
-        let rest = self.rest[at];
+        let rest = self.rest[self.slots[at] as usize];
         Some(Level {
             price: Number { units: self.keys[at] * self.sign, places: rest.price_places },
             size: Number { units: rest.size, places: rest.size_places },
@@ -140,7 +161,7 @@ impl Side {
 
     /// The size at a price, 0 if there is none.
     pub fn size_at(&self, price: i128) -> i128 {
-        self.find(price * self.sign).map_or(0, |at| self.rest[at].size)
+        self.find(price * self.sign).map_or(0, |at| self.rest[self.slots[at] as usize].size)
     }
 
     #[inline]
