@@ -4,7 +4,7 @@ Enters: recordings. Leaves: a table or JSON. Never: a figure from a time other t
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -98,29 +98,38 @@ def _show(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
     peers = list(dict.fromkeys(name for row in report.rows for name in row.peers))
-    title = f"bench {report.bench}, {report.core} core, {report.rows[0].unit}: median (min to max)"
+    unit = report.rows[0].unit
+    title = f"bench {report.bench}, {report.core} core, {unit}: median (min to max)"
     table = Table(title=title, title_justify="left")
-    table.add_column("recording")
-    for column in ("n", "proof", "cryptopipe", *peers, "reference core"):
+    reference = any(row.reference for row in report.rows)
+    proofs = any(row.proof for row in report.rows)
+    table.add_column("")
+    for column in ("n", *["proof"] * proofs, "cryptopipe", *peers, *["reference core"] * reference):
         table.add_column(column, justify="left" if column == "proof" else "right")
+    places = 0 if unit.endswith("/s") else 2
     for row in report.rows:
         ours = row.spread
-        cells = [row.name, f"{row.n:,}", row.proof, f"{ours.value:,.2f} ({ours.min:,.2f} to {ours.max:,.2f})"]
+        cells = [row.name, f"{row.n:,}", *[row.proof] * proofs]
+        cells.append(f"{ours.value:,.{places}f} ({ours.min:,.{places}f} to {ours.max:,.{places}f})")
         for name in peers:
             peer = row.peers.get(name)
             cells.append(f"{peer.spread.value:.2f}, {row.ratio[name]:.1f}x" if peer else "-")
-        cells.append(f"{row.reference.value:.2f}" if row.reference else "-")
+        if reference:
+            cells.append(f"{row.reference.value:.2f}" if row.reference else "-")
         table.add_row(*cells)
-    console = Console()
     console.print(table)
     for name, mean in report.geomean.items():
         console.print(f"geometric mean against {name}: {mean:.1f}x")
+    for line in _footnotes(report):
+        console.print(line, style="dim", highlight=False)
+
+
+def _footnotes(report: "Report") -> Iterator[str]:
     for row in report.rows:
         for name, peer in row.peers.items():
-            told = f"{name} on {row.name} checks {peer.checks}" + (f"; {peer.note}" if peer.note else "")
-            console.print(told, style="dim", highlight=False)
+            yield f"{name} on {row.name} checks {peer.checks}" + (f"; {peer.note}" if peer.note else "")
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    console.print(f"{versions}; corpus {report.corpus_sha256[:16]}", style="dim", highlight=False)
-    for note in report.notes:
-        console.print(f"note: {note}", highlight=False)
+    yield f"{versions}; corpus {report.corpus_sha256[:16]}"
+    yield from (f"note: {note}" for note in report.notes)
