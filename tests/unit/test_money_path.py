@@ -96,8 +96,8 @@ SETTINGS = PipeSettings(LIMITS, 50 * MILLISECOND, dict.fromkeys(PLUGINS, FREE), 
 class Run:
     """A pipe and the inputs given to it, one turn each, 10 ms apart."""
 
-    def __init__(self, settings: PipeSettings = SETTINGS, **strategy: Any) -> None:
-        self.log = MemoryLog()
+    def __init__(self, settings: PipeSettings = SETTINGS, log: MemoryLog | None = None, **strategy: Any) -> None:
+        self.log = log or MemoryLog()
         strategy = {"restoring_bps": settings.restoring_bps, **strategy}
         self.pipe = Pipe(PLUGINS, Arbitrage(ArbitrageSettings(**strategy)), settings, self.log)
         self.seq, self.turn, self.at = 0, 0, SECOND
@@ -285,3 +285,96 @@ def test_three_sales_have_a_largest_edge_too() -> None:
         run.book("a1", symbol, "1.01", "1.02")
     summary = run.pipe.finish("test")
     assert summary.gross is not None and summary.gross.bps == (D("1.01") ** 3 - 1) * 10_000
+
+
+def crossed(run: Run) -> Run:
+    """10 X offered at 100 on a, asked for at 110 on b: both orders are on their way."""
+    run.book("a1", "X-USDT", 99, 100)
+    run.book("b1", "X-USDT", 110, 111)
+    run.pipe.end_turn()
+    return run
+
+
+def test_orders_meet_the_book_of_when_they_arrive_and_a_leg_left_alone_halts_for_good() -> None:
+    run = crossed(Run())
+    run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])  # gone before the 50 ms are over
+    run.give("b1", ["delta", "X-USDT", 2, [["91", "1"]], []], after=100)
+    assert [(fill["instrument"], fill["quantity"]) for fill in run.told("filled")] == [("b:X-USDT", "10")]
+    assert [record["reason"] for record in run.told("halted")] == ["residual of plan 1 above 50: -10 X"]
+    run.book("a1", "X-USDT", 99, 100, 3)
+    run.book("b1", "X-USDT", 120, 121, 3)
+    run.pipe.end_turn()
+    assert len(run.told("intended")) == 2
+    assert "mode" in {r["check"] for r in run.told("decided")[-1]["reasons"] if not r["passed"]}
+
+
+def test_a_leg_left_alone_without_a_price_halts() -> None:
+    run = crossed(Run(replace(SETTINGS, limits=replace(LIMITS, max_residual=D(10**9)))))
+    run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])
+    run.give("b1", ["delta", "X-USDT", 2, [], [["111", "0"]]])  # what is owed cannot be bought anywhere
+    run.give("b1", ["delta", "X-USDT", 3, [["91", "1"]], []], after=100)
+    assert [record["reason"] for record in run.told("halted")] == ["residual of plan 1 has no price in USDT"]
+
+
+def test_a_loss_is_measured_at_the_price_at_which_what_is_owed_can_be_bought() -> None:
+    """10 X sold at 110 and to be bought back at 111 are a loss of 10."""
+    run = crossed(Run(replace(SETTINGS, limits=replace(LIMITS, max_residual=D(10**9), max_loss=D(10)))))
+    run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])
+    run.give("b1", ["delta", "X-USDT", 2, [["110", "20"]], []], after=30)
+    run.give("b1", ["delta", "X-USDT", 3, [["91", "1"]], []], after=100)
+    assert [record["reason"] for record in run.told("halted")] == ["loss 10.00 at or above 10"]
+
+
+def test_intents_are_durable_before_an_order_is_on_its_way() -> None:
+    class Noted(MemoryLog):
+        durable = 0
+
+        def sync(self) -> None:
+            self.durable = len(self.lines)
+
+    log = Noted()
+    crossed(Run(log=log))
+    assert [json.loads(line)["kind"] for line in log.lines[-2:]] == ["intended", "intended"]
+    assert log.durable == len(log.lines)
+
+
+def test_an_opening_balance_is_booked_once_however_many_markets_share_it() -> None:
+    run = Run()
+    for symbol in ("X-USDT", "Z-USDT"):
+        run.book("a1", symbol, 99, 100)
+        run.pipe.end_turn()
+    assert run.pipe.ledger.balance(VenueId("a"), Asset("USDT")) == 1_000_000
+
+
+def test_value_is_told_in_three_lines_and_dust_is_worth_nothing() -> None:
+    """10 X cost 1000 on a, which keeps 0.03 of them; 9.9 bring 1089 on b; 0.07 are dust; 1 % of 1000 is restored."""
+    kept = FeeSchedule.flat("0.003", "0.003", "test", "2026-11-21", "received")
+    fees = {VenueId("a"): kept, VenueId("b"): FREE}
+    run = crossed(Run(replace(SETTINGS, fees=fees, restoring_bps=D(100))))
+    run.give("b1", ["delta", "X-USDT", 2, [["110", "0"], ["108", "1"]], []], after=100)  # the bid was 110 at first
+    run.pipe.end_turn()
+    assert run.pipe.ledger.profit() == {Asset("USDT"): D(89), Asset("X"): D("0.07")}
+    assert run.pipe.ledger.balance(VenueId("a"), Asset("X")) == 1_000_000 + D("9.97")
+    (ended,) = run.told("plan_ended")
+    assert D(ended["dust"]["X"]) == D("0.07") and ended["exposure"] == {}
+    value = run.pipe.finish("test").value
+    assert (value.trading, value.restoring) == (D(89), D(-10))
+    assert value.revaluation == 2_000_000 * (D(108) - D(99))  # a's bid was the first executable price
+
+
+def test_a_quote_older_than_the_gate_allows_raises_no_best_edge() -> None:
+    run = Run()
+    run.book("a1", "X-USDT", 99, 100)
+    run.give("b1", ["snapshot", "X-USDT", 1, [["110", "1"]], [["111", "1"]]], after=3_000)
+    summary = run.pipe.finish("test")
+    assert (summary.found, summary.accepted, summary.gross) == (1, 0, None)
+
+
+def test_a_quote_that_cannot_be_compared_with_the_depth_is_not_the_top() -> None:
+    run = Run()
+    run.book("a1", "X-USDT", 99, 100)
+    sync = run.pipe.market.books[VenueId("a")]["X-USDT"]
+    fresh = sync.last_frame_at
+    run.book("a1", "X-USDT", 105, 106, 0, "top")
+    assert sync.book.top is not None and (sync.book.top.bid, sync.book.top.ask) == (D(99), D(100))
+    assert sync.last_frame_at == fresh  # nor does it make the depth look younger
