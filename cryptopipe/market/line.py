@@ -108,7 +108,6 @@ class Line:
         self._ping_due = at + int(connect.ping_every_s * SECOND) if connect.ping_every_s else 0
         self._opened_at, self._heartbeat_at, self._healthy_since = at, 0, 0
         self._unheard = len(self.supplies)
-        self.lag.open(at)
         for supply in self.supplies:
             supply.open(at)
 
@@ -119,7 +118,7 @@ class Line:
         if self._healthy_since and self._last_data - self._healthy_since >= HEALTHY_AFTER:
             self.backoff.reset()
         self._healthy_since = 0
-        self.lag.open(at)
+        self.lag.forget()
         for supply in self.supplies:
             supply.close(at)
         self.stage, self.changed = Stage.WAITING, True

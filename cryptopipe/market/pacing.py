@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from cryptopipe.clock import SECOND, Nanos
 
 _LONGEST_BAN = 3 * 24 * 3600 * SECOND
-"""A later `Retry-After` is cut to three days, the longest ban documented by a venue (Binance spot REST, 2026-07-21)."""
+"""A later `Retry-After` is cut to three days, the longest ban that a venue documents (read 2026-07-21)."""
 
 
 @dataclass(frozen=True)

@@ -97,9 +97,9 @@ class Lag:
     late_since: Nanos = 0
     _crept_at: Nanos = 0
 
-    def open(self, at: Nanos) -> None:
-        """A new connection: what was known of the way is not known any more."""
-        self.floor, self.late_since, self._crept_at = None, 0, at
+    def forget(self) -> None:
+        """The connection is gone, and what was known of its way with it."""
+        self.floor, self.late_since = None, 0
 
     def arrived(self, at: Nanos, event_time: Nanos) -> bool:
         """Whether what arrives has been old for half a second. No event time, no judgement."""
@@ -107,6 +107,8 @@ class Lag:
             return False
         lag = at - event_time
         floor = self.floor
+        if floor is None:
+            self._crept_at = at
         if floor is None or lag < floor:
             self.floor = floor = lag
         if lag - self._most_charitable(floor) <= SHORTEST_LIMIT:

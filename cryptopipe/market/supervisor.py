@@ -17,13 +17,13 @@ from cryptopipe.model.events import Command, FeedEvent, FetchTime, Resync, Send,
 
 MINUTE = 60 * SECOND
 DIALS = (Limit(5, MINUTE),)
-"""Connection attempts of a venue. A venue's own limit is added to it: 300 in 5 minutes on Binance spot."""
+"""Connection attempts. A venue's own limit, such as 300 in 5 minutes, is given beside it."""
 FETCHES = (Limit(20, MINUTE),)
-"""Snapshots and server times: 20 snapshots of depth 5000 are 5,000 of Binance's weight of 6,000 a minute."""
+"""Snapshots and server times. The dearest snapshot known costs 250 of a weight of 6,000 a minute: 24 of them."""
 _TIME_EVERY = MINUTE
 _TIME_AGAIN = 5 * SECOND
 _BANNED_FOR = 2 * MINUTE
-"""A 418 without `Retry-After`: the shortest ban that Binance documents (REST limits, 2026-07-21)."""
+"""A 418 without `Retry-After`: the shortest ban that a venue documents (read 2026-07-21)."""
 
 
 class Tick(msgspec.Struct, frozen=True, gc=False):

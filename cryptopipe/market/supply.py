@@ -50,9 +50,9 @@ class Supply:
         self.asked_at = at if is_book and not self.by_request else 0
 
     def close(self, at: Nanos) -> None:
-        """The connection is gone, and with it whatever was asked for."""
+        """The connection is gone: a book that was good for long enough has paid its earlier requests."""
         self._judge(at)
-        self.needed, self.asked_at, self._restored_at = False, 0, 0
+        self._restored_at = 0
 
     def lost(self, at: Nanos) -> None:
         """The book is not proven any more and what was buffered for it is dropped. The first request is free."""

@@ -257,6 +257,20 @@ def test_a_418_stops_the_venue() -> None:
     assert session.tell(180.2, Tick()) == [DIAL, FetchTime()]
 
 
+def test_a_418_of_one_upgrade_stops_the_other_connections_requests() -> None:
+    other = Feed("foo#2", Connect("wss://foo.example/2"), (Stream("ZZ"),))
+    session = Session(REQUESTED, other)
+    session.tell(0, Tick())
+    session.tell(0, Opened("foo#1"))
+    session.tell(0.1, Closed("foo#2", 418))
+    assert session.hear(0.2, delta()) == []
+    for second in range(1, 120):
+        session.hear(second, delta())
+        assert not [c for c in session.tell(second, Tick()) if isinstance(c, Fetch | Dial)]
+    session.hear(120, delta())
+    assert FETCH in session.tell(120.1, Tick())
+
+
 # Whether a stream is alive
 
 
@@ -334,7 +348,80 @@ def test_data_that_stay_more_than_two_seconds_late_close_and_one_late_frame_does
     ]
 
 
+def test_a_clock_of_ours_that_was_set_costs_one_connection_and_a_question() -> None:
+    session = opened(STREAMED, tells_time=True)
+    session.tell(0.1, TimeAnswered(T))
+    session.hear(0.2, snapshot())
+    session.hear(0.3, delta(T + SECOND // 4))
+    session.hear(6.3, delta(T + SECOND + SECOND // 4))  # five seconds have gone by that were none
+    assert session.hear(6.8, delta(T + SECOND + SECOND * 3 // 4)) != []
+    session.tell(6.8, Closed("foo#1"))
+    assert session.tell(7.3, Tick()) == [DIAL]
+    session.tell(7.4, Opened("foo#1"))
+    session.hear(11, snapshot())
+    assert session.tell(11.8, Tick()) == [FetchTime()]  # not sixty seconds after the last one
+    session.tell(11.9, TimeAnswered(T + 7 * SECOND))
+    for tenth in range(120, 200):
+        assert session.hear(tenth / 10, delta(T + tenth * SECOND // 10 - 5 * SECOND)) == []
+
+
+def test_a_new_connection_has_its_own_way() -> None:
+    """Without a server time, a delay that outlives the connection cannot be told from a clock."""
+    session = opened(STREAMED)
+    session.hear(0.1, snapshot())
+    session.hear(0.2, delta(T))
+    session.hear(5, delta(T))
+    assert session.hear(5.5, delta(T)) != []
+    session.tell(5.5, Closed("foo#1"))
+    session.tell(6, Tick())
+    session.tell(6, Opened("foo#1"))
+    for tenth in range(61, 80):
+        assert session.hear(tenth / 10, delta(T + (tenth - 50) * SECOND // 10)) == []
+
+
+@pytest.mark.parametrize(("ppm", "is_late"), [(400, False), (600, True)])
+def test_clocks_may_drift_apart_by_500_ppm(ppm: int, is_late: bool) -> None:
+    lag, found = Lag(VenueClock()), []
+    for second in range(0, 40_000, 10):
+        found.append(lag.arrived(T + second * SECOND, T + second * (SECOND - ppm * 1000)))
+        lag.creep(T + second * SECOND)
+    assert any(found) is is_late
+
+
+def test_a_limit_grows_where_silence_closes_more_than_once_in_ten_thousand_arrivals() -> None:
+    session = opened(STREAMED)
+    session.hear(0.001, snapshot())
+    for millisecond in range(2, 10_001):
+        session.hear(millisecond / 1000, delta())
+    now = 10.0
+    for _ in range(2):
+        assert [type(command) for command in session.tell(now + 2, Tick())] == [Close]
+        session.tell(now + 2, Closed("foo#1"))
+        session.tell(now + 20, Tick())
+        session.tell(now + 20, Opened("foo#1"))
+        now += 21
+        session.hear(now, snapshot())
+    assert session.tell(now + 2, Tick()) == []
+    limit = session.supervisor.limit("foo#1") / SECOND
+    assert 2 < limit < 2 * 33 / 32
+    assert [type(command) for command in session.tell(now + limit, Tick()) if command.__class__ is Close] == [Close]
+
+
 # Snapshots
+
+
+def test_books_that_wait_for_the_bucket_take_turns() -> None:
+    feed = Feed("foo#1", Connect("wss://foo.example"), (Stream("XY"), Stream("ZZ")), snapshot_by_request=True)
+    session = Session(feed)
+    session.supervisor = Supervisor((feed,), largest, fetches=(Limit(1, SECOND),))
+    session.tell(0, Tick())
+    session.tell(0, Opened("foo#1"))
+    asked = session.hear(0, delta(), delta(symbol="ZZ"))
+    for second in range(1, 5):
+        session.tell(second - 0.9, Answered(asked[-1].symbol, False))  # type: ignore[union-attr]
+        session.hear(second, delta(), delta(symbol="ZZ"))
+        asked += session.tell(second, Tick())
+    assert asked == [FETCH, Fetch("ZZ", "foo#1")] * 2 + [FETCH]
 
 
 def test_a_snapshot_is_asked_for_after_the_first_delta_and_once() -> None:
@@ -342,6 +429,7 @@ def test_a_snapshot_is_asked_for_after_the_first_delta_and_once() -> None:
     assert session.tell(0.1, Tick()) == []
     assert session.hear(0.2, delta()) == [FETCH]
     assert session.hear(0.3, delta()) == []
+    assert not session.supervisor.lines["foo#1"].changed  # an ordinary frame costs no look at the deadlines
     assert session.tell(0.4, Resynced("foo#1", Resync("XY", "gap"))) == []
     assert session.hear(0.5, delta()) == []
     assert session.tell(0.6, Answered("XY", True)) == []
@@ -454,7 +542,6 @@ def test_age_is_judged_by_the_measured_clock(late_by: float, is_late: bool) -> N
         lag = Lag(VenueClock())
         if known:
             lag.clock.told(T - 200 * MILLISECOND, T, T + 10 * SECOND)  # ten seconds ahead, known to 100 ms
-        lag.open(T)
         found = [
             lag.arrived(T + n * 100 * MILLISECOND, T + n * 100 * MILLISECOND + round((10 - late_by) * SECOND))
             for n in range(7)
