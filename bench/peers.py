@@ -1,8 +1,8 @@
 """The peers' side of `cryptopipe bench feed`: other libraries on the same frames, through their own handlers.
 
 Enters: lines of JSON on stdin, `{"corpus": PATH, "options": {…}}` and `{"pass": true}`. Leaves: a line each on stdout,
-with the seconds that the frames took. Never: a socket, or an import of cryptopipe: any interpreter that has the peer
-can run this file (`bench feed --peers-python`).
+with the seconds of processor time that the frames took. Never: a socket, or an import of cryptopipe: any interpreter
+that has the peer can run this file (`bench feed --peers-python`).
 
 Text is prepared as `str` outside the timed part, and so are the snapshots: in the stream's own frames through the
 handler, REST answers put where the library would put them after fetching.
@@ -88,11 +88,11 @@ class Cryptofeed:
             await self._begin(feed, connection, handler)
         tops, frames = 0, self.frames
         gc.collect()
-        began = time.perf_counter()
+        began = time.thread_time()
         for _, connection, handler in feeds:
             for raw in frames:
                 await handler(raw, connection, 1.0)
-        seconds = time.perf_counter() - began
+        seconds = time.thread_time() - began
         books = [one.book for one in feeds[0][0]._l2_book.values()]
         ends = [[str(b.bids.index(0)[0]), str(b.asks.index(0)[0])] for b in books if len(b.bids) and len(b.asks)]
         for feed, _, _ in feeds:
@@ -171,12 +171,12 @@ class CcxtPro:
         exchanges = [self._exchange() for _ in range(self.corpus["tiles"])]
         frames = self.frames
         gc.collect()
-        began = time.perf_counter()
+        began = time.thread_time()
         for _, client in exchanges:
             handle = client.handle_message
             for message in frames:
                 handle(message)
-        seconds = time.perf_counter() - began
+        seconds = time.thread_time() - began
         books = exchanges[0][0].orderbooks.values()
         ends = [[repr(b["bids"][0][0]), repr(b["asks"][0][0])] for b in books if b["bids"] and b["asks"]]
         for exchange, _ in exchanges:

@@ -60,7 +60,7 @@ def measure(
     wanted: Sequence[Recording], found: Sequence[Recording], runs: int, peers_python: str, tell: Tell = lambda _: None
 ) -> Report:
     """Measure the wanted recordings; `found` holds those that peer plans may name. Raises `BenchFailed`."""
-    notes: list[str] = []
+    notes = sides.busy()
     with ExitStack() as stack:
         corpora = _Corpora(Path(stack.enter_context(TemporaryDirectory(prefix="cryptopipe-bench-"))), found)
         own = {name: stack.enter_context(sides.ours(name)) for name in dict.fromkeys((core.NAME, REFERENCE))}
@@ -111,7 +111,7 @@ def _row(
         proof=corpus.proof,
         peers={name: _peer(plan, samples[name], ours) for name, plan in plans.items()},
         reference=samples[REFERENCE].spread if core.NAME != REFERENCE else None,
-        notes=[f"given to {corpus.tiles} fresh books in turn"] if corpus.tiles > 1 else [],
+        notes=[f"{corpus.name}: given to {corpus.tiles} fresh books in turn"] if corpus.tiles > 1 else [],
     )
 
 

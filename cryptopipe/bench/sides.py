@@ -77,6 +77,12 @@ def cpu() -> int | None:
     return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
+def busy() -> list[str]:
+    """A note if others already keep the cores at work; empty if not, or where the system does not tell."""
+    load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, os.cpu_count() or 1
+    return [f"the machine was busy: load {load:.1f} on {cores} cores at the start"] if load > cores / 2 else []
+
+
 def pinned() -> list[str]:
     """The core as an argument, where there is one."""
     return [] if cpu() is None else [str(cpu())]

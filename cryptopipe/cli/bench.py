@@ -128,6 +128,7 @@ def _show(report: "Report") -> None:
 
 def _footnotes(report: "Report") -> Iterator[str]:
     for row in report.rows:
+        yield from row.notes
         for name, peer in row.peers.items():
             yield f"{name} on {row.name} checks {peer.checks}" + (f"; {peer.note}" if peer.note else "")
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
