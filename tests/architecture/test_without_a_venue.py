@@ -55,7 +55,7 @@ def test_the_framework_is_green_without(gone: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     _without(gone, copy)
     child = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "-p", "no:cacheprovider", "-m", "not slow", "tests/unit",
+        [sys.executable, "-m", "pytest", "-qx", "-n2", "-p", "no:cacheprovider", "-m", "not slow", "tests/unit",
          "tests/architecture", "tests/conformance/test_kit.py"],
         cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
