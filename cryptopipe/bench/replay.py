@@ -94,45 +94,49 @@ def measure(recordings: Sequence[Recording], runs: int, make_pipe: MakePipe, tel
         tell("writing native captures")
         stock = _Stock(Path(name), recordings)
         strategy = Counting()
-
-        def native() -> None:
-            for one, path in zip(recordings, stock.native, strict=True):
-                drive(read(path), one.venue, strategy)
-
-        def lines() -> None:
-            for one in recordings:
-                drive(read(one.path, one.venue), one.venue, strategy)
-
-        passes: dict[str, tuple[int, Callable[[], None]]] = {
-            "native capture, counting strategy": (stock.frames, native),
-            "gzipped JSON lines, counting strategy": (stock.frames, lines),
-        }
-        if stock.pipe_capture is not None:
-            venues = list(dict.fromkeys(one.venue for one in stock.joined))
-            whole = _WholePipe(stock.pipe_capture, venues, make_pipe, stock.directory)
-            passes["native capture, strategy, gate, journal on disk"] = (stock.pipe_frames, whole)
-        seconds: dict[str, list[float]] = {name: [] for name in passes}
-        worked: dict[str, list[float]] = {name: [] for name in passes}
+        passes = _passes(stock, strategy, make_pipe)
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in passes}
         for _ in range(runs + 1):
             for name, (_, one_pass) in passes.items():
                 tell(name)
                 gc.collect()
                 began, began_work = time.perf_counter(), time.process_time()
                 one_pass()
-                seconds[name].append(time.perf_counter() - began)
-                worked[name].append(time.process_time() - began_work)
-        rows = [_row(name, frames, seconds[name][1:], worked[name][1:]) for name, (frames, _) in passes.items()]
-        asked = strategy.asked // (2 * runs + 2)
-        told = [*notes, f"the strategy of the first two rows was asked {asked:,} times a pass"]
-        if stock.joined:
-            told.append(f"the last row runs {', '.join(one.name for one in stock.joined)} as one run")
-        versions = {"cryptopipe": __version__, "msgspec": msgspec.__version__, "pyarrow": pa.__version__}
-        return Report("replay", core.NAME, versions, stock.sha256, rows, told)
+                times[name].append((time.perf_counter() - began, time.process_time() - began_work))
+        rows = [_row(name, frames, times[name][1:]) for name, (frames, _) in passes.items()]
+        hashed = stock.sha256
+    notes.append(f"the strategy of the first two rows was asked {strategy.asked // (2 * runs + 2):,} times a pass")
+    if stock.joined:
+        notes.append(f"the last row runs {', '.join(one.name for one in stock.joined)} as one run")
+    versions = {"cryptopipe": __version__, "msgspec": msgspec.__version__, "pyarrow": pa.__version__}
+    return Report("replay", core.NAME, versions, hashed, rows, notes)
 
 
-def _row(name: str, frames: int, seconds: Sequence[float], worked: Sequence[float]) -> Row:
-    told = f"{name}: {frames / median(worked):,.0f} by processor time alone"
-    return Row(name, frames, UNIT, Spread.of([frames / taken for taken in seconds]), notes=[told])
+def _passes(stock: _Stock, strategy: Counting, make_pipe: MakePipe) -> dict[str, tuple[int, Callable[[], None]]]:
+    """What is timed, by the name of its row, with the frames of one pass."""
+
+    def native() -> None:
+        for one, path in zip(stock.recordings, stock.native, strict=True):
+            drive(read(path), one.venue, strategy)
+
+    def lines() -> None:
+        for one in stock.recordings:
+            drive(read(one.path, one.venue), one.venue, strategy)
+
+    passes: dict[str, tuple[int, Callable[[], None]]] = {
+        "native capture, counting strategy": (stock.frames, native),
+        "gzipped JSON lines, counting strategy": (stock.frames, lines),
+    }
+    if stock.pipe_capture is not None:
+        venues = list(dict.fromkeys(one.venue for one in stock.joined))
+        whole = _WholePipe(stock.pipe_capture, venues, make_pipe, stock.directory)
+        passes["native capture, strategy, gate, journal on disk"] = (stock.pipe_frames, whole)
+    return passes
+
+
+def _row(name: str, frames: int, times: Sequence[tuple[float, float]]) -> Row:
+    told = f"{name}: {frames / median(work for _, work in times):,.0f} by processor time alone"
+    return Row(name, frames, UNIT, Spread.of([frames / taken for taken, _ in times]), notes=[told])
 
 
 class _WholePipe:
