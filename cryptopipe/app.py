@@ -20,7 +20,7 @@ from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
-from cryptopipe.errors import ConfigError
+from cryptopipe.errors import CaptureError, ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
 from cryptopipe.journal.records import Intended, RunStarted
@@ -256,6 +256,7 @@ def act(
                 stopped_by = entry.payload.decode()
                 break
             pipe.receive(entry)
+            pipe.market.take_commands()
             if first_quote_s is None and pipe.market.changed:
                 first_quote_s = round(time.perf_counter() - clock, 6)
         summary = pipe.finish(stopped_by)
@@ -263,8 +264,21 @@ def act(
     result = RunResult(
         run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256, source.align
     )  # fmt: skip
+    _refuse_foreign(summary)
     run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
     return result
+
+
+def _refuse_foreign(summary: Summary) -> None:
+    """A recording of which nothing could be read is another venue's, or another stream's."""
+    for venue, counts in summary.venues.items():
+        unread, frames = counts["refused"], counts["frames"]
+        if isinstance(frames, int) and frames and unread == frames:
+            raise CaptureError(
+                f"none of its {frames} frames can be read as one of {venue}'s: {counts['last_refusal']}",
+                where=f"--replay {venue}=…",
+                fix="name the venue that the recording is of",
+            )
 
 
 def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:

@@ -172,5 +172,6 @@ def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:
         "resyncs": sum(sync.resyncs for sync in syncs),
         "unknown": counts.unknown,
         "refused": counts.refused,
+        "last_refusal": counts.refusals[-1] if counts.refusals else "",
         "books": books,
     }

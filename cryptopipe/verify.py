@@ -109,6 +109,7 @@ def _again(run: Run) -> tuple[list[bytes], int | None]:
         if entry.turn != turn:
             turn, last_turn_seq = entry.turn, entry.seq
         pipe.receive(entry)
+        pipe.market.take_commands()
     return log.lines, last_turn_seq
 
 

@@ -55,6 +55,7 @@ class Watcher:
                 yield from self._turn(now)
             now = entry.at
             self.market.receive(entry)
+            self.market.take_commands()
         yield from self._turn(now)
 
     def _turn(self, now: int) -> Iterator[Change]:

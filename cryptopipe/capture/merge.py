@@ -10,6 +10,8 @@ from heapq import merge as heap_merge
 from operator import attrgetter
 from pathlib import Path
 
+import msgspec
+
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.reader import Capture
 from cryptopipe.clock import Nanos
@@ -36,8 +38,8 @@ def merge(sources: Sequence[Source], align: bool = False, shifts: Mapping[str, N
     `align` moves each source so that its first stamp is the latest first stamp of all; `shifts` adds to the stamps
     of a venue. A single source whose clock is not moved keeps its numbers and turns (and, if native, its stamps);
     otherwise `seq` counts from 1 and every input is its own turn. A stamp below the one before it in its source is
-    raised to that one. Shifts need sources of one venue each (`ValueError`). Two sources of one venue must differ in
-    connections: books are told apart by `conn`.
+    raised to that one. Shifts need sources of one venue each (`ValueError`). Of several sources of one venue the
+    second's connections are named `…@2` and so on: each is decoded by itself, though a symbol has one book at a venue.
     """
     moved = {venue: by for venue, by in (shifts or {}).items() if by}
     if moved and any(source.venue is None for source in sources):
@@ -47,9 +49,14 @@ def merge(sources: Sequence[Source], align: bool = False, shifts: Mapping[str, N
         return iter(capture) if capture.native else _rising(_closed(capture), 0, moved)
     origins = [_first_stamp(source) if align else 0 for source in sources]
     latest = max(origins, default=0)
+    venues = [source.venue for source in sources]
     streams = [
-        _rising(_closed(source.capture), latest - origin if align else 0, moved)
-        for source, origin in zip(sources, origins, strict=True)
+        _rising(
+            _renamed(_closed(source.capture), venues[:place].count(source.venue)),
+            latest - origins[place] if align else 0,
+            moved,
+        )
+        for place, source in enumerate(sources)
     ]
     return _numbered(heap_merge(*streams, key=attrgetter("at")))
 
@@ -72,6 +79,15 @@ def _closed(capture: Capture) -> Iterator[Input]:
             yield Input(
                 last.seq + number, last.turn + number, last.at, Direction.CLOSE, venue, conn, "", END_OF_RECORDING
             )
+
+
+def _renamed(inputs: Iterator[Input], before: int) -> Iterator[Input]:
+    """The inputs with their connections named apart from those of `before` earlier sources of the same venue."""
+    if not before:
+        return inputs
+    return (
+        msgspec.structs.replace(entry, conn=f"{entry.conn}@{before + 1}") if entry.conn else entry for entry in inputs
+    )
 
 
 def _first_stamp(source: Source) -> Nanos:

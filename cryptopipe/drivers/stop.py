@@ -76,5 +76,6 @@ def watched(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterat
     end a recording, so that its last prices stay in sight.
     """
     for entry in ended(inputs, stop, for_ns):
-        if entry.direction is not Direction.COMMAND and entry.payload != END_OF_RECORDING:
+        ends = entry.direction is Direction.CLOSE and entry.payload == END_OF_RECORDING
+        if not ends and entry.direction is not Direction.COMMAND:
             yield entry

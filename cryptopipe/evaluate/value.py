@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from cryptopipe.model.contracts import MarketView
 from cryptopipe.model.facts import Asset, Instrument, Kind
-from cryptopipe.model.money import ratio
+from cryptopipe.model.money import exact, ratio
 
 
 def executable_value(view: MarketView, asset: Asset, amount: Decimal, numeraire: Asset) -> Decimal | None:
@@ -45,5 +45,6 @@ def _at(view: MarketView, instrument: Instrument, asset: Asset, amount: Decimal)
     if top is None or top.bid is None or top.ask is None:
         return None
     if asset == instrument.holding:
-        return amount * (top.bid if amount > 0 else top.ask)
+        with exact():
+            return amount * (top.bid if amount > 0 else top.ask)
     return ratio(amount, top.ask if amount > 0 else top.bid)

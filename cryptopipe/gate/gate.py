@@ -14,7 +14,7 @@ from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.view import View
 from cryptopipe.model.contracts import Proof
 from cryptopipe.model.facts import Asset, Side, TradingState
-from cryptopipe.model.money import plain
+from cryptopipe.model.money import exact, plain
 from cryptopipe.model.trading import Decision, Opportunity, Reason
 
 
@@ -163,10 +163,11 @@ def _funds(case: _Case) -> Reason:
     for leg in case.opportunity.legs:
         buying = leg.side is Side.BUY
         asset = leg.instrument.quote if buying else leg.instrument.holding
-        need = leg.quantity * leg.limit if buying else leg.quantity
-        if leg.fee.asset == asset:
-            fees = case.view.fees(leg.instrument)
-            need += max(leg.fee.amount, need * fees.taker_rate if fees else leg.fee.amount)
+        with exact():
+            need = leg.quantity * leg.limit if buying else leg.quantity
+            if leg.fee.asset == asset:
+                fees = case.view.fees(leg.instrument)
+                need += max(leg.fee.amount, need * fees.taker_rate if fees else leg.fee.amount)
         has = case.view.balance(leg.instrument.venue, asset)
         if need > has:
             text = f"{plain(has)} {asset} on {leg.instrument.venue}"

@@ -126,6 +126,11 @@ class Market:
         except (ProtocolError, VenueError) as error:
             self._refuse(connection, error)
 
+    def take_commands(self) -> list[Send | Resync]:
+        """What the codecs and syncs ask of the driver since the last call. A recording cannot be asked."""
+        commands, self.commands = self.commands, []
+        return commands
+
     def take_changed(self) -> dict[str, BookSync]:
         """The instruments changed since the last call, in order of their first change."""
         changed, self.changed = self.changed, {}

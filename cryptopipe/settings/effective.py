@@ -44,9 +44,17 @@ def _json_value(value: Any) -> Any:
 
 
 def config_hash(settings: Settings) -> str:
-    """SHA-256 over the canonical JSON of what can change a result; the same for two spellings of one value."""
+    """SHA-256 over the JSON of what can change a result; the same for two spellings of one value.
+
+    The framework's keys are sorted. A strategy's keep their order, which may decide: so do the assets of a stake.
+    """
     values = {name: value for name, value in effective(settings).items() if name not in NOT_HASHED}
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    ours = {name: value for name, value in values.items() if name in Settings.model_fields}
+    strategies = {name: values[name] for name in sorted(values) if name not in ours}
+    canonical = "".join(
+        json.dumps(part, sort_keys=part is ours, separators=(",", ":"), ensure_ascii=False)
+        for part in ((ours, strategies) if strategies else (ours,))
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

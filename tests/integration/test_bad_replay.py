@@ -265,3 +265,12 @@ def test_the_signals_are_given_back() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_recording_of_another_venue_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every frame unreadable: nobody should have to find that in a table of zeros."""
+    frames = "".join(f'{{"ts":"{at}.0","dir":"recv","url":"","raw":"[1,2]"}}\n' for at in range(1, 5))
+    (tmp_path / "foreign").write_text(frames)
+    code = main(["action", "--data-dir", str(tmp_path / "data"), "--replay", f"kraken={tmp_path / 'foreign'}"])
+    assert code == 1
+    assert "none of its 4 frames can be read as one of kraken's" in capsys.readouterr().err

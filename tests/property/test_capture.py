@@ -154,12 +154,13 @@ def test_merging_sorts_keeps_order_and_loses_nothing(parts: list[list[Input]], a
         assert all(a.venue <= b.venue for a, b in pairwise(merged) if a.at == b.at)
         latest = max(part[0].at for part in parts) if align else 0
         for k, part in enumerate(parts):
-            own = [e for e in merged if e.venue == f"v{k}" and e.payload != END_OF_RECORDING]
+            both = [e for e in merged if e.venue == f"v{k}"]
+            own, closed = both[: len(part)], both[len(part) :]
             move = (latest - part[0].at if align else 0) + (by if k == 0 else 0)
             assert [(e.at - move, e.payload, e.direction) for e in own] == [
                 (e.at, e.payload, e.direction) for e in part
             ]
-            closed = [e for e in merged if e.venue == f"v{k}" and e.payload == END_OF_RECORDING]
+            assert all((e.direction, e.payload) == (Direction.CLOSE, END_OF_RECORDING) for e in closed)
             assert len(closed) == (0 if part[-1].direction is Direction.CLOSE else 1)
 
 

@@ -104,3 +104,15 @@ def test_the_commands_import_describe_and_export(tmp_path: Path, capsys: pytest.
     assert "JSON lines, complete" in capsys.readouterr().out
     assert main(["capture", "info", str(tmp_path / "nowhere")]) == 1
     assert "nowhere: no such file or directory" in capsys.readouterr().err
+
+
+def test_two_recordings_of_one_venue_have_connections_of_their_own(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text('{"ts":"1.0","dir":"recv","url":"","raw":"{}"}\n')
+    inputs = list(open_replay([f"a={tmp_path / 'one'}", f"a={tmp_path / 'two'}"]))
+    assert [(entry.conn, entry.direction.value) for entry in inputs] == [
+        ("a#1", "recv"),
+        ("a#1", "close"),
+        ("a#1@2", "recv"),
+        ("a#1@2", "close"),
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from cryptopipe.clock import MILLISECOND, SECOND
 from cryptopipe.errors import ConfigError, PluginError, UsageError
@@ -412,6 +412,18 @@ def test_the_hash_is_sha256_of_canonical_json() -> None:
     del values["data_dir"]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     assert config_hash(load().settings) == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_the_order_of_a_strategys_mapping_may_decide_and_is_hashed() -> None:
+    class Staked(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        stake: dict[str, Decimal] = {}
+
+    one, other = (
+        load(sets=[f"wobble.stake.{asset}=1" for asset in order], strategies={"wobble": Staked}).settings
+        for order in (("A", "B"), ("B", "A"))
+    )
+    assert config_hash(one) != config_hash(other)
 
 
 def test_what_is_in_force_reads_back_to_itself() -> None:
