@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import structlog
 
 from cryptopipe import __version__, core, registry
 from cryptopipe.capture.files import DISK, FileLayer
@@ -23,8 +24,9 @@ from cryptopipe.drivers.stop import ended, stop_on_interrupt
 from cryptopipe.errors import CaptureError, ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
-from cryptopipe.journal.records import Intended, RunStarted
+from cryptopipe.journal.records import RunStarted
 from cryptopipe.journal.runs import Run, create
+from cryptopipe.journal.sink import DurableSink
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
 from cryptopipe.model.contracts import ExchangePlugin
@@ -37,6 +39,7 @@ from cryptopipe.watching import Watcher, enough
 
 NOT_HASHED_IN_JOURNAL = ("data_dir",)
 _BPS = Decimal(10_000)
+_LOG = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -112,36 +115,6 @@ class Wiring:
             simultaneous=label.simultaneous,
             label=label.why,
         )
-
-
-class DurableSink:
-    """The journal's sink of a run on disk: before an intent is durable, the capture up to its input is."""
-
-    def __init__(self, log: Log, capture: CaptureWriter) -> None:
-        self._log, self._capture = log, capture
-        self._seq = 0
-
-    @property
-    def records(self) -> int:
-        return self._log.records
-
-    @property
-    def sha256(self) -> str:
-        return self._log.sha256
-
-    def append(self, seq: int, at: Nanos, kind: str, body: Any) -> int:
-        """The log writes in the background too, so an intent enters it only when its input is durable."""
-        self._seq = seq
-        if isinstance(body, Intended):
-            self._capture.sync(seq)
-        return self._log.append(seq, at, kind, body)
-
-    def sync(self) -> None:
-        self._capture.sync(self._seq)
-        self._log.sync()
-
-    def close(self) -> None:
-        self._log.close()
 
 
 @dataclass
@@ -238,6 +211,7 @@ def act(
     started_at = time.time_ns()
     run = create(wiring.settings.data_dir, started_at)
     run.describe(_telemetry(wiring, label))
+    _LOG.info("run.started", run=run.id, strategy=wiring.strategy, core=core.NAME, venues=list(wiring.plugins))
     first_quote_s: float | None = None
     with ExitStack() as opened, stop_on_interrupt() as stop:
         capture = CaptureWriter(run.capture, {"label": label.why}, files)
@@ -246,8 +220,7 @@ def act(
         opened.callback(log.close)
         for place in (run.path, run.path.parent, wiring.settings.data_dir):
             files.sync_directory(place)
-        sink = DurableSink(log, capture)
-        pipe = wiring.pipe(sink)
+        pipe = wiring.pipe(sink := DurableSink(log, capture))
         pipe.tell_start(wiring.started(label))
         clock = time.perf_counter()
         for entry in ended(source, stop, for_ns):
@@ -264,6 +237,7 @@ def act(
     result = RunResult(
         run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256, source.align
     )  # fmt: skip
+    _LOG.info("run.ended", run=run.id, stopped_by=stopped_by, records=result.records, hash=result.journal_hash)
     _refuse_foreign(summary)
     run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
     return result
