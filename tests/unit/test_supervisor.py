@@ -1,11 +1,15 @@
 """The connection supervisor: each transition of a connection, and what is kept of time, as tables."""
 
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
+from conformance.bitfoo import BitFooFeed, make
 
+from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.market.line import Feed, Stage
+from cryptopipe.market.market import Market
 from cryptopipe.market.pacing import Backoff, Bucket, Limit, retry_after
 from cryptopipe.market.silence import Gaps, Lag, VenueClock, Watch
 from cryptopipe.market.supervisor import (
@@ -19,8 +23,9 @@ from cryptopipe.market.supervisor import (
     TimeAnswered,
     Told,
 )
-from cryptopipe.market.supply import Stream
-from cryptopipe.model.contracts import Channel, Connect
+from cryptopipe.market.supply import Stream, Supply
+from cryptopipe.market.sync import BookState
+from cryptopipe.model.contracts import Channel, Connect, FeedCodec
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,
@@ -388,6 +393,14 @@ def test_clocks_may_drift_apart_by_500_ppm(ppm: int, is_late: bool) -> None:
     assert any(found) is is_late
 
 
+def test_drift_counts_from_the_first_arrival() -> None:
+    lag = Lag(VenueClock())
+    lag.arrived(T, T)
+    lag.creep(T + SECOND)
+    assert not lag.arrived(T + 4 * SECOND, T + SECOND)
+    assert lag.arrived(T + 5 * SECOND, T + 2 * SECOND)
+
+
 def test_a_limit_grows_where_silence_closes_more_than_once_in_ten_thousand_arrivals() -> None:
     session = opened(STREAMED)
     session.hear(0.001, snapshot())
@@ -477,6 +490,18 @@ def test_a_lost_book_is_asked_for_at_the_next_delta_then_with_back_off_until_hea
     assert session.hear(32.1, delta()) == [FETCH]
 
 
+@pytest.mark.parametrize(("good_until", "wait"), [(31, 0.0), (30, 0.5)])
+def test_only_the_time_on_a_connection_makes_a_book_healthy(good_until: int, wait: float) -> None:
+    supply = Supply(Stream("XY"), True, Backoff(largest))
+    supply.open(T)
+    supply.asked(T)
+    supply.answered(True, T + SECOND)
+    supply.close(T + good_until * SECOND)
+    supply.open(T + 100 * SECOND)
+    supply.lost(T + 100 * SECOND)
+    assert supply.due == T + 100 * SECOND + round(wait * SECOND)
+
+
 def test_without_a_request_a_lost_book_resubscribes_or_closes() -> None:
     session = opened(RESUBSCRIBED)
     session.hear(0.1, snapshot())
@@ -500,6 +525,58 @@ def test_no_symbol_means_every_book_of_the_connection() -> None:
     session.tell(0.3, Resynced("foo#1", Resync(None, "unreadable frame")))
     session.hear(0.4, delta(), delta(symbol="ZZ"), TopUpdate("XY", "1", "1", "2", "1", 0, 0))
     assert session.tell(0.8, Tick()) == [FETCH, Fetch("ZZ", "foo#1")]
+
+
+# With the market
+
+
+class Tapped:
+    """A codec that leaves what it decoded where the supervisor's driver finds it; the market sees no difference."""
+
+    def __init__(self, codec: FeedCodec, heard: list[FeedEvent | Send | Resync]) -> None:
+        self.rule, self.connect, self._codec, self._heard = codec.rule, codec.connect, codec, heard
+
+    def decode(self, frame: bytes, received_at: Nanos) -> Iterator[FeedEvent | Send | Resync]:
+        for event in self._codec.decode(frame, received_at):
+            self._heard.append(event)
+            yield event
+
+
+def frame(kind: str, seq: int) -> str:
+    return f'{{"type":"{kind}","symbol":"btcusdt","seq":{seq},"bids":[["90","1"]],"asks":[["100","1"]]}}'
+
+
+def test_a_gap_that_the_market_found_closes_and_the_closing_ends_the_book() -> None:
+    heard: list[FeedEvent | Send | Resync] = []
+    plugin = make(lambda: Tapped(BitFooFeed(), heard))
+    market = Market({plugin.venue: plugin})
+    session = Session(Feed("foo#1", CONNECT, (Stream("btcusdt"),)))
+
+    def enter(second: float, direction: Direction, payload: str, *told: Told) -> list[Command]:
+        at = T + round(second * SECOND)
+        market.receive(Input(1, 1, at, direction, plugin.venue, "foo#1", CONNECT.url, payload.encode()))
+        found = [one for each in told or (Arrived("foo#1", tuple(heard)),) for one in session.tell(second, each)]
+        for command in market.commands:
+            assert isinstance(command, Resync)
+            found += session.tell(second, Resynced("foo#1", command))
+        heard.clear()
+        market.commands.clear()
+        return found
+
+    assert session.tell(0, Tick()) == [DIAL]
+    assert enter(0.1, Direction.OPEN, "", Opened("foo#1")) == [SUBSCRIBE]
+    assert enter(0.2, Direction.RECV, frame("snapshot", 7)) == []
+    assert enter(0.3, Direction.RECV, frame("delta", 8)) == []
+    book = market.books[plugin.venue]["btcusdt"]
+    assert book.state is BookState.LIVE
+    reason = "sequence gap on bitfoo:btcusdt: expected 9, got 10"
+    assert enter(0.4, Direction.RECV, frame("delta", 10)) == [Close(reason, "foo#1")]
+    assert enter(0.4, Direction.CLOSE, reason, Closed("foo#1")) == []
+    assert (book.state, book.reason) == (BookState.DEAD, reason)
+    assert session.tell(0.9, Tick()) == [DIAL]
+    assert enter(1.0, Direction.OPEN, "", Opened("foo#1")) == [SUBSCRIBE]
+    assert enter(1.1, Direction.RECV, frame("snapshot", 12)) == []
+    assert market.books[plugin.venue]["btcusdt"].state is BookState.LIVE
 
 
 # Server time
