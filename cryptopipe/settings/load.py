@@ -44,7 +44,7 @@ class Loaded:
 
     def place(self, key: Key) -> str:
         """Where the value at a key was set: `config.yaml:12`, `environment CRYPTOPIPE_…`, `--set …`, `default`."""
-        return self.places.get(key, DEFAULT)
+        return self.places.get(key) or DEFAULT
 
 
 def load_settings(

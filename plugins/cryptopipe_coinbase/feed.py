@@ -126,8 +126,8 @@ def _book(event: _Book, sequence: int, at: Nanos) -> BookSnapshot | BookDelta:
 
 
 def _trades(frame: Frame) -> Events:
-    """`side` is taken for the maker's, so the taker did the opposite. Advanced Trade's pages do not say whose it is
-    (2026-11-21); Coinbase Exchange, whose matches these are, says "the maker order side".
+    """`side` "refers to the makers side" (websocket channels page, stored copy of 2026-06-28), so the taker did the
+    opposite.
     """
     return tuple(
         Trade(p.product_id, p.trade_id, checked(p.price), checked(p.size), TAKER_OF_MAKER[Side[p.side]], nanos(p.time))

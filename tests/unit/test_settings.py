@@ -465,3 +465,15 @@ def test_kinds_of_values_are_free_for_strategies() -> None:
     rows = {row.path: row for row in schema_rows(compose({"timed": Timed}))}
     assert (rows["timed.hold"].type, rows["timed.size"].type) == ("duration", "decimal")
     assert load(sets=["timed.hold=7ms"], strategies={"timed": Timed}).settings.strategy("timed").hold == 7 * MILLISECOND
+
+
+def test_every_value_in_force_has_a_place() -> None:
+    class Staked(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        stake: dict[str, Decimal] = {"A": Decimal(1)}
+
+    loaded = load(strategies={"wobble": Staked})
+    assert loaded.place(("wobble", "stake", "A")) == "default"
+    named = load(sets=["wobble.stake.B=2"], strategies={"wobble": Staked})
+    assert named.place(("wobble", "stake", "A")) == "default"
+    assert "wobble.stake.B" in named.place(("wobble", "stake", "B"))
