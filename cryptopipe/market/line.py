@@ -12,7 +12,7 @@ from enum import Enum
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.market.pacing import Backoff, Bucket
 from cryptopipe.market.silence import SHORTEST_LIMIT, Lag, VenueClock, seconds
-from cryptopipe.market.supply import HEALTHY_AFTER, Stream, Supply
+from cryptopipe.market.supply import ANSWER_WITHIN, HEALTHY_AFTER, LONGEST_WAIT, Stream, Supply
 from cryptopipe.model.contracts import Channel, Connect
 from cryptopipe.model.events import (
     BookDelta,
@@ -29,8 +29,6 @@ from cryptopipe.model.events import (
     TopUpdate,
 )
 
-ANSWER_WITHIN = 10 * SECOND
-"""A dial, a snapshot, the first data after a subscription: what takes longer is tried again."""
 CLOSE_WITHIN = 5 * SECOND
 
 
@@ -74,7 +72,9 @@ class Line:
         self.changed = False
         """A deadline may be nearer than it was; whoever reads this resets it."""
         self._dials, self._fetches = dials, fetches
-        self.supplies = [Supply(one, feed.snapshot_by_request, Backoff(jitter)) for one in feed.streams]
+        self.supplies = [
+            Supply(one, feed.snapshot_by_request, Backoff(jitter, cap=LONGEST_WAIT)) for one in feed.streams
+        ]
         self.books = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.DEPTH}
         self._tops = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.TOP}
         self.due: Nanos = 0
@@ -94,7 +94,7 @@ class Line:
             return self.due
         free_at = self._fetches.free_at()
         dues = [self._deadline(one) for one in self.supplies]
-        dues += [one.asked_at + ANSWER_WITHIN for one in self.supplies if one.asked_at]
+        dues += [due for one in self.supplies if (due := one.answer_due()) is not None]
         dues += [due for one in self.supplies if (due := one.may_ask_at(free_at)) is not None]
         return min([*dues, self._ping_due] if self._ping_due else dues)
 
@@ -203,8 +203,8 @@ class Line:
         watch.arrived(at)
         if kind is BookSnapshot and not supply.by_request:
             supply.answered(True, at)
-        elif kind is BookDelta and not supply.begun:
-            supply.begun = self.changed = True
+        elif kind is BookDelta and not supply.begun_at:
+            supply.begun_at, self.changed = at, True
             self._ask(supply, at, out)
 
     def _deadline(self, supply: Supply) -> Nanos:
@@ -223,9 +223,10 @@ class Line:
                 limit = watch.limit
                 watch.fell_silent(at)
                 return f"silence of {symbol} on {self.feed.conn} for {silent}, limit {seconds(limit)}"
-            if supply.asked_at and at >= supply.asked_at + ANSWER_WITHIN:
+            due = supply.answer_due()
+            if due is not None and at >= due:
                 if not supply.by_request:
-                    return f"no snapshot of {symbol} on {self.feed.conn} within {seconds(ANSWER_WITHIN)}"
+                    return f"no snapshot of {symbol} on {self.feed.conn} in {seconds(at - supply.asked_at)}"
                 supply.answered(False, at)
         return None
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
-from cryptopipe.market.line import ANSWER_WITHIN, Feed, Line, Stage
+from cryptopipe.market.line import Feed, Line, Stage
 from cryptopipe.market.pacing import Bucket, Limit, retry_after
 from cryptopipe.market.silence import VenueClock
+from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Command, FeedEvent, FetchTime, Resync, Send, WakeAt
 
 MINUTE = 60 * SECOND

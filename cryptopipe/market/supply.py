@@ -14,6 +14,13 @@ from cryptopipe.model.contracts import Channel
 HEALTHY_AFTER = 30 * SECOND
 """Data for this long resets a back-off: twice its cap, so a venue that breaks every few seconds is never healthy."""
 
+LONGEST_WAIT = 4 * SECOND
+"""Cap of the delays between two requests of a book, which can do nothing but wait; the bucket protects the venue."""
+ANSWER_WITHIN = 10 * SECOND
+"""A dial, a snapshot, the first data after a subscription: what takes longer is tried again."""
+_BEFORE_CHANGES = 2 * SECOND
+"""A stream's snapshot comes before its changes, so one that is this late behind the first of them was lost."""
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -35,7 +42,9 @@ class Supply:
         self.stream, self.by_request = stream, by_request
         self.backoff = backoff
         self.watch = Watch()
-        self.needed = self.begun = False
+        self.needed = False
+        self.begun_at: Nanos = 0
+        """The first delta since the book was lost, or its snapshot asked for in the stream; 0 before it."""
         self.asked_at: Nanos = 0
         self.due: Nanos = 0
         self._restored_at: Nanos = 0
@@ -44,7 +53,7 @@ class Supply:
     def open(self, at: Nanos) -> None:
         """Subscribed anew: the stream brings its snapshot, or its first delta starts the buffer."""
         self.watch.open()
-        self.begun = False
+        self.begun_at = 0
         is_book = self.stream.channel is Channel.DEPTH
         self.needed = is_book and self.by_request
         self.asked_at = at if is_book and not self.by_request else 0
@@ -57,13 +66,15 @@ class Supply:
     def lost(self, at: Nanos) -> None:
         """The book is not proven any more and what was buffered for it is dropped. The first request is free."""
         self._judge(at)
-        self.needed, self.begun = True, False
+        self.needed, self.begun_at = True, 0
         if not self.asked_at:
             self.due = at + (self.backoff.delay() if self._asked_lately else 0)
 
     def asked(self, at: Nanos) -> None:
         """The request is out."""
         self.asked_at, self._asked_lately = at, True
+        if not self.by_request:
+            self.begun_at = 0
 
     def answered(self, accepted: bool, at: Nanos) -> None:
         """A snapshot, which the book took, or did not: too old, unreadable, refused, or never there."""
@@ -75,9 +86,16 @@ class Supply:
 
     def may_ask_at(self, free_at: Nanos) -> Nanos | None:
         """When the next request may go out; None while none is needed, one is out, or nothing is buffered."""
-        if not self.needed or self.asked_at or (self.by_request and not self.begun):
+        if not self.needed or self.asked_at or (self.by_request and not self.begun_at):
             return None
         return max(self.due, free_at) if self.by_request else self.due
+
+    def answer_due(self) -> Nanos | None:
+        """By when the snapshot that was asked for must be there; None if none was."""
+        if not self.asked_at:
+            return None
+        due = self.asked_at + ANSWER_WITHIN
+        return due if self.by_request or not self.begun_at else min(due, self.begun_at + _BEFORE_CHANGES)
 
     def _judge(self, at: Nanos) -> None:
         if self._restored_at and at - self._restored_at >= HEALTHY_AFTER:
