@@ -100,10 +100,12 @@ def opened(feed: Feed, tells_time: bool = False) -> Session:
 
 def test_the_first_tick_dials_and_the_opening_subscribes() -> None:
     session = Session(STREAMED)
-    assert session.tell(0, Tick()) == [DIAL]
-    assert session.stage is Stage.DIALING
-    assert session.tell(0.1, Opened("foo#1")) == [SUBSCRIBE]
-    assert session.stage is Stage.OPEN
+    steps: tuple[tuple[Told, Command, Stage], ...] = (
+        (Tick(), DIAL, Stage.DIALING),
+        (Opened("foo#1"), SUBSCRIBE, Stage.OPEN),
+    )
+    for told, command, stage in steps:
+        assert (session.tell(0, told), session.stage) == ([command], stage)
 
 
 def test_a_dial_without_an_answer_is_given_up_after_ten_seconds() -> None:
