@@ -26,13 +26,13 @@ def _parse(raw: RawLevels, form: LevelFormat) -> list[tuple[Level, bool | None]]
     """Levels in written order, each with True for a bid, False for an ask, None if the format does not say."""
     try:
         rows = _decode(str(raw, "utf-8"))
-        found = []
+        kind, sides, found = dict if isinstance(form.price, str) else list, {form.bid: True, form.ask: False}, []
         for row in rows if isinstance(rows, list) else [None]:
-            cells: Any = row if isinstance(row, dict if isinstance(form.price, str) else list) else None
+            cells: Any = row if isinstance(row, kind) else None
             level = (parse_number(cells[form.price]), parse_number(cells[form.size]))
             if level[0].units == 0:
                 raise ProtocolError("a price of zero")
-            found.append((level, None if form.side is None else {form.bid: True, form.ask: False}[cells[form.side]]))
+            found.append((level, None if form.side is None else sides[cells[form.side]]))
         return found
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise ProtocolError(f"not an array of levels: {bytes(raw)[:80]!r}") from error
@@ -204,7 +204,7 @@ class Book:
         changes = [(level, is_bid is not False) for level, is_bid in _parse(bids, self._form)]
         if asks is not None:
             changes += [(level, False) for level, _ in _parse(asks, self._form)]
-        if self._checksum and any(n.places < 0 for level, _ in changes for n in level):
+        if self._checksum and any(price.places < 0 or size.places < 0 for (price, size), _ in changes):
             raise PrecisionError("a number written with an exponent cannot enter a checksum")
         return changes
 
@@ -213,8 +213,8 @@ class Book:
     ) -> TopOfBook | None:
         for level, is_bid in changes:
             (self._bids if is_bid else self._asks).change(level)
-        for side in (self._bids, self._asks):
-            while 0 < self._depth < len(side.prices):
+        for side in (self._bids, self._asks) if self._depth else ():
+            while len(side.prices) > self._depth:
                 del side.levels[side.prices.pop(0 if side.is_bid else -1)]
         self._version = version
         if checksum is not None and self._checksum and (computed := self._crc()) != checksum:
@@ -227,6 +227,8 @@ class Book:
     def _moved(self, event_time: int, received_at: int) -> TopOfBook | None:
         quote = self._newer_quote()
         bid, ask = (quote._bid, quote._ask) if quote else (self._bids.best(), self._asks.best())
+        if self.top is not None and bid is self.top._bid and ask is self.top._ask:
+            return None
         version = quote.version if quote else self._version
         top = TopOfBook(bid, ask, version, event_time, received_at)
         if self.top is not None and self.top._key == top._key:
