@@ -216,6 +216,8 @@ class Market:
             sync = self.books[connection.venue][symbol] = BookSync(instrument, connection.codec.rule)
             self.appeared.append(sync)
         if depth:
+            if sync.state is BookState.DEAD:
+                sync.open()  # its connection is gone, and this one takes it over
             connection.books[symbol] = sync
         return sync
 

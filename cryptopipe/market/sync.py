@@ -91,9 +91,9 @@ class BookSync:
 
     def snapshot(self, snapshot: BookSnapshot, at: Nanos) -> TopOfBook | Resync | None:
         """The whole book, then the deltas that were held back for it. A snapshot older than the book is ignored."""
+        if self.state is BookState.DEAD:
+            return None  # asked for before the connection closed: nothing would keep this book
         self.last_frame_at = at
-        if self._refused:
-            return None
         if self.state is BookState.LIVE and self.rule.snapshot_by_request and snapshot.version <= self._last:
             return None
         links = (self.rule.join(snapshot.version, delta) for delta in self._buffer)

@@ -125,9 +125,12 @@ def test_after_a_close_only_a_snapshot_helps() -> None:
     sync.snapshot(snapshot(7), 1)
     sync.close("connection closed")
     assert sync.state is BookState.DEAD and sync.last_top is not None and sync.last_top.ask == D(100)
+    assert sync.snapshot(snapshot(9), 2) is None  # asked for before the close: nothing would keep it
+    assert sync.state is BookState.DEAD and sync.book.top is None
     sync.open()
-    assert sync.delta(delta(8, 8, '[["99","1"]]'), 2) is None
+    assert sync.delta(delta(8, 8, '[["99","1"]]'), 3) is None
     assert sync.book.top is None
+    assert isinstance(sync.snapshot(snapshot(9), 4), TopOfBook)
 
 
 def test_the_newer_of_depth_and_faster_top_is_the_top() -> None:
