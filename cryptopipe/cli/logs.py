@@ -22,6 +22,6 @@ def configure(verbose: int = 0) -> None:
             structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *name: structlog.PrintLogger(sys.stderr),  # stderr as it is when a line is written
         cache_logger_on_first_use=False,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from cryptopipe.app import Wiring, act
+from cryptopipe.cli.logs import configure
 from cryptopipe.drivers.replay import packaged_replay
 from cryptopipe.registry import strategy
 from cryptopipe.settings import load_settings
@@ -22,6 +23,7 @@ def test_the_events_of_a_run_are_the_documented_ones(tmp_path: Path) -> None:
         strategies={"arbitrage": strategy("arbitrage").settings},
     ).settings
     source = packaged_replay()
+    configure(verbose=1)  # an earlier command of this process may have asked for warnings only
     with structlog.testing.capture_logs() as lines:
         act(Wiring.of("arbitrage", settings, source.venues), source, source.label())
     told = {line["event"]: (line["log_level"], set(line) - {"event", "log_level", "at"}) for line in lines}
