@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -19,9 +20,9 @@ from cryptopipe.capture.files import DISK, FileLayer
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
-from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
+from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
-from cryptopipe.errors import CaptureError, ConfigError
+from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import Log, RecordSink
 from cryptopipe.journal.records import RunStarted
@@ -174,6 +175,7 @@ class RunResult:
                 for venue, amounts in summary.balances.items()
             },
             "halted": summary.halted or None,
+            "exposure": {asset: plain(amount) for asset, amount in summary.exposure.items()},
             "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
         }
 
@@ -208,6 +210,8 @@ def act(
 
     However it ends, capture and journal are closed and what they hold can be read.
     """
+    inputs = iter(source)
+    first = next(inputs, None)  # what cannot be read at all leaves no run behind
     started_at = time.time_ns()
     run = create(wiring.settings.data_dir, started_at)
     run.describe(_telemetry(wiring, label))
@@ -223,7 +227,7 @@ def act(
         pipe = wiring.pipe(sink := DurableSink(log, capture))
         pipe.tell_start(wiring.started(label))
         clock = time.perf_counter()
-        for entry in ended(source, stop, for_ns):
+        for entry in ended(chain([first] if first else [], inputs), stop, for_ns):
             capture.append(entry)
             if entry.direction is Direction.COMMAND:
                 stopped_by = entry.payload.decode()
@@ -238,21 +242,9 @@ def act(
         run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256, source.align
     )  # fmt: skip
     _LOG.info("run.ended", run=run.id, stopped_by=stopped_by, records=result.records, hash=result.journal_hash)
-    _refuse_foreign(summary)
+    refuse_foreign(summary.venues)
     run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
     return result
-
-
-def _refuse_foreign(summary: Summary) -> None:
-    """A recording of which nothing could be read is another venue's, or another stream's."""
-    for venue, counts in summary.venues.items():
-        unread, frames = counts["refused"], counts["frames"]
-        if isinstance(frames, int) and frames and unread == frames:
-            raise CaptureError(
-                f"none of its {frames} frames can be read as one of {venue}'s: {counts['last_refusal']}",
-                where=f"--replay {venue}=…",
-                fix="name the venue that the recording is of",
-            )
 
 
 def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:

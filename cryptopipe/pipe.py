@@ -25,7 +25,7 @@ from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
 from cryptopipe.model.contracts import ExchangePlugin, Strategy
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
-from cryptopipe.model.money import exact
+from cryptopipe.model.money import exact, plain
 from cryptopipe.model.trading import Decision, Opportunity, Order
 from cryptopipe.summary import BestEdges, Summary, TradingValue, venue_counts
 
@@ -68,6 +68,8 @@ class Pipe:
         self._value = TradingValue(settings.limits.numeraire)
         self._seq, self._turn, self._now = 0, 0, 0
         self.turns, self.fills = 0, 0
+        self.exposure: dict[Asset, Decimal] = {}
+        """What unfilled legs have left so far, by asset, in all plans together."""
 
     def receive(self, entry: Input) -> None:
         """Take the next input. A new turn number first ends the turn before; timers due before it run first."""
@@ -95,7 +97,7 @@ class Pipe:
         self.view.now = self._now
         if market.transitions:
             self._tell_transitions()
-        self._value.observe(self.view)
+            self._value.observe(self.view)
         found: dict[str, Opportunity] = {}
         for sync in changed.values():
             for opportunity in self._strategy.evaluate(self.view, sync.instrument):
@@ -142,6 +144,7 @@ class Pipe:
             gross=self.best.gross,
             net=self.best.net,
             halted=self.state.halted_because,
+            exposure={asset: amount for asset, amount in sorted(self.exposure.items()) if amount},
             venues={venue: venue_counts(self.market, venue) for venue in counts},
         )
 
@@ -216,14 +219,18 @@ class Pipe:
             with exact():
                 restoring = plan.moved() * plan.price * self._settings.restoring_bps / 10_000
         self._value.plan_ended(dust, restoring)
-        at_risk = [self._in_numeraire(asset, amount) for asset, amount in exposure.items()]
+        with exact():
+            for asset, amount in exposure.items():
+                self.exposure[asset] = self.exposure.get(asset, Decimal(0)) + amount
+        left = {asset: amount for asset, amount in sorted(self.exposure.items()) if amount}
+        at_risk = [self._in_numeraire(asset, amount) for asset, amount in left.items()]
         self._tell(told.plan_ended(plan, dust, exposure, restoring))
         self.state.plan_in_flight, self._plan = None, None
         if any(value is None for value in at_risk):
-            self._halt(f"residual of plan {plan.decision.decision_id} has no price in {self._limits.numeraire}")
+            self._halt(f"residual after plan {plan.decision.decision_id} has no price in {self._limits.numeraire}")
         elif sum((abs(value) for value in at_risk if value is not None), Decimal(0)) > self._limits.max_residual:
-            text = ", ".join(f"{amount:f} {asset}" for asset, amount in exposure.items())
-            self._halt(f"residual of plan {plan.decision.decision_id} above {self._limits.max_residual}: {text}")
+            text = ", ".join(f"{plain(amount)} {asset}" for asset, amount in left.items())
+            self._halt(f"residual after plan {plan.decision.decision_id} above {self._limits.max_residual}: {text}")
         self._measure_loss()
 
     def _measure_loss(self) -> None:

@@ -153,6 +153,7 @@ class Summary:
     gross: BestEdge | None
     net: BestEdge | None
     halted: str
+    exposure: dict[Asset, Decimal]
     venues: dict[VenueId, dict[str, object]]
 
 
@@ -170,6 +171,7 @@ def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:
         "tops": counts.tops,
         "gaps": sum(sync.gaps for sync in syncs),
         "resyncs": sum(sync.resyncs for sync in syncs),
+        "trades": counts.trades,
         "unknown": counts.unknown,
         "refused": counts.refused,
         "last_refusal": counts.refusals[-1] if counts.refusals else "",

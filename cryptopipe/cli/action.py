@@ -93,8 +93,11 @@ def _show(result: "RunResult") -> None:
     )
     for check, count in sorted(document["refusals"].items(), key=lambda item: -item[1]):
         console.print(f"  refused by {check}: {count}")
-    for asset, amount in document["profit"].items():
-        console.print(f"  {asset}: {amount}")
+    if document["profit"]:
+        changed = ", ".join(f"{amount} {asset}" for asset, amount in document["profit"].items())
+        console.print(f"holdings changed by: {changed}")
+    for asset, amount in document["exposure"].items():
+        console.print(f"left unhedged by unfilled legs: {amount} {asset}", style="bold red")
     value = document["value"]
     console.print(
         f"value in {value['numeraire']}: trading {_short(value['trading'])},"

@@ -6,7 +6,7 @@ run of moved clocks that is called simultaneous.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,8 @@ from cryptopipe import registry
 from cryptopipe.capture.inputs import Input
 from cryptopipe.capture.merge import Source, merge, why_not_simultaneous
 from cryptopipe.clock import SECOND, Nanos, parse_duration
-from cryptopipe.errors import UsageError, did_you_mean
+from cryptopipe.errors import CaptureError, UsageError, did_you_mean
+from cryptopipe.model.facts import VenueId
 
 SUFFIX = ".jsonl.gz"
 LONGEST_SHIFT: Nanos = 100 * 365 * 24 * 3600 * SECOND
@@ -127,3 +128,18 @@ def _shift(text: str, venues: Sequence[str]) -> tuple[str, Nanos]:
     if size > LONGEST_SHIFT:
         raise UsageError(f"--shift {text}: more than a hundred years", fix=f"write it as --shift {venue}=120s")
     return venue, -size if duration.startswith("-") else size
+
+
+def refuse_foreign(venues: Mapping[VenueId, Mapping[str, object]]) -> None:
+    """A recording of which nothing was understood is another venue's, or another stream's. Raises `CaptureError`.
+
+    `venues` are the lines of a run's summary.
+    """
+    for venue, counts in venues.items():
+        if counts["frames"] and not counts["trades"] and counts["state"] == "no book":
+            why = f": {counts['last_refusal']}" if counts["last_refusal"] else ""
+            raise CaptureError(
+                f"none of its {counts['frames']} frames can be read as one of {venue}'s{why}",
+                where=f"--replay {venue}=…",
+                fix="name the venue, and the stream, that the recording is of",
+            )

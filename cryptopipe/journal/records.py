@@ -209,6 +209,7 @@ class RunEnded(msgspec.Struct, frozen=True):
     closing: Balances
     marks: dict[str, Decimal] = {}
     best_edges: dict[str, BestEdge] = {}
+    exposure: dict[str, Decimal] = {}
 
 
 Body = RunStarted | BookChanged | Decided | Intended | Filled | OrderEnded | PlanEnded | Posted | Halted | RunEnded

@@ -126,6 +126,7 @@ def run_ended(summary: Summary) -> RunEnded:
             for venue, amounts in summary.balances.items()
         },
         best_edges={name: _edge(edge) for name, edge in edges.items() if edge is not None},
+        exposure=_texts(summary.exposure),
     )
 
 

@@ -84,7 +84,7 @@ class RiskSettings(BaseModel):
     )
     max_loss: Amount = _setting("500", gt=0, description="of one run, in the numeraire; beyond it the run halts")
     max_residual: Amount = _setting(
-        "50", description="exposure left by unfilled legs, in the numeraire; beyond it: halt"
+        "50", description="exposure left by the unfilled legs of a run together, in the numeraire; beyond it: halt"
     )
 
 

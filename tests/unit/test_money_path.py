@@ -300,7 +300,7 @@ def test_orders_meet_the_book_of_when_they_arrive_and_a_leg_left_alone_halts_for
     run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])  # gone before the 50 ms are over
     run.give("b1", ["delta", "X-USDT", 2, [["91", "1"]], []], after=100)
     assert [(fill["instrument"], fill["quantity"]) for fill in run.told("filled")] == [("b:X-USDT", "10")]
-    assert [record["reason"] for record in run.told("halted")] == ["residual of plan 1 above 50: -10 X"]
+    assert [record["reason"] for record in run.told("halted")] == ["residual after plan 1 above 50: -10 X"]
     run.book("a1", "X-USDT", 99, 100, 3)
     run.book("b1", "X-USDT", 120, 121, 3)
     run.pipe.end_turn()
@@ -313,7 +313,7 @@ def test_a_leg_left_alone_without_a_price_halts() -> None:
     run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])
     run.give("b1", ["delta", "X-USDT", 2, [], [["111", "0"]]])  # what is owed cannot be bought anywhere
     run.give("b1", ["delta", "X-USDT", 3, [["91", "1"]], []], after=100)
-    assert [record["reason"] for record in run.told("halted")] == ["residual of plan 1 has no price in USDT"]
+    assert [record["reason"] for record in run.told("halted")] == ["residual after plan 1 has no price in USDT"]
 
 
 def test_a_loss_is_measured_at_the_price_at_which_what_is_owed_can_be_bought() -> None:
@@ -378,3 +378,19 @@ def test_a_quote_that_cannot_be_compared_with_the_depth_is_not_the_top() -> None
     run.book("a1", "X-USDT", 105, 106, 0, "top")
     assert sync.book.top is not None and (sync.book.top.bid, sync.book.top.ask) == (D(99), D(100))
     assert sync.last_frame_at == fresh  # nor does it make the depth look younger
+
+
+
+def test_exposure_of_several_plans_adds_up_to_a_halt() -> None:
+    """-10 X owed at 111 twice: each plan's residual is below 1500, both together are not."""
+    run = crossed(Run(replace(SETTINGS, limits=replace(LIMITS, max_residual=D(1500), max_loss=D(10**6)))))
+    run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])
+    run.give("b1", ["delta", "X-USDT", 2, [["91", "1"]], []], after=100)
+    assert run.told("halted") == []
+    run.book("a1", "X-USDT", 99, 100, 3)
+    run.book("b1", "X-USDT", 120, 121, 3)
+    run.pipe.end_turn()
+    run.give("a1", ["delta", "X-USDT", 4, [], [["100", "0"]]])
+    run.give("b1", ["delta", "X-USDT", 4, [["91", "1"]], []], after=100)
+    assert [record["reason"] for record in run.told("halted")] == ["residual after plan 2 above 1500: -20 X"]
+    assert run.pipe.finish("test").exposure == {"X": D(-20)}
