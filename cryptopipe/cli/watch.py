@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cryptopipe.watching import Change, Watcher
 
 _REFRESHES_PER_S = 4
+_WIDE = 120
+"""Columns from which every cost has one of its own."""
 
 
 @click.command("watch")
@@ -51,8 +53,9 @@ def watch(
     """
     from cryptopipe import registry
     from cryptopipe.app import Wiring, source_of
-    from cryptopipe.drivers.replay import paced
+    from cryptopipe.drivers.replay import paced, refuse_foreign
     from cryptopipe.drivers.stop import stop_on_interrupt, watched
+    from cryptopipe.summary import venue_counts
 
     registry.strategy(strategy)
     settings = common.load([strategy])
@@ -66,6 +69,7 @@ def watch(
             _print_lines(watcher, changes, edges)
         else:
             _show_table(watcher, changes, edges, source.label().why)
+    refuse_foreign({venue: venue_counts(watcher.market, venue) for venue in watcher.market.counts})
 
 
 def _speed(text: str | None, on_terminal: bool) -> Decimal | None:
@@ -110,54 +114,61 @@ def _show_table(watcher: "Watcher", changes: Any, edges: bool, label: str) -> No
             now = time.monotonic()
             if console.is_terminal and now - drawn_at >= 1 / _REFRESHES_PER_S:
                 drawn_at = now
-                live.update(draw(watcher, last, label), refresh=True)
+                live.update(draw(watcher, last, label, console.width), refresh=True)
         if last is not None:
-            live.update(draw(watcher, last, label), refresh=True)
+            live.update(draw(watcher, last, label, console.width), refresh=True)
 
 
-def _edge_table(watcher: "Watcher", change: "Change", label: str) -> Any:
+def _edge_table(watcher: "Watcher", change: "Change", label: str, width: int) -> Any:
     from rich.table import Table
 
     from cryptopipe.clock import format_at
     from cryptopipe.watching import break_even_fee_bps
 
     table = Table(title=f"edges at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
-    table.add_column("edge")
-    for column in ("now", "gross bps", "costs bps", "net bps", "break-even fee", "notional", "refused for"):
-        table.add_column(column, justify="right", no_wrap=column != "costs bps")
     shown = {**watcher.best, **watcher.edges}  # an edge that closed stays in sight as it was at its best
+    if not shown:
+        table.add_column("no edge above zero yet")
+        return table
+    wide = width >= _WIDE
+    names = sorted({cost.name for edge in shown.values() for cost in edge.costs if not cost.name.startswith("fee ")})
+    table.add_column("edge, bps", overflow="fold", min_width=18)
+    for column in ("now", "gross", "fees", *(names if wide else ["other"]), "net", "break-even fee"):
+        table.add_column(column, justify="right", no_wrap=column != "break-even fee")
+    for column in ("notional", "refused for") if wide else ():
+        table.add_column(column, justify="right")
     for edge in sorted(shown.values(), key=lambda e: (e.edge not in watcher.edges, -e.net_bps))[:20]:
-        costs = " + ".join(f"{cost.name} {cost.bps:.1f}" for cost in edge.costs)
+        costs = {name: sum(cost.bps for cost in edge.costs if cost.name == name) for name in names}
+        fees = sum(cost.bps for cost in edge.costs if cost.name.startswith("fee "))
+        others = list(costs.values()) if wide else [sum(costs.values())]
         colour = "green" if edge.net_bps > 0 and not edge.obstacles else "default"
+        obstacles = ", ".join(sorted({reason.check for reason in edge.obstacles})) or "-"
         table.add_row(
             edge.edge,
             "open" if edge.edge in watcher.edges else "was",
-            f"{edge.gross_bps:.2f}",
-            costs,
+            *(f"{bps:.2f}" for bps in (edge.gross_bps, fees, *others)),
             f"[{colour}]{edge.net_bps:.2f}[/]",
             f"{break_even_fee_bps(edge, watcher.fees):.2f}",
-            f"{edge.notional:.2f} {edge.numeraire}",
-            ", ".join(sorted({reason.check for reason in edge.obstacles})) or "-",
+            *((f"{edge.notional:.2f} {edge.numeraire}", obstacles) if wide else ()),
         )
-    if not shown:
-        table.add_row("no edge above zero yet", *[""] * 7)
     return table
 
 
-def _price_table(watcher: "Watcher", change: "Change", label: str) -> Any:
+def _price_table(watcher: "Watcher", change: "Change", label: str, width: int) -> Any:
     from rich.table import Table
 
     from cryptopipe.clock import format_at
+    from cryptopipe.model.money import plain
 
     table = Table(title=f"tops at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
     for column in ("instrument", "state", "proof"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in ("bid", "size", "ask", "size"):
         table.add_column(column, justify="right")
     for books in watcher.market.books.values():
         for sync in sorted(books.values(), key=lambda s: s.id):
             top = sync.book.top
             numbers = [top.bid, top.bid_size, top.ask, top.ask_size] if top else [None] * 4
-            texts = ["-" if number is None else f"{number:f}" for number in numbers]
+            texts = ["-" if number is None else plain(number) for number in numbers]
             table.add_row(sync.id, sync.state.value, sync.rule.proof.value, *texts)
     return table
