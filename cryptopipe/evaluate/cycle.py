@@ -17,6 +17,8 @@ from cryptopipe.model.trading import Leg
 
 _NEIGHBOURS = 24
 """Sizes tried below the continuous optimum, one lot apart: rounding makes dust, and a lot less may leave less of it."""
+_MANY_LOTS, _NEIGHBOURS_OF_MANY = 200, 3
+"""From so many lots on the dust of one is below half a percent, and only so many sizes are tried."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,8 @@ def best_cycle(
     start = Decimal(amount * 10**18 // 1).scaleb(-18)
     best: Outcome | None = None
     with exact():
-        for _ in range(_NEIGHBOURS):
+        tries = _NEIGHBOURS
+        while tries > 0:
             outcome = carry_out(steps, start)
             if not outcome.legs[0].quantity:
                 break
@@ -238,6 +241,7 @@ def best_cycle(
                 best = outcome
             if not any(outcome.dust):
                 break  # nothing was lost to rounding: below the continuous optimum, less is worth less
+            tries = (tries if outcome.legs[0].quantity < _MANY_LOTS * lot else min(tries, _NEIGHBOURS_OF_MANY)) - 1
             _, start, _ = trade(first, _one_lot_less(first, outcome.legs[0], lot))
     return best
 
