@@ -5,10 +5,12 @@ objects, an error on both channels with different words.
 """
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -45,12 +47,34 @@ def terminal(width: int | None = None) -> "Console":
     return Leaving(width=width)
 
 
+def takes(stream: IO[str]) -> bool:
+    """Whether it takes what was written to it; one that does not leads nowhere from now on."""
+    try:
+        stream.flush()
+    except OSError:
+        lead_nowhere(stream)
+        return False
+    return True
+
+
+def lead_nowhere(stream: IO[str]) -> None:
+    """What it still holds is lost, so that the end of the process does not fail on it again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def print_error(error: CryptopipeError, *, as_json: bool) -> None:
-    """One message to stderr; with `as_json` the same as an object on stdout."""
-    for line in str(error).splitlines():
-        click.echo(f"error: {line}", err=True)
-    if error.fix:
-        click.echo(f"fix: {error.fix}", err=True)
-    if as_json:
-        told = {"code": error.code, "message": error.message, "where": error.where, "fix": error.fix}
+    """One message to stderr; with `as_json` the same as an object on stdout, unless that is what failed."""
+    lines = [f"error: {line}" for line in str(error).splitlines()]
+    try:
+        click.echo("\n".join([*lines, f"fix: {error.fix}"] if error.fix else lines), err=True)
+    except OSError:  # nobody can be told; the exit code still says it
+        lead_nowhere(sys.stderr)
+    if not as_json or sys.stdout is None or not takes(sys.stdout):
+        return
+    told = {"code": error.code, "message": error.message, "where": error.where, "fix": error.fix}
+    try:
         print_json({"error": told})
+    except OSError:
+        lead_nowhere(sys.stdout)

@@ -17,11 +17,17 @@ from cryptopipe.errors import UsageError
 def replay(common: Common, run: str, verify: bool) -> None:
     """Run a captured run again, in memory, and compare its journal with the one on disk.
 
+    It runs with its own configuration: --set and --config are refused.
+
     \b
     Examples:
       cryptopipe replay last --verify
       cryptopipe replay 20261121T0550 --json
     """
+    for option, given in (("--set", common.sets), ("--config", common.config)):
+        if given:
+            why = "a run is replayed with its own configuration"
+            raise UsageError(f"not taken here: {why}", where=option, fix="leave it out; --data-dir says where runs are")
     from cryptopipe.journal.runs import find
     from cryptopipe.verify import verify as compare
 

@@ -7,6 +7,7 @@ interrupted. Never: a traceback for an error that has a class in `errors.py`, a 
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ import click
 from cryptopipe import __version__
 from cryptopipe.cli.arguments import command_first
 from cryptopipe.cli.commands import COMMANDS, Commands
-from cryptopipe.cli.output import print_error
+from cryptopipe.cli.output import lead_nowhere, print_error, takes
 from cryptopipe.errors import CryptopipeError, UsageError
 
 INTERRUPTED = 130
@@ -47,11 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_CRYPTOPIPE_COMPLETE" in os.environ:
         root.main(arguments, prog_name="cryptopipe")  # the shell asks for completions
     as_json = "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    if sys.stderr is None:  # closed; the next file opened would get its number, and the log with it
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        return _failed(CryptopipeError("closed, nothing could be told", where="stdout"), as_json)
     try:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        lead_nowhere(sys.stdout)
         return 0
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -63,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CryptopipeError as error:
         return _failed(error, as_json)
     except OSError as error:
-        where = str(error.filename) if error.filename else ""
+        where = "" if takes(sys.stdout) else "stdout"
+        where = str(error.filename) if error.filename else where
         return _failed(CryptopipeError(error.strerror or str(error), where=where), as_json)
     return code
 
@@ -84,5 +90,10 @@ def _failed(error: CryptopipeError, as_json: bool) -> int:
 def _as_usage(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "cryptopipe"
-    message = error.format_message().rstrip(".").replace("\n", " ")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message would be the whole help
+        group = error.ctx.command
+        names = group.list_commands(error.ctx) if isinstance(group, click.Group) else []
+        message = f"name a command: {', '.join(names)}"
+    else:
+        message = error.format_message().rstrip(".").replace("\n", " ")
     return UsageError(message[:1].lower() + message[1:], where=path, fix=f"`{path} --help` lists what there is")

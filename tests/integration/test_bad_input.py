@@ -38,6 +38,15 @@ BAD: dict[str, Bad] = {
     "unknown option offers": Bad("doctor --jsn", 2, "--json"),
     "unknown sub-command": Bad("config shw", 2, "no such command 'shw'"),
     "unknown sub-command offers": Bad("config shw", 2, "'show'"),
+    "a group alone": Bad("config", 2, "cryptopipe config: name a command: check, schema, show"),
+    "another group alone": Bad("capture", 2, "cryptopipe capture: name a command: export, import, info"),
+    "a third group alone": Bad("journal", 2, "cryptopipe journal: name a command: check, path, rebuild"),
+    "replay with a setting": Bad(
+        "replay last --set risk.max_loss=5", 2, "--set: not taken here: a run is replayed with its own configuration"
+    ),
+    "replay with a file": Bad(
+        "replay last --config no.yaml", 2, "--config: not taken here: a run is replayed with its own configuration"
+    ),
     "option without value": Bad("doctor --config", 2, "option '--config' requires an argument"),
     "argument too many": Bad("doctor now", 2, "got unexpected extra argument (now)"),
     "option of another command": Bad("--strategy arbitrage doctor", 2, "no such option '--strategy'"),
@@ -161,6 +170,49 @@ def test_a_reader_that_leaves_early_hears_no_traceback() -> None:
         )
     assert ended.stderr == ""
     assert ended.returncode == 0
+
+
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+@FULL
+@pytest.mark.parametrize("arguments", ["config schema --json", "config schema", "config check --json", "--help"])
+@pytest.mark.parametrize(("unbuffered", "where"), [("", "stdout: "), ("1", "")])  # unbuffered holds nothing back
+def test_a_full_stdout_is_one_message(
+    arguments: str, unbuffered: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    ended = shell(f"{arguments} >/dev/full")
+    assert ended.stderr == f"error: {where}No space left on device\n"
+    assert ended.returncode == 1
+
+
+@FULL
+def test_a_fault_that_no_stream_takes_still_has_its_code() -> None:
+    assert shell("config check --set risk.max_los=5 --json >/dev/full 2>/dev/full").returncode == 78
+
+
+@pytest.mark.parametrize("arguments", ["config check", "config check --json", "config shw --json", "--help"])
+def test_a_closed_stdout_is_one_message(arguments: str) -> None:
+    ended = shell(f"{arguments} >&-")
+    assert ended.stderr == "error: stdout: closed, nothing could be told\n"
+    assert ended.returncode == 1
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("config check", 0), ("config check --set x=1", 78)])
+def test_a_closed_stderr_changes_no_exit_code(arguments: str, code: int) -> None:
+    assert shell(f"{arguments} 2>&-").returncode == code
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """As typed, with its redirections."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m cryptopipe {line}'],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
 
 
 def run(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
