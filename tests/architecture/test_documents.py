@@ -7,9 +7,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 
+import msgspec
 from architecture.sources import ROOT
 
 import cryptopipe
+from cryptopipe import api
 from cryptopipe.errors import CryptopipeError
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -67,6 +69,23 @@ def test_the_sample_plugin_is_the_one_that_is_tested() -> None:
         assert f"\n{sample}```\n" in page, f"docs/plugins.md does not show {name} as it is"
         assert len(sample.splitlines()) < 80, name
     assert len((samples / "test_bitfoo.py").read_text(encoding="utf-8").splitlines()) < 20
+
+
+def test_the_sample_frames_are_the_ones_that_are_tested() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    shown = re.findall(r"`cryptopipe-bitfoo/frames/(\S+)`:\n\n```json\n(.*?)```\n", page, re.DOTALL)
+    frames = (ROOT / "tests" / "conformance" / "frames").iterdir()
+    assert dict(shown) == {one.name: one.read_text(encoding="utf-8") for one in frames}
+
+
+def test_the_fields_of_the_events_are_the_ones_shown() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `[^`]+` \| (required|`\w+`) \|$", page, re.MULTILINE)
+    assert shown == [
+        (kind.__name__, one.name, "required" if one.default is msgspec.NODEFAULT else f"`{one.default}`")
+        for kind in (api.BookSnapshot, api.BookDelta, api.TopUpdate, api.Trade)
+        for one in msgspec.structs.fields(kind)
+    ]
 
 
 def test_the_change_log_knows_this_version() -> None:
