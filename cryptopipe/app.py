@@ -5,7 +5,7 @@ Enters: loaded settings and a source of inputs. Leaves: the result of a run, or 
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +17,7 @@ import structlog
 
 from cryptopipe import __version__, core, registry
 from cryptopipe.capture.files import DISK, FileLayer
-from cryptopipe.capture.inputs import Direction
+from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay, refuse_foreign
@@ -35,7 +35,7 @@ from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.model.money import plain
 from cryptopipe.pipe import Pipe, PipeSettings
 from cryptopipe.settings import Settings, config_hash, effective
-from cryptopipe.summary import BestEdge, Summary
+from cryptopipe.summary import BestEdge, Summary, ValueLines
 from cryptopipe.watching import Watcher, enough
 
 NOT_HASHED_IN_JOURNAL = ("data_dir",)
@@ -163,13 +163,7 @@ class RunResult:
             "best_edges": {"gross": _edge(summary.gross), "net": _edge(summary.net)},
             "fills": summary.fills,
             "profit": {asset: plain(amount) for asset, amount in summary.profit.items()},
-            "value": {
-                "numeraire": summary.value.numeraire,
-                "trading": _money(summary.value.trading),
-                "revaluation": _money(summary.value.revaluation),
-                "restoring": _money(summary.value.restoring),
-                "unpriced": list(summary.value.unpriced),
-            },
+            "value": _value(summary.value),
             "balances": {
                 venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
                 for venue, amounts in summary.balances.items()
@@ -178,6 +172,16 @@ class RunResult:
             "exposure": {asset: plain(amount) for asset, amount in summary.exposure.items()},
             "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
         }
+
+
+def _value(value: ValueLines) -> dict[str, Any]:
+    return {
+        "numeraire": value.numeraire,
+        "trading": _money(value.trading),
+        "revaluation": _money(value.revaluation),
+        "restoring": _money(value.restoring),
+        "unpriced": list(value.unpriced),
+    }
 
 
 def _money(amount: Decimal | None) -> str | None:
@@ -210,9 +214,7 @@ def act(
 
     However it ends, capture and journal are closed and what they hold can be read.
     """
-    inputs = iter(source)
-    first = next(inputs, None)  # what cannot be read at all leaves no run behind
-    started_at = time.time_ns()
+    inputs, started_at = _begun(source), time.time_ns()
     run = create(wiring.settings.data_dir, started_at)
     run.describe(_telemetry(wiring, label))
     _LOG.info("run.started", run=run.id, strategy=wiring.strategy, core=core.NAME, venues=list(wiring.plugins))
@@ -227,7 +229,7 @@ def act(
         pipe = wiring.pipe(sink := DurableSink(log, capture))
         pipe.tell_start(wiring.started(label))
         clock = time.perf_counter()
-        for entry in ended(chain([first] if first else [], inputs), stop, for_ns):
+        for entry in ended(inputs, stop, for_ns):
             capture.append(entry)
             if entry.direction is Direction.COMMAND:
                 stopped_by = entry.payload.decode()
@@ -245,6 +247,13 @@ def act(
     refuse_foreign(summary.venues)
     run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
     return result
+
+
+def _begun(source: Replay) -> Iterator[Input]:
+    """The inputs, of which the first was read: what cannot be read at all leaves no run behind."""
+    inputs = iter(source)
+    first = next(inputs, None)
+    return inputs if first is None else chain([first], inputs)
 
 
 def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:

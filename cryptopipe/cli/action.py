@@ -96,6 +96,14 @@ def _show(result: "RunResult") -> None:
     if document["profit"]:
         changed = ", ".join(f"{amount} {asset}" for asset, amount in document["profit"].items())
         console.print(f"holdings changed by: {changed}")
+    _show_value(console, document)
+    if document["halted"]:
+        console.print(f"[bold red]halted[/]: {document['halted']}")
+    console.print(f"run {document['run_id']}, journal {document['journal']['records']} records", style="dim")
+    console.print("next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
+
+
+def _show_value(console: Any, document: dict[str, Any]) -> None:
     for asset, amount in document["exposure"].items():
         console.print(f"left unhedged by unfilled legs: {amount} {asset}", style="bold red")
     value = document["value"]
@@ -105,10 +113,6 @@ def _show(result: "RunResult") -> None:
     )
     if value["unpriced"]:
         console.print(f"no price in {value['numeraire']} for inventory in {', '.join(value['unpriced'])}: left out")
-    if document["halted"]:
-        console.print(f"[bold red]halted[/]: {document['halted']}")
-    console.print(f"run {document['run_id']}, journal {document['journal']['records']} records", style="dim")
-    console.print("next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
 
 
 def _show_edges(console: Any, document: dict[str, Any]) -> None:

@@ -380,7 +380,6 @@ def test_a_quote_that_cannot_be_compared_with_the_depth_is_not_the_top() -> None
     assert sync.last_frame_at == fresh  # nor does it make the depth look younger
 
 
-
 def test_exposure_of_several_plans_adds_up_to_a_halt() -> None:
     """-10 X owed at 111 twice: each plan's residual is below 1500, both together are not."""
     run = crossed(Run(replace(SETTINGS, limits=replace(LIMITS, max_residual=D(1500), max_loss=D(10**6)))))
