@@ -12,9 +12,7 @@ FUNCTION_LINES = 40
 
 # Lists that may only become shorter. A number is what was there when it was listed: it may fall, never rise.
 LONG_MODULES: dict[str, int] = {}
-LONG_FUNCTIONS: dict[str, int] = {
-    "cryptopipe/app.py:document": 44,  # one flat mapping: the JSON contract of `action`, a line a key
-}
+LONG_FUNCTIONS: dict[str, int] = {}
 
 BROAD_EXCEPT = {
     "cryptopipe/registry.py": "a stranger's module may raise anything while it is imported; it stops only itself",
