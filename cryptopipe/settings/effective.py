@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from cryptopipe.settings.kinds import Duration, plain
+from cryptopipe.model.money import plain
+from cryptopipe.settings.kinds import Duration
 from cryptopipe.settings.model import Settings
 from cryptopipe.settings.shape import mapping_of, sections
 

@@ -9,16 +9,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from cryptopipe.clock import Nanos, parse_duration
+from cryptopipe.model.money import plain
 
 _UNITS = (("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000))
-
-
-def plain(number: Decimal) -> str:
-    """The one spelling of a decimal: no exponent, no zeros at its end, no negative zero."""
-    text = f"{number:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def duration_text(nanos: Nanos) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from cryptopipe.clock import MILLISECOND, SECOND
 from cryptopipe.errors import ConfigError, PluginError, UsageError
+from cryptopipe.model.money import plain
 from cryptopipe.settings import (
     Flag,
     Loaded,
@@ -23,7 +24,7 @@ from cryptopipe.settings import (
     render_defaults,
     schema_rows,
 )
-from cryptopipe.settings.kinds import Amount, Duration, duration_text, plain
+from cryptopipe.settings.kinds import Amount, Duration, duration_text
 
 ROOT = Path(__file__).parents[2]
 
