@@ -8,26 +8,14 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.model.contracts import Limit
 
 _LONGEST_BAN = 3 * 24 * 3600 * SECOND
 """A later `Retry-After` is cut to three days, the longest ban that a venue documents (read 2026-07-21)."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """At most `count` attempts in any span of `per` nanoseconds."""
-
-    count: int
-    per: Nanos
-
-    def __post_init__(self) -> None:
-        if self.count < 1 or self.per < 1:
-            raise ValueError(f"a limit allows at least one attempt in a span above zero: {self}")
 
 
 class Bucket:

@@ -11,9 +11,10 @@ import msgspec
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.market.line import Feed, Line, Stage
-from cryptopipe.market.pacing import Bucket, Limit, retry_after
+from cryptopipe.market.pacing import Bucket, retry_after
 from cryptopipe.market.silence import VenueClock
 from cryptopipe.market.supply import ANSWER_WITHIN
+from cryptopipe.model.contracts import Limit
 from cryptopipe.model.events import Command, FeedEvent, FetchTime, Resync, Send, WakeAt
 
 MINUTE = 60 * SECOND

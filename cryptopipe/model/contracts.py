@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -15,6 +15,9 @@ from cryptopipe.clock import Nanos
 from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, LevelFormat, Resync, Send
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.trading import Opportunity
+
+if TYPE_CHECKING:
+    from cryptopipe.model.simulated import SandboxVenue, SimulatedBook
 
 API_VERSION = 1
 """Raised when a plugin written for the former version would break."""
@@ -91,12 +94,17 @@ class StreamAuth(msgspec.Struct, frozen=True):
 
 
 class Connect(msgspec.Struct, frozen=True):
-    """Where to dial, what to send once open, and how the connection is kept alive."""
+    """Where to dial, what to send once open, and how the connection is kept alive.
+
+    `resubscribe`: by symbol the texts that bring a new snapshot of its book on the same connection; a lost book whose
+    symbol is not in it costs the connection.
+    """
 
     url: str
     frames: tuple[str, ...] = ()
     ping_every_s: float | None = None
     ping_text: str | None = None
+    resubscribe: Mapping[str, tuple[str, ...]] = {}
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
@@ -138,6 +146,28 @@ class SnapshotCodec(Protocol):
     def snapshot(self, symbol: str, response: HttpResponse, received_at: Nanos) -> BookSnapshot: ...
 
 
+class ClockCodec(Protocol):
+    """Asks for the venue's server time; what it says is cut to `resolution`."""
+
+    resolution: Nanos
+
+    def request(self) -> HttpRequest: ...
+    def server_time(self, response: HttpResponse) -> Nanos:
+        """Raises `ProtocolError` or a `VenueError`."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `count` attempts in any span of `per` nanoseconds."""
+
+    count: int
+    per: Nanos
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.per < 1:
+            raise ValueError(f"a limit allows at least one attempt in a span above zero: {self}")
+
+
 class Instruments(Protocol):
     """What the plugin knows of the venue's instruments without asking the venue."""
 
@@ -160,7 +190,9 @@ class ExchangePlugin:
     `feed` makes a codec for one connection. `dialects` are the other forms its connections may have, newest first: each
     has a name, the day it ended or was superseded (empty for another endpoint of today), and a test on the URL and the
     first frame of a connection. `split` parts subscriptions into connections, where a venue has several endpoints or a
-    limit; each part is what one codec's `connect` gets.
+    limit; each part is what one codec's `connect` gets. `dial_limits` and `fetch_limits` are the venue's own, on
+    connections and on requests, beside those that we keep anyway. `sandbox` makes the simulated venue over the engine's
+    books, by symbol.
     """
 
     venue: VenueId
@@ -173,6 +205,10 @@ class ExchangePlugin:
     dialects: Sequence["Dialect"] = ()
     capabilities: frozenset[str] = frozenset({"feed"})
     split: Callable[[Sequence[Subscription]], Sequence[Sequence[Subscription]]] = on_one_connection
+    clock: ClockCodec | None = None
+    dial_limits: Sequence[Limit] = ()
+    fetch_limits: Sequence[Limit] = ()
+    sandbox: Callable[[Mapping[str, "SimulatedBook"]], "SandboxVenue"] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.market.line import Feed, Stage
-from cryptopipe.market.pacing import Backoff, Bucket, Limit
+from cryptopipe.market.pacing import Backoff, Bucket
 from cryptopipe.market.silence import Gaps, VenueClock
 from cryptopipe.market.supervisor import (
     DIALS,
@@ -32,7 +32,7 @@ from cryptopipe.market.supervisor import (
 )
 from cryptopipe.market.supply import Stream
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import Connect, Link, Proof, SyncRule
+from cryptopipe.model.contracts import Connect, Limit, Link, Proof, SyncRule
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,

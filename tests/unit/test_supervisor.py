@@ -10,7 +10,7 @@ from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.market.line import Feed, Stage
 from cryptopipe.market.market import Market
-from cryptopipe.market.pacing import Backoff, Bucket, Limit, retry_after
+from cryptopipe.market.pacing import Backoff, Bucket, retry_after
 from cryptopipe.market.silence import Gaps, Lag, VenueClock, Watch
 from cryptopipe.market.supervisor import (
     Answered,
@@ -25,7 +25,7 @@ from cryptopipe.market.supervisor import (
 )
 from cryptopipe.market.supply import Stream, Supply
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import Channel, Connect, FeedCodec
+from cryptopipe.model.contracts import Channel, Connect, FeedCodec, Limit
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,

@@ -1,0 +1,1 @@
+"""Simulated venues: engine, order flow, faults, and the house that carries a venue's connections."""
