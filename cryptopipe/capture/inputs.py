@@ -10,6 +10,10 @@ import msgspec
 from cryptopipe.clock import Nanos
 
 
+SERVER_TIME = "time"
+"""The tag of a request for a venue's clock; its answer changes no book."""
+
+
 class Direction(Enum):
     """What an input is. Files may say `connect` for `open`; `send` is kept for the record and drives nothing."""
 

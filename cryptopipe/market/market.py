@@ -7,7 +7,7 @@ driver, and counts. Never: a socket, a clock, or a book that two venues share.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import SERVER_TIME, Direction, Input
 from cryptopipe.clock import Nanos
 from cryptopipe.core import TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
@@ -82,6 +82,8 @@ class Market:
         self.transitions: list[Transition] = []
         self.commands: list[Send | Resync] = []
         self.appeared: list[BookSync] = []
+        self.events: Iterable[FeedEvent | Send | Resync] = ()
+        """What the codec made of the last frame; for who watches the connections."""
         self.touched: dict[str, BookSync] | None = None
         """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
 
@@ -98,7 +100,9 @@ class Market:
         payload, at = entry.payload, entry.at
         decode = connection.decode or self._decoder(connection, payload)
         try:
-            for event in decode(payload, at):
+            events = decode(payload, at)
+            self.events = events = events if type(events) is tuple else tuple(events)
+            for event in events:
                 kind = type(event)
                 if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
                     symbol: str = event.symbol  # type: ignore[union-attr, assignment]
@@ -224,7 +228,7 @@ class Market:
     def _answer(self, entry: Input) -> None:
         """A REST snapshot. A recorded answer without URL belongs to the only book that it can belong to."""
         venue = VenueId(entry.venue)
-        if venue not in self._plugins:
+        if venue not in self._plugins or entry.request == SERVER_TIME:
             return
         snapshots = self._plugins[venue].snapshots
         books = self.books[venue]
@@ -271,6 +275,7 @@ class Market:
 
     def _refuse(self, connection: Connection, error: ProtocolError | VenueError) -> None:
         """A frame that cannot be read may have changed any book of its connection: none is proven any more."""
+        self.events = ()
         self._count_refusal(connection.counts, error)
         self._resync(connection, Resync(None, f"unreadable frame: {error.message[:120]}"))
 

@@ -1,0 +1,206 @@
+"""Real sockets for a run: websockets for feeds, aiohttp for requests, on one event loop.
+
+Enters: the feeds' tasks. Leaves: arrivals, turn by turn, to the intake. Never: a decision, a frame that is dropped (a
+reader that is ahead of the run waits, and the venue with it), or a task that outlives the run.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from ssl import SSLContext
+
+import aiohttp
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from cryptopipe import __version__
+from cryptopipe.capture.inputs import Direction
+from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.intake import Arrival, Intake, Tasks
+from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
+from cryptopipe.market.supply import ANSWER_WITHIN
+from cryptopipe.model.events import Close, Dial, Ping, Send
+from cryptopipe.model.facts import VenueId
+
+LARGEST_FRAME = 16 << 20
+TURN = 256
+"""Most arrivals in one turn."""
+_AHEAD = 8 * TURN
+"""Arrivals that may wait for a turn; then readers wait too, and the sockets' own buffers fill."""
+_QUEUED_FRAMES = 512
+_KEPT_HEADERS = ("retry-after", "date")
+Headers = tuple[tuple[str, str], ...]
+_AGENT = f"cryptopipe/{__version__}"
+
+
+class Live:
+    """Carries out the tasks of one run, and gives what comes of them to its intake."""
+
+    def __init__(
+        self,
+        feeds: Feeds,
+        intake: Intake,
+        turn_ended: Callable[[], None],
+        stamp: Stamper,
+        tls: SSLContext | None = None,
+    ) -> None:
+        self._feeds, self._intake, self._turn_ended, self._stamp, self._tls = feeds, intake, turn_ended, stamp, tls
+        self._ready: deque[Arrival] = deque()
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._sockets: dict[str, ClientConnection] = {}
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, ended: Callable[[Nanos], str]) -> str:
+        """Turns until `ended`, asked with the time, says why the run is over."""
+        timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN / SECOND)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": _AGENT}) as self._http,
+                asyncio.TaskGroup() as self._group,
+            ):
+                why = await self._turns(ended)
+                for task in self._tasks:
+                    task.cancel()
+        except BaseExceptionGroup as group:  # what broke first, as if there were no group
+            raise group.exceptions[0] from None
+        return why
+
+    async def _turns(self, ended: Callable[[Nanos], str]) -> str:
+        while not (why := ended(now := self._stamp())):
+            if not self._ready and self._feeds.next_due() > now:
+                await self._something(self._feeds.next_due() - now)
+            self._one_turn()
+            await asyncio.sleep(0)
+        return why
+
+    def wake(self) -> None:
+        """Have `ended` asked now; safe in a signal handler of the loop."""
+        self._wake.set()
+
+    async def _something(self, longest: Nanos) -> None:
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(longest, SECOND) / SECOND):
+                await self._wake.wait()
+
+    def _one_turn(self) -> None:
+        due = self._feeds.next_due() <= self._stamp()
+        if not (self._ready or due):
+            return
+        intake, ready = self._intake, self._ready
+        intake.begin_turn()
+        for _ in range(min(len(ready), TURN)):
+            tasks = intake.receive(ready.popleft())
+            if tasks:
+                self._carry_out(tasks)
+        if due:
+            self._carry_out(intake.tick())
+        self._turn_ended()
+        if len(ready) < _AHEAD:
+            self._room.set()
+
+    def _carry_out(self, tasks: Tasks) -> None:
+        for venue, task in tasks:
+            self._do(venue, task)
+
+    def _do(self, venue: VenueId, task: Task) -> None:
+        match task:
+            case Dial():
+                self._readers[task.conn] = self._begin(self._read(venue, task, self._intake.life(task.conn)))
+            case Close():
+                self._drop(task.conn)
+            case Send():
+                if task.conn in self._sockets:
+                    self._begin(self._send(self._sockets[task.conn], task.text))
+            case Ping():
+                if task.conn in self._sockets:
+                    self._begin(self._ping(self._sockets[task.conn]))
+            case Ask():
+                self._begin(self._ask(venue, task, self._intake.life(task.conn)))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _drop(self, conn: str) -> None:
+        self._sockets.pop(conn, None)
+        reader = self._readers.pop(conn, None)
+        if reader is not None:
+            reader.cancel()
+
+    async def _heard(self, arrival: Arrival) -> None:
+        self._ready.append(arrival)
+        self._wake.set()
+        if len(self._ready) >= _AHEAD:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _read(self, venue: VenueId, dial: Dial, life: int) -> None:
+        """One connection, from the dial to its end."""
+        conn, status = dial.conn, 0
+        headers: Headers = ()
+        try:
+            async with connect(
+                dial.url,
+                compression=None,
+                max_size=LARGEST_FRAME,
+                max_queue=_QUEUED_FRAMES,
+                ping_interval=None,
+                open_timeout=None,
+                close_timeout=1,
+                user_agent_header=_AGENT,
+                ssl=self._tls if dial.url.startswith("wss:") else None,
+                proxy=None,
+            ) as socket:
+                if life != self._intake.life(conn):
+                    return
+                self._sockets[conn] = socket
+                await self._heard(Arrival(Direction.OPEN, venue, conn, life, url=dial.url))
+                while True:
+                    payload = await socket.recv(decode=False)
+                    await self._heard(Arrival(Direction.RECV, venue, conn, life, payload))
+        except ConnectionClosed as closed:
+            why = str(closed)
+        except InvalidStatus as refused:
+            status, headers = refused.response.status_code, _kept(refused.response.headers.raw_items())
+            why = f"the upgrade was refused: HTTP {status}"
+        except (OSError, InvalidHandshake, TimeoutError, EOFError) as failed:
+            why = f"cannot connect: {failed or type(failed).__name__}"
+        finally:
+            if life == self._intake.life(conn):
+                self._sockets.pop(conn, None)
+        await self._heard(Arrival(Direction.CLOSE, venue, conn, life, why.encode(), dial.url, status, headers))
+
+    async def _send(self, socket: ClientConnection, text: str) -> None:
+        with suppress(ConnectionClosed):  # the reader tells
+            await socket.send(text)
+
+    async def _ping(self, socket: ClientConnection) -> None:
+        with suppress(ConnectionClosed):
+            await socket.ping()
+
+    async def _ask(self, venue: VenueId, ask: Ask, life: int) -> None:
+        request = ask.request
+        status, payload = NO_ANSWER, b""
+        headers: Headers = ()
+        try:
+            async with self._http.request(
+                request.method, request.url, headers=request.headers, data=request.body, ssl=self._tls or True
+            ) as answer:
+                payload = await answer.read()
+                status, headers = answer.status, _kept(answer.headers.items())
+        except (aiohttp.ClientError, OSError, TimeoutError) as failed:
+            payload = f"no answer: {failed or type(failed).__name__}".encode()
+        await self._heard(
+            Arrival(Direction.HTTP, venue, ask.conn, life, payload, request.url, status, headers, ask.tag)
+        )  # fmt: skip
+
+
+def _kept(headers: Iterable[tuple[str, str]]) -> Headers:
+    """What of an answer's headers is worth keeping."""
+    return tuple((name, value) for name, value in headers if name.lower() in _KEPT_HEADERS)
