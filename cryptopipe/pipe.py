@@ -15,7 +15,7 @@ from cryptopipe.act.plan import Plan
 from cryptopipe.capture.inputs import Input
 from cryptopipe.clock import Agenda, Nanos
 from cryptopipe.evaluate.value import executable_value
-from cryptopipe.gate.episodes import Episodes
+from cryptopipe.gate.episodes import Episodes, Lately
 from cryptopipe.gate.gate import Gate, GateState, Limits, TradingMode
 from cryptopipe.journal import told
 from cryptopipe.journal.log import RecordSink
@@ -55,6 +55,7 @@ class Pipe:
         self.ledger = Ledger()
         self.state = GateState()
         self.episodes = Episodes()
+        self.lately = Lately()
         self.best = BestEdges(settings.limits.max_age)
         self._liquidity = TakenLiquidity()
         self.view = View(self.market, settings.fees, self.ledger.balance, self._liquidity.taken)
@@ -107,6 +108,7 @@ class Pipe:
         decisions = self._gate.decide(found.values(), self.view) if found else []
         self.best.observe(decisions, self.view)
         for chapter in self.episodes.turn(changed, decisions, self._now):
+            self.lately.note(chapter)
             self._tell(told.decided(chapter))
         for decision in decisions:
             if decision.accepted:
@@ -239,6 +241,13 @@ class Pipe:
         active, loss = self.state.mode is TradingMode.ACTIVE, self.state.loss
         if active and loss is not None and loss >= self._limits.max_loss:
             self._halt(f"loss {loss:.2f} at or above {self._limits.max_loss}")
+
+    @property
+    def trading(self) -> tuple[Decimal | None, Asset]:
+        """The trading result in the numeraire as it was measured last, which every plan does as it ends; None if
+        something traded had no price then.
+        """
+        return self._value.measured, self._limits.numeraire
 
     @property
     def _limits(self) -> Limits:

@@ -80,6 +80,8 @@ class TradingValue:
         self._known = 0
         self._dust: dict[Asset, Decimal] = {}
         self._restoring = Decimal(0)
+        self.measured: Decimal | None = Decimal(0)
+        """The trading value when the loss was asked for last."""
 
     def observe(self, view: View) -> None:
         """Note the first executable price of each asset of the run."""
@@ -113,7 +115,7 @@ class TradingValue:
 
     def loss(self, view: View, ledger: Ledger) -> Decimal | None:
         """Trading loss of the run so far, at or above zero; None if something has no price."""
-        trading = self.trading(view, ledger)
+        self.measured = trading = self.trading(view, ledger)
         return None if trading is None else max(Decimal(0), -trading)
 
     def lines(self, view: View, ledger: Ledger) -> ValueLines:

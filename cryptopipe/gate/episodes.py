@@ -4,8 +4,8 @@ Enters: each turn's decisions. Leaves: which of them to write (the first, a chan
 edge alive for two seconds told two hundred times.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -46,6 +46,25 @@ class Chapter:
     at: Nanos
 
 
+_LATELY = 16
+
+
+class Lately:
+    """The last chapters, for whoever looks at a running run; many of one sort do not push out those of another."""
+
+    def __init__(self) -> None:
+        self.accepted: deque[Chapter] = deque(maxlen=_LATELY)
+        self.refused: deque[Chapter] = deque(maxlen=_LATELY)
+        self.ended: deque[Chapter] = deque(maxlen=_LATELY)
+
+    def note(self, chapter: Chapter) -> None:
+        """Keep it until enough newer ones of its sort have come."""
+        if chapter.phase is Phase.END:
+            self.ended.append(chapter)
+        else:
+            (self.accepted if chapter.decision.accepted else self.refused).append(chapter)
+
+
 class Episodes:
     """The open episodes by edge, and the counts over all."""
 
@@ -61,6 +80,11 @@ class Episodes:
     def refused(self) -> int:
         """Episodes in which nothing was accepted."""
         return self.found - self.accepted
+
+    @property
+    def alive(self) -> Collection[Episode]:
+        """The open episodes, in order of their opening."""
+        return self._open.values()
 
     def turn(self, asked: Iterable[str], decisions: Sequence[Decision], now: Nanos) -> list[Chapter]:
         """The chapters of a turn. `asked` are the ids of the instruments evaluated: an open edge through one of them

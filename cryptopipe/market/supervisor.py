@@ -104,6 +104,8 @@ class Supervisor:
         self.clock = VenueClock()
         self.stopped_until: Nanos = 0
         """A 418 was seen: the venue is asked for nothing before this, and nothing should be traded there."""
+        self.held: tuple[int, Nanos] = (0, 0)
+        """The last refusal that named a time: its HTTP status, and that time."""
         self._dials, self._fetches = Bucket(dials), Bucket(fetches)
         self.lines: dict[str, Line] = {}
         self._by_request: dict[str, Line] = {}
@@ -186,6 +188,8 @@ class Supervisor:
         """What a refusal says about the next attempt; a 418 speaks of all of them."""
         until = retry_after(text, at) if status >= 400 else 0
         bucket.hold(until)
+        if until:
+            self.held = status, until
         if status == 418:
             self.stopped_until = max(self.stopped_until, until or at + _BANNED_FOR)
             self._dials.hold(self.stopped_until)
