@@ -1,121 +1,51 @@
-"""Wiring: settings and plugins become a pipe, sources feed it, capture and journal keep it.
+"""One run being made: its directory, capture, journal and pipe.
 
-Enters: loaded settings and a source of inputs. Leaves: the result of a run, or of its verification. Never: a decision.
+Enters: numbered inputs. Leaves: a captured, journalled run, and its result. Never: an input that the pipe saw and the
+capture did not, or a second run on one data directory at a time.
 """
 
+import fcntl
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-import msgspec
 import structlog
 
-from cryptopipe import __version__, core, registry
+from cryptopipe import __version__, core
 from cryptopipe.capture.files import DISK, FileLayer
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
-from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay, refuse_foreign
+from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
-from cryptopipe.errors import ConfigError
-from cryptopipe.gate.gate import Limits
-from cryptopipe.journal.log import Log, RecordSink
-from cryptopipe.journal.records import RunStarted
+from cryptopipe.errors import UsageError
+from cryptopipe.journal.log import Log
 from cryptopipe.journal.runs import Run, create
 from cryptopipe.journal.sink import DurableSink
-from cryptopipe.market.market import Market
-from cryptopipe.market.view import View
-from cryptopipe.model.contracts import ExchangePlugin
-from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.model.money import plain
-from cryptopipe.pipe import Pipe, PipeSettings
-from cryptopipe.settings import Settings, config_hash, effective
+from cryptopipe.pipe import Pipe
+from cryptopipe.settings import config_hash, effective
 from cryptopipe.summary import BestEdge, Summary, ValueLines
-from cryptopipe.watching import Watcher, enough
+from cryptopipe.wiring import Wiring
 
-NOT_HASHED_IN_JOURNAL = ("data_dir",)
-_BPS = Decimal(10_000)
 _LOG = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Wiring:
-    """What a pipe is made of, from settings and plugins."""
+class Origin:
+    """Where a run's inputs come from: `replay`, `sandbox` or `live`, with what must be said of it."""
 
-    strategy: str
-    settings: Settings
-    plugins: Mapping[VenueId, ExchangePlugin]
-
-    @classmethod
-    def of(cls, strategy: str, settings: Settings, venues: Sequence[str]) -> "Wiring":
-        """Find the plugins. Raises `UsageError` for an unknown venue or strategy, with the nearest name, and
-        `ConfigError` for a venue that is not enabled.
-        """
-        registry.strategy(strategy)
-        plugins = {VenueId(venue): registry.exchange(venue) for venue in venues}
-        for venue in plugins:
-            if not settings.venue(venue).enabled:
-                raise ConfigError(
-                    "false, and its recording was named",
-                    where=f"venues.{venue}.enabled",
-                    fix="enable it, or leave it out",
-                )
-        return cls(strategy, settings, plugins)
-
-    def pipe(self, sink: RecordSink) -> Pipe:
-        """A fresh pipe."""
-        section = self.settings.strategy(self.strategy)
-        risk, numeraire = self.settings.risk, Asset(self.settings.numeraire)
-        return Pipe(
-            self.plugins,
-            registry.strategy(self.strategy).make(section),
-            PipeSettings(
-                limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
-                latency=self.settings.paper.latency,
-                fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
-                opening=self.settings.opening,
-                restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
-            ),
-            sink,
-        )
-
-    def watcher(self) -> Watcher:
-        """A market and a strategy that only look."""
-        market = Market(self.plugins)
-        fees = {venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()}
-        strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
-        return Watcher(market, strategy, View(market, fees, enough, {}))
-
-    def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
-        own = self.settings.venue(venue)
-        fees = plugin.fees
-        if own.taker_fee_bps is not None:
-            fees = msgspec.structs.replace(
-                fees, taker_rate=own.taker_fee_bps / _BPS, source="configuration", as_of="now"
-            )  # fmt: skip
-        if own.maker_fee_bps is not None:
-            fees = msgspec.structs.replace(fees, maker_rate=own.maker_fee_bps / _BPS)
-        return fees
-
-    def started(self, label: ReplayLabel) -> RunStarted:
-        """The journal's first record."""
-        settings = {k: v for k, v in effective(self.settings).items() if k not in NOT_HASHED_IN_JOURNAL}
-        return RunStarted(
-            strategy=self.strategy,
-            config_hash=config_hash(self.settings),
-            settings=settings,
-            venues=tuple(self.plugins),
-            instruments=(),
-            opening={},
-            numeraire=self.settings.numeraire,
-            simultaneous=label.simultaneous,
-            label=label.why,
-        )
+    kind: str
+    label: ReplayLabel
+    seed: int | None = None
+    align: bool = False
 
 
 @dataclass
@@ -124,35 +54,34 @@ class RunResult:
 
     run: Run
     wiring: Wiring
-    label: ReplayLabel
+    origin: Origin
     summary: Summary
     started_at: Nanos
     ended_at: Nanos
     first_quote_s: float | None
     records: int
     journal_hash: str
-    align: bool
 
     def document(self) -> dict[str, Any]:
         """The JSON contract of `--mode action`."""
-        summary = self.summary
+        summary, origin = self.summary, self.origin
         return {
             "run_id": self.run.id,
             "mode": "action",
             "strategy": self.wiring.strategy,
-            "market": "replay",
+            "market": origin.kind,
             "execution": "paper",
             "core": core.NAME,
-            "seed": None,
+            "seed": origin.seed,
             "config_hash": config_hash(self.wiring.settings),
             "started_at": format_at(self.started_at),
             "ended_at": format_at(self.ended_at),
             "stopped_by": summary.stopped_by,
             "data_dir": str(self.wiring.settings.data_dir),
             "capture": str(self.run.capture),
-            "align": "start" if self.align else None,
-            "simultaneous": self.label.simultaneous,
-            "label": self.label.why,
+            "align": "start" if origin.align else None,
+            "simultaneous": origin.label.simultaneous,
+            "label": origin.label.why,
             "first_quote_s": self.first_quote_s,
             "frames": summary.frames,
             "tops": summary.tops,
@@ -200,52 +129,118 @@ def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
     }
 
 
-def source_of(settings: Settings, replays: Sequence[str], shifts: Sequence[str], align: str | None) -> Replay:
-    """What to replay: the captures that were named, else the packaged ones of the venues that are enabled."""
-    if replays:
-        return open_replay(replays, shifts, align)
-    return packaged_replay(shifts, align, lambda venue: settings.venue(venue).enabled)
+@contextmanager
+def only_run(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory for one run. Raises `UsageError` while another run of any process holds it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                "another run is using this data directory",
+                where=str(data_dir),
+                fix="wait for it, stop it, or give this one its own: --data-dir DIR",
+            ) from None
+        yield
+
+
+class Running:
+    """A context: however it is left, capture and journal are closed, and what they hold can be read."""
+
+    def __init__(self, wiring: Wiring, origin: Origin, files: FileLayer = DISK) -> None:
+        self.wiring, self.origin = wiring, origin
+        self._files = files
+        self._opened = ExitStack()
+        self.first_quote_s: float | None = None
+
+    def __enter__(self) -> "Running":
+        data_dir = self.wiring.settings.data_dir
+        with ExitStack() as opened:
+            opened.enter_context(only_run(data_dir))
+            self.started_at = time.time_ns()
+            self.run = create(data_dir, self.started_at)
+            self.run.describe(_telemetry(self.wiring, self.origin))
+            _LOG.info(
+                "run.started",
+                run=self.run.id,
+                strategy=self.wiring.strategy,
+                core=core.NAME,
+                market=self.origin.kind,
+                venues=list(self.wiring.plugins),
+            )
+            meta = {"label": self.origin.label.why}
+            self._capture = CaptureWriter(self.run.capture, meta, self._files)
+            opened.callback(self._capture.close)
+            self._log = Log.open(self.run.journal, self._files)
+            opened.callback(self._log.close)
+            for place in (self.run.path, self.run.path.parent, data_dir):
+                self._files.sync_directory(place)
+            self._sink = DurableSink(self._log, self._capture)
+            self.pipe: Pipe = self.wiring.pipe(self._sink)
+            self.pipe.tell_start(self.wiring.started(self.origin.label))
+            self._clock = time.perf_counter()
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def take(self, entry: Input) -> None:
+        """One input: captured first, then received."""
+        self._capture.append(entry)
+        if entry.direction is Direction.COMMAND:
+            return
+        self.pipe.receive(entry)
+        if self.first_quote_s is None and self.pipe.market.changed:
+            self.first_quote_s = round(time.perf_counter() - self._clock, 6)
+
+    def turn_ended(self, now: Nanos) -> None:
+        """Nothing more was ready: decide now, not with the next input; and write what has waited for a second."""
+        self.pipe.end_turn()
+        self._capture.flush_due(now)
+
+    def finish(self, stopped_by: str) -> RunResult:
+        """End the run."""
+        summary = self.pipe.finish(stopped_by)
+        self._capture.close()
+        result = RunResult(
+            self.run,
+            self.wiring,
+            self.origin,
+            summary,
+            self.started_at,
+            time.time_ns(),
+            self.first_quote_s,
+            self._sink.records,
+            self._log.sha256,
+        )
+        _LOG.info("run.ended", run=self.run.id, stopped_by=stopped_by, records=result.records, hash=result.journal_hash)
+        return result
+
+    def end(self, result: RunResult) -> None:
+        """Mark the run as ended well."""
+        facts = {"stopped_by": result.summary.stopped_by, "hash": result.journal_hash, "records": result.records}
+        self.run.end(result.ended_at, facts)
 
 
 def act(
     wiring: Wiring, source: Replay, label: ReplayLabel, for_ns: Nanos | None = None, files: FileLayer = DISK
 ) -> RunResult:
-    """One run of a strategy over a source of inputs, captured and journalled in a directory of its own.
-
-    However it ends, capture and journal are closed and what they hold can be read.
-    """
-    inputs, started_at = _begun(source), time.time_ns()
-    run = create(wiring.settings.data_dir, started_at)
-    run.describe(_telemetry(wiring, label))
-    _LOG.info("run.started", run=run.id, strategy=wiring.strategy, core=core.NAME, venues=list(wiring.plugins))
-    first_quote_s: float | None = None
-    with ExitStack() as opened, stop_on_interrupt() as stop:
-        capture = CaptureWriter(run.capture, {"label": label.why}, files)
-        opened.callback(capture.close)
-        log = Log.open(run.journal, files)
-        opened.callback(log.close)
-        for place in (run.path, run.path.parent, wiring.settings.data_dir):
-            files.sync_directory(place)
-        pipe = wiring.pipe(sink := DurableSink(log, capture))
-        pipe.tell_start(wiring.started(label))
-        clock = time.perf_counter()
+    """One run of a strategy over recordings."""
+    inputs = _begun(source)
+    with Running(wiring, Origin("replay", label, align=source.align), files) as running, stop_on_interrupt() as stop:
         for entry in ended(inputs, stop, for_ns):
-            capture.append(entry)
+            running.take(entry)
+            running.pipe.market.take_commands()
             if entry.direction is Direction.COMMAND:
                 stopped_by = entry.payload.decode()
                 break
-            pipe.receive(entry)
-            pipe.market.take_commands()
-            if first_quote_s is None and pipe.market.changed:
-                first_quote_s = round(time.perf_counter() - clock, 6)
-        summary = pipe.finish(stopped_by)
-        capture.close()
-    result = RunResult(
-        run, wiring, label, summary, started_at, time.time_ns(), first_quote_s, sink.records, log.sha256, source.align
-    )  # fmt: skip
-    _LOG.info("run.ended", run=run.id, stopped_by=stopped_by, records=result.records, hash=result.journal_hash)
-    refuse_foreign(summary.venues)
-    run.end(result.ended_at, {"stopped_by": stopped_by, "hash": result.journal_hash, "records": result.records})
+        result = running.finish(stopped_by)
+        refuse_foreign(result.summary.venues)
+        running.end(result)
     return result
 
 
@@ -256,19 +251,20 @@ def _begun(source: Replay) -> Iterator[Input]:
     return inputs if first is None else chain([first], inputs)
 
 
-def _telemetry(wiring: Wiring, label: ReplayLabel) -> dict[str, Any]:
+def _telemetry(wiring: Wiring, origin: Origin) -> dict[str, Any]:
     """What may differ between a run and its replay; never in the journal."""
     return {
         "mode": "action",
         "strategy": wiring.strategy,
-        "market": "replay",
+        "market": origin.kind,
+        "seed": origin.seed,
         "execution": "paper",
         "core": core.NAME,
         "version": __version__,
         "python": platform.python_version(),
         "venues": list(wiring.plugins),
-        "sources": [list(source) for source in label.files],
-        "simultaneous": label.simultaneous,
-        "label": label.why,
+        "sources": [list(source) for source in origin.label.files],
+        "simultaneous": origin.label.simultaneous,
+        "label": origin.label.why,
         "config": effective(wiring.settings),
     }

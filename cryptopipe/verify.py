@@ -13,7 +13,6 @@ import msgspec
 from pydantic import ValidationError
 
 from cryptopipe import registry
-from cryptopipe.app import Wiring
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.reader import read
 from cryptopipe.drivers.replay import ReplayLabel
@@ -23,6 +22,7 @@ from cryptopipe.journal.reader import Records
 from cryptopipe.journal.records import RunEnded
 from cryptopipe.journal.runs import Run
 from cryptopipe.settings import compose
+from cryptopipe.wiring import Wiring
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def action(
       cryptopipe action --replay alpha=btcusdt.jsonl.gz --replay beta=book.jsonl.gz --align start
     """
     from cryptopipe import registry
-    from cryptopipe.app import Wiring, act, source_of
+    from cryptopipe.app import act
+    from cryptopipe.wiring import Wiring, source_of
 
     registry.strategy(strategy)
     settings = common.load([strategy])

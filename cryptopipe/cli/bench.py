@@ -71,10 +71,10 @@ def replay(common: Common, runs: int, strategy: str) -> None:
       cryptopipe bench replay
       cryptopipe bench replay --runs 3 --json
     """
-    from cryptopipe.app import Wiring
     from cryptopipe.bench.recordings import chosen, recordings
     from cryptopipe.bench.replay import measure
     from cryptopipe.drivers.replay import Replay
+    from cryptopipe.wiring import Wiring
 
     settings = common.load([strategy])
     found, notes = recordings()

@@ -52,10 +52,10 @@ def watch(
       cryptopipe watch --json --replay alpha=btcusdt.jsonl.gz | head
     """
     from cryptopipe import registry
-    from cryptopipe.app import Wiring, source_of
     from cryptopipe.drivers.replay import paced, refuse_foreign
     from cryptopipe.drivers.stop import stop_on_interrupt, watched
     from cryptopipe.summary import venue_counts
+    from cryptopipe.wiring import Wiring, source_of
 
     registry.strategy(strategy)
     settings = common.load([strategy])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from longcapture import CHEAP, action, journal_bytes, repeated, wait_until
 
-from cryptopipe.app import Wiring, act
+from cryptopipe.app import act
 from cryptopipe.capture.inputs import Input
 from cryptopipe.capture.reader import Capture
 from cryptopipe.cli import main
@@ -24,6 +24,7 @@ from cryptopipe.postmortem.report import report
 from cryptopipe.registry import strategy
 from cryptopipe.settings import load_settings
 from cryptopipe.verify import verify
+from cryptopipe.wiring import Wiring
 
 PACKAGED = packaged_files()[-1]
 VENUE = PACKAGED.name.removesuffix(SUFFIX)

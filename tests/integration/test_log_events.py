@@ -5,11 +5,12 @@ from pathlib import Path
 
 import structlog
 
-from cryptopipe.app import Wiring, act
+from cryptopipe.app import act
 from cryptopipe.cli.logs import configure
 from cryptopipe.drivers.replay import packaged_replay
 from cryptopipe.registry import strategy
 from cryptopipe.settings import load_settings
+from cryptopipe.wiring import Wiring
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "logs.md"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from longcapture import CHEAP, action, journal_bytes, linger, repeated, wait_until
 
-from cryptopipe.app import RunResult, Wiring, act
+from cryptopipe.app import RunResult, act
 from cryptopipe.capture.files import AppendFile, DiskFile
 from cryptopipe.capture.reader import Capture
 from cryptopipe.cli import main
@@ -27,6 +27,7 @@ from cryptopipe.postmortem.report import report
 from cryptopipe.registry import strategy
 from cryptopipe.settings import load_settings
 from cryptopipe.verify import verify
+from cryptopipe.wiring import Wiring
 
 REPETITIONS = 60
 """Several seconds of work for a run: it lives longer than it is let."""

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from recordings import RECORDINGS, expected_tops, needs_recordings
 
-from cryptopipe.app import RunResult, Wiring, act
+from cryptopipe.app import RunResult, act
 from cryptopipe.capture.reader import read as read_capture
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.drivers.replay import open_replay, packaged_replay
@@ -28,6 +28,7 @@ from cryptopipe.journal.runs import Run
 from cryptopipe.registry import strategy
 from cryptopipe.settings import load_settings
 from cryptopipe.verify import verify
+from cryptopipe.wiring import Wiring
 
 SPOT = RECORDINGS / "binance/spot_btcusdt_20240808.jsonl.gz"
 PERPETUAL = RECORDINGS / "binance_usdm/btcusdt_20240808.jsonl.gz"
@@ -91,7 +92,7 @@ def test_at_zero_fees_the_basis_is_one_long_episode(tmp_path: Path) -> None:
 def test_trades_on_real_books_add_up(tmp_path: Path, residual: str) -> None:
     fees = {"venues__binance__taker_fee_bps": "2", "venues__binance_us__taker_fee_bps": "2"}
     result = run(tmp_path, SHIFTED, ["binance_us=120s"], risk__max_residual=residual, **fees)
-    assert not result.label.simultaneous and "120 s" in result.label.why
+    assert not result.origin.label.simultaneous and "120 s" in result.origin.label.why
     assert result.summary.accepted > 0 and result.summary.fills > 0
     assert result.summary.refusals
     balances: dict[tuple[str, str], D] = {}
@@ -121,7 +122,7 @@ def test_fees_above_the_edge_forbid_every_trade(tmp_path: Path) -> None:
 
 def test_the_generated_capture_shows_a_triangle_and_two_venues(tmp_path: Path) -> None:
     result = run(tmp_path, [])
-    assert result.label.why.startswith("generated")
+    assert result.origin.label.why.startswith("generated")
     accepted = {d["edge"].split()[0] for d in journal(result, "decided") if d["accepted"]}
     assert "triangle" in accepted
     ends = [d for d in journal(result, "decided") if d["phase"] == "end"]

@@ -1,0 +1,109 @@
+"""Wiring: settings and plugins become a pipe.
+
+Enters: loaded settings, names of venues. Leaves: fresh pipes and watchers, and what to replay. Never: a decision.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from cryptopipe import registry
+from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
+from cryptopipe.errors import ConfigError
+from cryptopipe.gate.gate import Limits
+from cryptopipe.journal.log import RecordSink
+from cryptopipe.journal.records import RunStarted
+from cryptopipe.market.market import Market
+from cryptopipe.market.view import View
+from cryptopipe.model.contracts import ExchangePlugin
+from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
+from cryptopipe.pipe import Pipe, PipeSettings
+from cryptopipe.settings import Settings, config_hash, effective
+from cryptopipe.watching import Watcher, enough
+
+NOT_HASHED_IN_JOURNAL = ("data_dir",)
+_BPS = Decimal(10_000)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a pipe is made of, from settings and plugins."""
+
+    strategy: str
+    settings: Settings
+    plugins: Mapping[VenueId, ExchangePlugin]
+
+    @classmethod
+    def of(cls, strategy: str, settings: Settings, venues: Sequence[str]) -> "Wiring":
+        """Find the plugins. Raises `UsageError` for an unknown venue or strategy, with the nearest name, and
+        `ConfigError` for a venue that is not enabled.
+        """
+        registry.strategy(strategy)
+        plugins = {VenueId(venue): registry.exchange(venue) for venue in venues}
+        for venue in plugins:
+            if not settings.venue(venue).enabled:
+                raise ConfigError(
+                    "false, and its recording was named",
+                    where=f"venues.{venue}.enabled",
+                    fix="enable it, or leave it out",
+                )
+        return cls(strategy, settings, plugins)
+
+    def pipe(self, sink: RecordSink) -> Pipe:
+        """A fresh pipe."""
+        section = self.settings.strategy(self.strategy)
+        risk, numeraire = self.settings.risk, Asset(self.settings.numeraire)
+        return Pipe(
+            self.plugins,
+            registry.strategy(self.strategy).make(section),
+            PipeSettings(
+                limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
+                latency=self.settings.paper.latency,
+                fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
+                opening=self.settings.opening,
+                restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
+            ),
+            sink,
+        )
+
+    def watcher(self) -> Watcher:
+        """A market and a strategy that only look."""
+        market = Market(self.plugins)
+        fees = {venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()}
+        strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
+        return Watcher(market, strategy, View(market, fees, enough, {}))
+
+    def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
+        own = self.settings.venue(venue)
+        fees = plugin.fees
+        if own.taker_fee_bps is not None:
+            fees = msgspec.structs.replace(
+                fees, taker_rate=own.taker_fee_bps / _BPS, source="configuration", as_of="now"
+            )  # fmt: skip
+        if own.maker_fee_bps is not None:
+            fees = msgspec.structs.replace(fees, maker_rate=own.maker_fee_bps / _BPS)
+        return fees
+
+    def started(self, label: ReplayLabel) -> RunStarted:
+        """The journal's first record."""
+        settings = {k: v for k, v in effective(self.settings).items() if k not in NOT_HASHED_IN_JOURNAL}
+        return RunStarted(
+            strategy=self.strategy,
+            config_hash=config_hash(self.settings),
+            settings=settings,
+            venues=tuple(self.plugins),
+            instruments=(),
+            opening={},
+            numeraire=self.settings.numeraire,
+            simultaneous=label.simultaneous,
+            label=label.why,
+        )
+
+
+def source_of(settings: Settings, replays: Sequence[str], shifts: Sequence[str], align: str | None) -> Replay:
+    """What to replay: the captures that were named, else the packaged ones of the venues that are enabled."""
+    if replays:
+        return open_replay(replays, shifts, align)
+    return packaged_replay(shifts, align, lambda venue: settings.venue(venue).enabled)
