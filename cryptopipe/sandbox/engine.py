@@ -87,7 +87,7 @@ class Engine:
     def limit(self, side: Side, price: int, size: int, at: Nanos, owner: int = 0, post_only: bool = False) -> Placed:
         """Executes as far as `price` allows; the rest joins the end of its level's queue."""
         if price <= 0 or size <= 0:
-            self._refuse(price=price, size=size)
+            self._refuse(price, size)
         if not self.changed_at <= at < self._trim_at:
             self._turn(at)
         key, others = (price, self._asks) if side is _BUY else (-price, self._bids)
@@ -107,7 +107,7 @@ class Engine:
     def take(self, side: Side, size: int, at: Nanos, worst: int | None = None, owner: int = 0) -> int:
         """Lots executed at once, at `worst` or better; the rest is given up."""
         if size <= 0 or (worst is not None and worst <= 0):
-            self._refuse(price=1 if worst is None else worst, size=size)
+            self._refuse(worst, size)
         if not self.changed_at <= at < self._trim_at:
             self._turn(at)
         order_id = self._orders = self._orders + 1
@@ -135,7 +135,7 @@ class Engine:
     def reduce(self, order_id: int, size: int, at: Nanos) -> int:
         """Takes `size` lots off a resting order, which keeps its place; lots removed, at most what was resting."""
         if size <= 0:
-            self._refuse(price=1, size=size)
+            raise ValueError(f"order {order_id} on {self.instrument.id} is reduced by a size above zero, not {size}")
         key = self._resting.get(order_id)
         if key is None or self._queues[key][order_id] <= size:
             return self.cancel(order_id, at)
@@ -171,7 +171,7 @@ class Engine:
     def levels(self, side: Side, count: int) -> Sequence[tuple[int, int]]:
         """(price in ticks, size in lots), best first; fewer than `count` where there are not more."""
         if count < 0:
-            raise ValueError(f"levels of {self.instrument.id}: count {count} is below zero")
+            raise ValueError(f"levels of {self.instrument.id}: a count is at least zero, not {count}")
         totals = self._totals
         if side is _BUY:
             return [(key, totals[key]) for key in self._bids[: -count - 1 : -1]]
@@ -276,7 +276,8 @@ class Engine:
         del self._changes[: bisect_left(self._changes, oldest, key=_at)]
         del self._trades[: bisect_left(self._trades, oldest, key=_at)]
 
-    def _refuse(self, price: int, size: int) -> NoReturn:
-        raise ValueError(
-            f"an order on {self.instrument.id} has a price and a size above zero: price {price}, size {size}"
-        )
+    def _refuse(self, price: int | None, size: int) -> NoReturn:
+        which = f"an order on {self.instrument.id} has"
+        if price is None:
+            raise ValueError(f"{which} a size above zero, not {size}")
+        raise ValueError(f"{which} a price and a size above zero: price {price}, size {size}")
