@@ -7,7 +7,7 @@ capture did not, or a second run on one data directory at a time.
 import fcntl
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,6 +32,7 @@ from cryptopipe.journal.sink import DurableSink
 from cryptopipe.model.money import plain
 from cryptopipe.pipe import Pipe
 from cryptopipe.settings import config_hash, effective
+from cryptopipe.streaming import Streams
 from cryptopipe.summary import BestEdge, Summary, ValueLines
 from cryptopipe.wiring import Wiring
 
@@ -240,6 +241,17 @@ def act(
                 break
         result = running.finish(stopped_by)
         refuse_foreign(result.summary.venues)
+        running.end(result)
+    return result
+
+
+def act_live(
+    wiring: Wiring, origin: Origin, streams: Callable[[Running], Streams], for_ns: Nanos | None = None
+) -> RunResult:
+    """One run of a strategy over connections; `streams` makes them for the run that takes what they say."""
+    with Running(wiring, origin) as running, stop_on_interrupt() as stop:
+        stopped_by = streams(running).run(stop, for_ns)
+        result = running.finish(stopped_by)
         running.end(result)
     return result
 

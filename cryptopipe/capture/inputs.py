@@ -9,7 +9,6 @@ import msgspec
 
 from cryptopipe.clock import Nanos
 
-
 SERVER_TIME = "time"
 """The tag of a request for a venue's clock; its answer changes no book."""
 

@@ -7,53 +7,75 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json, terminal
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
     from cryptopipe.app import RunResult
+    from cryptopipe.settings import Settings
 
 
 @click.command("action")
 @click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="Which strategy to run.")
-@click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable.")
-@click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin.")
-@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: alpha=120s.")
-@click.option("--for", "for_text", metavar="T", help="Stop after this much of the recordings' time: 30s.")
+@market_options
+@click.option("--for", "for_text", metavar="T", help="Stop after this much time (of the recordings, if any): 30s.")
 @click.option("--execution", type=click.Choice(["paper"]), default="paper", show_default=True, help="Who fills orders.")
 @common_options
-def action(
-    common: Common,
-    strategy: str,
-    replays: tuple[str, ...],
-    align: str | None,
-    shifts: tuple[str, ...],
-    for_text: str | None,
-    execution: str,
-) -> None:
-    """Run a strategy over recorded market data: find, judge and simulate trades.
+def action(common: Common, strategy: str, market: MarketOptions, for_text: str | None, execution: str) -> None:
+    """Run a strategy over live or recorded markets: find, judge and simulate trades.
 
     \b
     Examples:
       cryptopipe --strategy arbitrage --mode action
+      cryptopipe action --market live --for 10m
       cryptopipe action --replay alpha=btcusdt.jsonl.gz --replay beta=book.jsonl.gz --align start
     """
     from cryptopipe import registry
-    from cryptopipe.app import act
-    from cryptopipe.wiring import Wiring, source_of
 
     registry.strategy(strategy)
     settings = common.load([strategy])
-    source = source_of(settings, replays, shifts, align)
-    wiring = Wiring.of(strategy, settings, source.venues)
-    result = act(wiring, source, source.label(), duration_option(for_text))
+    for_ns = duration_option(for_text)
+    if market.replays:
+        from cryptopipe.app import act
+        from cryptopipe.drivers.replay import open_replay
+        from cryptopipe.wiring import Wiring
+
+        source = open_replay(market.replays, market.shifts, market.align)
+        result = act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
+    else:
+        result = _on_connections(market, strategy, settings, for_ns)
     if common.json:
         print_json(result.document())
     else:
         _show(result)
     if result.summary.stopped_by == "interrupt":
         raise click.exceptions.Exit(130)
+
+
+def _on_connections(market: MarketOptions, strategy: str, settings: "Settings", for_ns: int | None) -> "RunResult":
+    from cryptopipe.app import Origin, Running, act_live
+    from cryptopipe.drivers.replay import ReplayLabel
+    from cryptopipe.streaming import Streams, all_subscriptions
+    from cryptopipe.wiring import Wiring
+
+    wiring = Wiring.of(strategy, settings, market.venue_names(settings))
+    with market.open(wiring.plugins, settings.assets) as place:
+        origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
+
+        def streams(running: Running) -> Streams:
+            return Streams(
+                wiring.plugins,
+                running.pipe.market,
+                all_subscriptions(wiring.plugins, settings.assets),
+                running.take,
+                running.turn_ended,
+                place.rewrite,
+                place.ended,
+            )
+
+        return act_live(wiring, origin, streams, for_ns)
 
 
 def duration_option(text: str | None) -> int | None:
@@ -73,7 +95,8 @@ def _show(result: "RunResult") -> None:
 
     console = terminal()
     document = result.document()
-    title = f"{result.wiring.strategy} on recordings, paper, {document['core']} core"
+    where = {"replay": "recordings", "sandbox": "simulated venues", "live": "real venues"}[document["market"]]
+    title = f"{result.wiring.strategy} on {where}, paper, {document['core']} core"
     table = Table(title=title, title_justify="left")
     for column in ("venue", "state", "proof", "frames", "tops", "gaps", "books live"):
         table.add_column(column, justify="left" if column in ("venue", "state", "proof") else "right")

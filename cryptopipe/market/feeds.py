@@ -184,8 +184,6 @@ def _feeds(
     return feeds
 
 
-def subscriptions_of(
-    plugin: ExchangePlugin, wanted: Callable[[Instrument], bool], channels: Sequence[Channel] = tuple(Channel)
-) -> list[Subscription]:
-    """Every channel of each listed instrument that is wanted."""
-    return [Subscription(one, channel) for one in plugin.instruments.listed() if wanted(one) for channel in channels]
+def subscriptions_of(instruments: Iterable[Instrument]) -> list[Subscription]:
+    """Every channel of each instrument."""
+    return [Subscription(one, channel) for one in instruments for channel in Channel]

@@ -192,7 +192,7 @@ class ExchangePlugin:
     first frame of a connection. `split` parts subscriptions into connections, where a venue has several endpoints or a
     limit; each part is what one codec's `connect` gets. `dial_limits` and `fetch_limits` are the venue's own, on
     connections and on requests, beside those that we keep anyway. `sandbox` makes the simulated venue over the engine's
-    books, by symbol.
+    books, by symbol. A run that names no venue is over those of `first_choice`.
     """
 
     venue: VenueId
@@ -209,6 +209,7 @@ class ExchangePlugin:
     dial_limits: Sequence[Limit] = ()
     fetch_limits: Sequence[Limit] = ()
     sandbox: Callable[[Mapping[str, "SimulatedBook"]], "SandboxVenue"] | None = None
+    first_choice: bool = False
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,10 @@ class Settings(BaseModel):
         description="where captures and journals are kept; without it the user's data directory",
     )
     numeraire: AssetName = _setting("USDT", description="the asset in which values and limits are stated")
+    assets: tuple[AssetName, ...] = _setting(
+        ("BTC", "ETH", "SOL", "BNB", "USDT", "USD"),
+        description="instruments between these are watched, where a run is not over recordings",
+    )
     venues: dict[VenueName, VenueSettings] = _setting(
         dict, description="by venue: enabled, taker_fee_bps, maker_fee_bps"
     )

@@ -25,4 +25,5 @@ bybit = ExchangePlugin(
     ),
     dialects=(Dialect("spot", "", lambda: BybitFeed(spot_name), speaks_spot),),
     split=split,
+    first_choice=True,
 )

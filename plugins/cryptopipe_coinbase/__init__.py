@@ -22,6 +22,7 @@ coinbase = ExchangePlugin(
         "help.coinbase.com advanced-trade-fees, tier Intro 1 as quoted by third parties, not confirmed",
         "2026-11-21",
     ),
+    first_choice=True,
 )
 coinbase_exchange = ExchangePlugin(
     venue=EXCHANGE,

@@ -22,4 +22,5 @@ kraken = ExchangePlugin(
         "2026-11-21",
     ),
     dialects=(Dialect("v1", "superseded by v2, frozen, still served (2026-11-21)", KrakenV1Feed, speaks_v1),),
+    first_choice=True,
 )

@@ -1,0 +1,136 @@
+"""The options that say where market data comes from, as one value.
+
+Enters: `--market`, `--venues`, `--seed`, `--faults`, `--parameters`, or `--replay`, `--align`, `--shift`. Leaves:
+`MarketOptions`. Never: two answers to one question: options of different markets are refused.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cryptopipe.errors import UsageError
+
+if TYPE_CHECKING:
+    from cryptopipe.market.feeds import Rewrite
+    from cryptopipe.model.contracts import ExchangePlugin
+    from cryptopipe.model.facts import VenueId
+    from cryptopipe.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A market that is open: its kind, where URLs lead, why it is gone (empty while it is there)."""
+
+    kind: str
+    label: str
+    seed: int | None
+    rewrite: "Rewrite"
+    ended: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class MarketOptions:
+    """Where market data comes from; of recordings if `replays` is not empty."""
+
+    kind: str
+    venues: tuple[str, ...]
+    seed: int | None
+    faults: Path | None
+    parameters: Path | None
+    replays: tuple[str, ...]
+    align: str | None
+    shifts: tuple[str, ...]
+
+    def venue_names(self, settings: "Settings") -> list[str]:
+        """The venues of `--venues`, else those that are the first choice, as far as they are enabled."""
+        from cryptopipe import registry
+
+        if self.venues:
+            return list(self.venues)
+        first = [name for name, plugin in registry.exchanges().items() if plugin.first_choice]
+        return [name for name in first if settings.venue(name).enabled]
+
+    @contextmanager
+    def open(self, plugins: Mapping["VenueId", "ExchangePlugin"], assets: Sequence[str]) -> Iterator[Place]:
+        """The simulated venues, or the real ones. Raises `UsageError`, `VenueUnavailable`."""
+        from cryptopipe.market.feeds import as_written
+
+        if not plugins:
+            raise UsageError("no venue is enabled", where="venues", fix="name some: --venues alpha,beta")
+        if self.kind == "live":
+            yield Place("live", "", None, as_written, str)
+            return
+        from cryptopipe.drivers.child import sandbox
+
+        missing = [venue for venue, plugin in plugins.items() if plugin.sandbox is None]
+        if missing:
+            raise UsageError(
+                f"no simulated venue for {', '.join(missing)}", where="--venues", fix="leave it out, or --market live"
+            )
+        with sandbox(list(plugins), self.seed, self.faults, self.parameters, assets) as child:
+            yield Place("sandbox", "simulated venues, not a market", child.seed, child.rewrite, child.ended)
+
+
+def market_options(command: F) -> F:
+    """Add the options; the function gets them as its keyword `market`, a `MarketOptions`."""
+
+    @wraps(command)
+    def with_market(*args: Any, **given: Any) -> Any:
+        venues = given.pop("venue_names")
+        options = MarketOptions(
+            kind=given.pop("market_kind") or "sandbox",
+            venues=tuple(name.strip() for name in venues.split(",") if name.strip()) if venues else (),
+            seed=given.pop("seed"),
+            faults=given.pop("faults"),
+            parameters=given.pop("parameters"),
+            replays=given.pop("replays"),
+            align=given.pop("align"),
+            shifts=given.pop("shifts"),
+        )
+        _agree(options)
+        return command(*args, market=options, **given)
+
+    decorated: Any = with_market
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def _agree(options: MarketOptions) -> None:
+    simulated = {"--seed": options.seed, "--faults": options.faults, "--parameters": options.parameters}
+    given = [name for name, value in simulated.items() if value is not None]
+    if options.replays:
+        given += ["--venues"] if options.venues else []
+        given += ["--market"] if options.kind == "live" else []
+        if given:
+            raise UsageError(f"{given[0]} says nothing of recordings", where="--replay", fix=f"leave out {given[0]}")
+        return
+    if options.align or options.shifts:
+        raise UsageError("nothing is replayed", where="--align and --shift", fix="name recordings: --replay VENUE=FILE")
+    if options.kind == "live" and given:
+        raise UsageError(f"{given[0]} is of simulated venues", where="--market live", fix=f"leave out {given[0]}")
+
+
+_FILE = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option(
+        "--market",
+        "market_kind",
+        type=click.Choice(["sandbox", "live"]),
+        help="Simulated venues on this machine, or the real ones' public feeds.  [default: sandbox]",
+    ),
+    click.option("--venues", "venue_names", metavar="A,B", help="Only these venues."),
+    click.option("--seed", type=click.IntRange(min=0), help="Of the simulated venues; drawn if not given."),
+    click.option("--faults", type=_FILE, metavar="FILE", help="Faults of the simulated venues."),
+    click.option("--parameters", type=_FILE, metavar="FILE", help="Order flow of the simulated venues."),
+    click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable."),
+    click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin."),
+    click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay a venue's recording: alpha=120s."),
+)

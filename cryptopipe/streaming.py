@@ -1,0 +1,108 @@
+"""A run over connections: the sandbox's simulated venues, or the real ones.
+
+Enters: plugins, a market's kind, what takes the inputs. Leaves: why the run ended. Never: a decision, or a run that
+waits for ever for venues that nobody can reach.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.intake import Intake
+from cryptopipe.drivers.live import Live
+from cryptopipe.drivers.stop import Stop
+from cryptopipe.errors import VenueUnavailable
+from cryptopipe.market.feeds import Feeds, Rewrite, as_written, subscriptions_of
+from cryptopipe.market.market import Market
+from cryptopipe.model.contracts import ExchangePlugin, Subscription
+from cryptopipe.model.facts import Instrument, Kind, VenueId
+
+REACHED_WITHIN = 20 * SECOND
+"""A run of which no venue could be reached by then ends."""
+_LOG = structlog.get_logger()
+
+
+@dataclass
+class Streams:
+    """What a run is connected to, and who takes what it says.
+
+    `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
+    called after each turn with the time, for who shows the run.
+    """
+
+    plugins: Mapping[VenueId, ExchangePlugin]
+    market: Market
+    subscriptions: Mapping[VenueId, Sequence[Subscription]]
+    take: Callable[[Input], None]
+    turn_ended: Callable[[Nanos], None]
+    rewrite: Rewrite = as_written
+    ended: Callable[[], str] = str
+    looked: Callable[[Nanos], None] = lambda at: None
+    _reached: set[str] = field(default_factory=set)
+    _failures: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stamp = Stamper()
+        self.feeds = Feeds(
+            self.market, self.plugins, self.subscriptions, random.random, self.stamp(), self.rewrite
+        )  # fmt: skip
+
+    def run(self, stop: Stop, for_ns: Nanos | None) -> str:
+        """Until the user, `--for` or the market itself ends it; why. Raises `VenueUnavailable` if no venue answers."""
+        return asyncio.run(self._run(stop, for_ns))
+
+    async def _run(self, stop: Stop, for_ns: Nanos | None) -> str:
+        began_at = self.stamp()
+        intake = Intake(self.feeds, self._taken, self.stamp)
+
+        def over(now: Nanos) -> str:
+            self.looked(now)
+            if stop.requested:
+                return "interrupt"
+            if for_ns is not None and now - began_at >= for_ns:
+                return "duration"
+            if not self._reached and now - began_at >= REACHED_WITHIN:
+                raise self._unreachable()
+            return self.ended()
+
+        live = Live(self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp)
+        why = await live.run(over)
+        intake.command(why)
+        return why
+
+    def _taken(self, entry: Input) -> None:
+        self.take(entry)
+        if entry.direction is Direction.OPEN:
+            self._reached.add(entry.venue)
+            _LOG.info("feed.opened", conn=entry.conn, url=entry.url)
+        elif entry.direction is Direction.CLOSE:
+            reason = entry.payload.decode(errors="replace")
+            self._failures[entry.venue] = reason
+            _LOG.warning("feed.closed", conn=entry.conn, reason=reason)
+
+    def _unreachable(self) -> VenueUnavailable:
+        why = "; ".join(f"{venue}: {reason}" for venue, reason in sorted(self._failures.items()))
+        return VenueUnavailable(
+            f"no venue could be reached within {REACHED_WITHIN // SECOND} s: {why or 'no answer'}",
+            fix="check the network, or run on simulated venues: --market sandbox",
+        )
+
+
+def instruments_of(plugin: ExchangePlugin, assets: Sequence[str]) -> list[Instrument]:
+    """The listed instruments between these assets that may be traded: spot, or contracts where a venue has no spot."""
+    listed = [one for one in plugin.instruments.listed() if one.rules and {one.base, one.quote} <= set(assets)]
+    spot = [one for one in listed if one.kind is Kind.SPOT]
+    return spot or listed
+
+
+def all_subscriptions(
+    plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]
+) -> dict[VenueId, list[Subscription]]:
+    """Every channel of every venue's instruments between these assets; a venue without any is left out."""
+    wanted = {venue: instruments_of(plugin, assets) for venue, plugin in plugins.items()}
+    return {venue: subscriptions_of(ones) for venue, ones in wanted.items() if ones}
