@@ -1,0 +1,113 @@
+"""The simulated market: every instrument's book, moved by one latent price an asset.
+
+Enters: plugins (whose listed instruments exist here), parameters, a seed, a start. Leaves: engines by venue and symbol,
+advanced to any later time. Never: a clock, or a difference between one long advance and many short ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from random import Random
+
+from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.model.contracts import ExchangePlugin
+from cryptopipe.model.facts import Asset, Instrument, Kind, VenueId
+from cryptopipe.sandbox.engine import Engine
+from cryptopipe.sandbox.flow import Flow
+from cryptopipe.sandbox.parameters import Parameters
+from cryptopipe.sandbox.prices import Efficient, Local
+
+
+def simulated(plugin: ExchangePlugin, assets: frozenset[Asset], perpetuals: str = "alone") -> list[Instrument]:
+    """The instruments of a venue that exist in the sandbox: listed with rules, base and quote among `assets`, a book of
+    their own; spot, and linear perpetuals where there is no spot or `perpetuals` is `all`.
+    """
+    listed = [
+        one
+        for one in plugin.instruments.listed()
+        if one.rules is not None and one.book_of is None and one.base in assets and one.quote in assets
+    ]
+    spot = [one for one in listed if one.kind is Kind.SPOT]
+    linear = [one for one in listed if one.kind is Kind.LINEAR_PERPETUAL]
+    return spot + linear if perpetuals == "all" or not spot else spot
+
+
+class World:
+    """All books of the simulated market; `books[venue][symbol]` are its engines, populated from the start.
+
+    The same parameters, seed, start and instruments give the same events. A venue's or an instrument's absence does not
+    change the others.
+    """
+
+    def __init__(
+        self,
+        plugins: Mapping[VenueId, ExchangePlugin],
+        parameters: Parameters,
+        seed: int,
+        start_at: Nanos,
+        assets: frozenset[Asset] | None = None,
+    ) -> None:
+        self._parameters = parameters
+        self._seed = seed
+        self._start_at = self._now = start_at
+        self._step = round(parameters.step_ms * 1_000_000)
+        self._efficient: dict[Asset, Efficient] = {}
+        self._local: dict[tuple[VenueId, Asset], Local] = {}
+        self._flows: list[Flow] = []
+        self.books: dict[VenueId, dict[str, Engine]] = {}
+        wanted = assets if assets is not None else frozenset(Asset(one) for one in parameters.assets)
+        for venue, plugin in plugins.items():
+            self.books[venue] = {}
+            for instrument in simulated(plugin, wanted, parameters.perpetuals):
+                self.books[venue][instrument.symbol] = self._open(instrument)
+
+    @property
+    def now(self) -> Nanos:
+        """Up to where the market has come."""
+        return self._now
+
+    def changes(self) -> int:
+        """Level changes of all books since the start."""
+        return sum(book.number for books in self.books.values() for book in books.values())
+
+    def advance(self, until: Nanos) -> None:
+        """Makes all events up to and including `until`. Raises `ValueError` if that is before the last call's."""
+        if until < self._now:
+            raise ValueError(f"the simulated market is at {self._now} and cannot go back to {until}")
+        for part in self._parts(until):
+            step = (part - self._start_at) // self._step
+            for efficient in self._efficient.values():
+                efficient.extend(step)
+            for local in self._local.values():
+                local.extend(step)
+            for flow in self._flows:
+                flow.run(part)
+        self._now = until
+
+    def _parts(self, until: Nanos) -> Iterator[Nanos]:
+        """Times at most a second apart, so that a long advance holds no more in memory than a short one."""
+        yield from range(self._now + SECOND, until, SECOND)
+        yield until
+
+    def _open(self, instrument: Instrument) -> Engine:
+        engine = Engine(instrument)
+        base, quote = (self._series(instrument.venue, asset) for asset in (instrument.base, instrument.quote))
+        random = self._random(f"flow {instrument.id}")
+        self._flows.append(Flow(engine, base, quote, self._parameters, random, self._start_at))
+        return engine
+
+    def _series(self, venue: VenueId, asset: Asset) -> Local:
+        parameters, key = self._parameters, (venue, asset)
+        price = parameters.price(asset)
+        if asset not in self._efficient:
+            step_s, random = parameters.step_ms / 1000, self._random(f"price {asset}")
+            self._efficient[asset] = Efficient(price, parameters.jump, step_s, random)
+            self._efficient[asset].extend(0)
+        if key not in self._local:
+            random, pegged = self._random(f"local {venue} {asset}"), price.volatility == 0
+            profile = parameters.venue(venue)
+            self._local[key] = Local(self._efficient[asset], profile, parameters, pegged, random)
+            self._local[key].extend(0)
+        return self._local[key]
+
+    def _random(self, name: str) -> Random:
+        """A stream of its own for each series and each instrument: none of them disturbs another."""
+        return Random(f"{self._seed} {name}")
