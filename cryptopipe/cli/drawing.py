@@ -1,0 +1,268 @@
+"""Lays a picture of a run out for a terminal of any size.
+
+Enters: a `Picture`, width and height. Leaves: that many rows of styled text. Never: a number that the picture does not
+hold, or a part that jumps because another one has a line more.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from cryptopipe.cli.cells import Cell, Column, Row, Table, clean, fit
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.model.facts import VenueId
+from cryptopipe.picture import DecisionNow, EdgeNow, Picture, Quote, VenueNow
+
+_COLOUR_OF = {"live": "good", "syncing": "warn", "mixed": "warn", "suspect": "warn", "no book": "warn", "dead": "bad"}
+_MOST_ROWS = 12
+_STALE = 2 * SECOND
+_Lines = list[list[Cell]]
+
+
+class Drawing:
+    """Draws one run. It remembers how wide its columns were and how many digits each price needs."""
+
+    def __init__(self, ascii_only: bool = False) -> None:
+        self._ascii = ascii_only
+        self._tables: dict[str, Table] = {}
+        self._places: dict[tuple[VenueId, str], int] = {}
+
+    def rows(self, picture: Picture, width: int, height: int, note: str = "") -> tuple[Row, ...]:
+        """Exactly `height` rows of `width` cells. `note` is the newest line of the log, shown in the last row."""
+        room = width - 2
+        head = [self._title(picture, room), self._money(picture, room), *self._alarms(picture)]
+        venues = self._venues(picture, room)
+        loose = height >= len(head) + len(venues) + 20
+        left = height - len(head) - len(venues) - (10 if loose else 6) - bool(note)
+        tops, edges, decisions = share(left, (len(picture.pairs), _MOST_ROWS, _MOST_ROWS))
+        parts = [
+            [*head],
+            venues,
+            self._tops(picture, room, tops),
+            [*self._edges(picture, room, edges), self._best(picture)],
+            [*self._decisions(picture, room, decisions), self._refusals(picture)],
+        ]
+        lines: _Lines = []
+        for part in parts:
+            lines += [[("", "")], *part] if loose and lines else part
+        lines = lines[: height - bool(note)]
+        lines += [[]] * (height - bool(note) - len(lines))
+        if note:
+            lines.append([(note, "warn")])
+        return tuple(fit([(" ", ""), *line], width, self._ascii) for line in lines)
+
+    def _table(self, name: str, columns: Sequence[Column], lines: _Lines, width: int) -> _Lines:
+        head, *rest = self._tables.setdefault(name, Table()).rows(columns, lines, width)
+        return [[(head[0][0], "head"), *head[1:]], *rest]
+
+    def _title(self, picture: Picture, width: int) -> list[Cell]:
+        seed = "" if picture.seed is None else f" · seed {picture.seed}"
+        left = f"  {picture.market}{seed} · paper · {elapsed(picture.at - picture.began_at)}"
+        right = "Ctrl-C ends with a summary" if width >= 72 else "Ctrl-C ends"
+        return [("cryptopipe", "bold"), (left, ""), *_pushed(width, 10 + len(left), right, "dim")]
+
+    def _money(self, picture: Picture, width: int) -> list[Cell]:
+        trading, counts = picture.trading, picture.counts
+        amount = f"no price in {picture.numeraire}" if trading is None else f"{trading:+,.2f} {picture.numeraire}"
+        style = "warn" if trading is None else "best" if trading > 0 else "bad" if trading < 0 else "bold"
+        rest = f"   {counts.accepted:,} accepted, {counts.refused:,} refused   {counts.fills:,} fills"
+        rates = [venue.frames_per_s for venue in picture.venues if venue.frames_per_s is not None]
+        right = f"{sum(rates):,.0f} frames/s" if rates else ""
+        used = 13 + len(amount) + len(rest)
+        return [("paper profit ", ""), (amount, style), (rest, ""), *_pushed(width, used, right, "")]
+
+    @staticmethod
+    def _alarms(picture: Picture) -> _Lines:
+        """What a user must not overlook; at most three faults by name."""
+        lines: _Lines = [[("HALTED ", "bad"), (picture.halted, "bad")]] if picture.halted else []
+        lines += [[("fault ", "warn"), (fault, "warn")] for fault in picture.faults[:3]]
+        if len(picture.faults) > 3:
+            lines.append([(f"and {len(picture.faults) - 3} more faults in force", "warn")])
+        return lines
+
+    def _venues(self, picture: Picture, width: int) -> _Lines:
+        columns = [
+            Column("VENUES"), Column("state"), Column("live", right=True), Column("proof", rank=4),
+            Column("age", right=True, rank=1), Column("frames/s", right=True, rank=2),
+            Column("gaps", right=True, rank=3), Column("resyncs", right=True, rank=5),
+            Column("clock", right=True, rank=6), Column("", rank=1, stretches=True),
+        ]  # fmt: skip
+        return self._table("VENUES", columns, [_venue(venue) for venue in picture.venues], width)
+
+    def _tops(self, picture: Picture, width: int, count: int) -> _Lines:
+        if count <= 0:
+            return []
+        by_venue = {venue.venue: {quote.pair: quote for quote in venue.quotes} for venue in picture.venues}
+        pairs = picture.pairs[:count]
+        for spread in (True, False):
+            lines = self._table(*self._wide_tops(by_venue, pairs, spread), 10_000)
+            if sum(len(text) for text, _ in lines[0]) <= width:
+                return lines
+        columns = [
+            Column("TOPS"), Column("best bid", right=True), Column("on", rank=2), Column("best ask", right=True),
+            Column("at", rank=2), Column("cross bp", right=True), Column("spread bp", right=True, rank=1),
+        ]  # fmt: skip
+        return self._table("TOPS", columns, [self._narrow_top(by_venue, pair) for pair in pairs], width)
+
+    def _wide_tops(
+        self, by_venue: dict[VenueId, dict[str, Quote]], pairs: Sequence[str], spread: bool
+    ) -> tuple[str, list[Column], _Lines]:
+        columns = [Column("TOPS")]
+        for venue in by_venue:
+            columns += [Column(f"{venue} bid", right=True), Column("ask", right=True)]
+            columns += [Column("bp", right=True)] if spread else []
+        lines = []
+        for pair in pairs:
+            bid, ask = _extremes(by_venue, pair)
+            line: list[Cell] = [(pair, "bold")]
+            for venue, quotes in by_venue.items():
+                quote = quotes.get(pair)
+                if quote is None:
+                    line += [("-", "dim")] * (3 if spread else 2)
+                    continue
+                line.append((self._price(venue, pair, quote.bid), "good" if venue == bid else ""))
+                line.append((self._price(venue, pair, quote.ask), "good" if venue == ask else ""))
+                line += [(f"{quote.spread_bps:.1f}", "dim")] if spread else []
+            lines.append([*line, _cross(by_venue, pair, bid, ask)])
+        return f"TOPS {len(columns)}", [*columns, Column("cross bp", right=True)], lines
+
+    def _narrow_top(self, by_venue: dict[VenueId, dict[str, Quote]], pair: str) -> list[Cell]:
+        bid, ask = _extremes(by_venue, pair)
+        if bid is None or ask is None:
+            return [(pair, "bold"), *[("-", "dim")] * 6]
+        spread = min(quotes[pair].spread_bps for quotes in by_venue.values() if pair in quotes)
+        return [
+            (pair, "bold"), (self._price(bid, pair, by_venue[bid][pair].bid), ""), (bid, ""),
+            (self._price(ask, pair, by_venue[ask][pair].ask), ""), (ask, ""),
+            _cross(by_venue, pair, bid, ask), (f"{spread:.1f}", "dim"),
+        ]  # fmt: skip
+
+    def _price(self, venue: VenueId, pair: str, price: Decimal) -> str:
+        """In as many digits as the prices of this market have needed so far."""
+        digits = f"{price:f}".partition(".")[2].rstrip("0")
+        places = self._places[venue, pair] = max(len(digits), self._places.get((venue, pair), 0))
+        return f"{price:,.{places}f}"
+
+    def _edges(self, picture: Picture, width: int, count: int) -> _Lines:
+        columns = [
+            Column("EDGES"), Column("buy → sell", stretches=True), Column("gross bp", right=True),
+            Column("net bp", right=True), Column("open for", right=True, rank=2), Column("verdict", rank=1),
+        ]  # fmt: skip
+        lines = self._table("EDGES", columns, [_edge(edge) for edge in picture.edges[: max(0, count)]], width)
+        return lines + [[]] * (count + 1 - len(lines))
+
+    @staticmethod
+    def _best(picture: Picture) -> list[Cell]:
+        cells: list[Cell] = [(f"{picture.open_edges} open   best since start: ", "dim")]
+        for name, edge in (("gross", picture.best_gross), ("net", picture.best_net)):
+            if edge is None:
+                cells.append((f"{name} none   ", "dim"))
+                continue
+            where = edge.buy if edge.buy == edge.sell else f"{edge.buy} → {edge.sell}"
+            after = elapsed(edge.at - picture.began_at)
+            cells += [(f"{name} ", "dim"), (f"{edge.bps:+.2f}", ""), (f" {where} at {after}   ", "dim")]
+        return cells
+
+    def _decisions(self, picture: Picture, width: int, count: int) -> _Lines:
+        columns = [
+            Column("DECISIONS"), Column("edge", stretches=True, rank=1), Column("where", stretches=True, rank=2),
+            Column("net bp", right=True), Column("answer", stretches=True),
+        ]  # fmt: skip
+        shown = kept(picture.decisions, max(0, count))
+        lines = [_decision(decision, picture.began_at) for decision in shown]
+        lines = self._table("DECISIONS", columns, lines, width)
+        return lines + [[]] * (count + 1 - len(lines))
+
+    @staticmethod
+    def _refusals(picture: Picture) -> list[Cell]:
+        text = "   ".join(f"{check} {count:,}" for check, count in picture.counts.refusals)
+        return [(f"refused for: {text}" if text else "", "dim")]
+
+
+def share(room: int, wanted: Sequence[int]) -> tuple[int, ...]:
+    """The rows of each part: one after the other gets one more while there is room and it wants it."""
+    given = [0] * len(wanted)
+    while room > 0 and any(have < want for have, want in zip(given, wanted, strict=True)):
+        for index, want in enumerate(wanted):
+            if room > 0 and given[index] < want:
+                given[index] += 1
+                room -= 1
+    return tuple(given)
+
+
+def kept(decisions: Sequence[DecisionNow], count: int) -> list[DecisionNow]:
+    """The latest ones, of which at least a third are the latest accepted ones, if there were so many."""
+    accepted = [one for one in decisions if one.accepted][: (count + 2) // 3]
+    others = [one for one in decisions if one not in accepted][: max(0, count - len(accepted))]
+    return [one for one in decisions if one in accepted or one in others]
+
+
+def elapsed(duration: Nanos) -> str:
+    """`0:01:23`."""
+    seconds = max(0, duration) // SECOND
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def short(duration: Nanos) -> str:
+    """`12 ms`, `3.4 s`, `5 m`: to the eye's precision."""
+    if duration < SECOND:
+        return f"{duration // MILLISECOND} ms"
+    return f"{duration / SECOND:.1f} s" if duration < 100 * SECOND else f"{duration // (60 * SECOND)} m"
+
+
+def _pushed(width: int, used: int, text: str, style: str) -> list[Cell]:
+    """To the right end, if there is room."""
+    gap = width - used - len(text)
+    return [(" " * gap, ""), (text, style)] if gap >= 2 and text else []
+
+
+def _venue(venue: VenueNow) -> list[Cell]:
+    lost = venue.state != "live" or venue.live < venue.books
+    colour = _COLOUR_OF.get(venue.state, "warn")
+    age = "-" if venue.age is None else short(venue.age)
+    rate = "-" if venue.frames_per_s is None else f"{venue.frames_per_s:,.0f}"
+    clock = "-" if venue.clock is None else f"{venue.clock[0] / 1e6:+.0f}±{venue.clock[1] / 1e6:.0f} ms"
+    return [
+        (venue.venue, "bold"), (venue.state, colour), (f"{venue.live}/{venue.books}", "warn" if lost else ""),
+        (venue.proof or "-", "warn" if venue.proof == "none" else "dim"),
+        (age, "warn" if venue.age is None or venue.age > _STALE else ""), (rate, ""),
+        (f"{venue.gaps:,}", "" if venue.gaps else "dim"), (f"{venue.resyncs:,}", "" if venue.resyncs else "dim"),
+        (clock, "dim"), (clean(venue.link or (venue.why if lost else "")), "warn"),
+    ]  # fmt: skip
+
+
+def _edge(edge: EdgeNow) -> list[Cell]:
+    if not edge.open:
+        texts = edge.what, edge.where, f"{edge.gross_bps:+.2f}", f"{edge.net_bps:+.2f}"
+        return [*((text, "dim") for text in texts), (f"was {short(edge.alive)}", "dim"), (edge.verdict, "dim")]
+    pays = "best" if edge.net_bps > 0 else ""
+    return [
+        (edge.what, "bold"), (edge.where, ""), (f"{edge.gross_bps:+.2f}", ""), (f"{edge.net_bps:+.2f}", pays),
+        (short(edge.alive), ""), (edge.verdict, "good" if edge.verdict == "accepted" else ""),
+    ]  # fmt: skip
+
+
+def _decision(decision: DecisionNow, began_at: Nanos) -> list[Cell]:
+    cells: list[Cell] = [(elapsed(decision.at - began_at), "dim"), (decision.what, ""), (decision.where, "")]
+    if decision.accepted:
+        worth = f"accepted, worth {decision.value:+,.2f} {decision.unit}"
+        return [*cells, (f"{decision.net_bps:+.2f}", "best"), (worth, "good")]
+    reason = f"{decision.check}: {decision.measured}, limit {decision.limit}"
+    return [*cells, (f"{decision.net_bps:+.2f}", ""), (reason, "dim")]
+
+
+def _extremes(by_venue: dict[VenueId, dict[str, Quote]], pair: str) -> tuple[VenueId | None, VenueId | None]:
+    """Where one could sell dearest and buy cheapest now, by live books alone."""
+    having = [venue for venue, quotes in by_venue.items() if pair in quotes]
+    bid = max(having, key=lambda venue: by_venue[venue][pair].bid, default=None)
+    ask = min(having, key=lambda venue: by_venue[venue][pair].ask, default=None)
+    return bid, ask
+
+
+def _cross(
+    by_venue: dict[VenueId, dict[str, Quote]], pair: str, bid: VenueId | None, ask: VenueId | None
+) -> Cell:  # fmt: skip
+    if bid is None or ask is None:
+        return "-", "dim"
+    dearest, cheapest = by_venue[bid][pair].bid, by_venue[ask][pair].ask
+    bps = float((dearest - cheapest) / cheapest) * 10_000 if cheapest else 0.0
+    return f"{bps:+.1f}", "best" if bps > 0 else ""
