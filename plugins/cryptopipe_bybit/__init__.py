@@ -3,10 +3,22 @@
 Enters: nothing. Leaves: `bybit`, as the entry point names it. Never: a request made at import.
 """
 
-from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule
+from collections.abc import Mapping
+
+from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
 from cryptopipe_bybit.feed import BybitFeed
 from cryptopipe_bybit.market import VENUE, speaks_spot, split, spot_name
 from cryptopipe_bybit.metadata import BybitInstruments
+from cryptopipe_bybit.servertime import BybitClock
+
+_SECOND = 1_000_000_000
+
+
+def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_bybit.sandbox import BybitSandbox  # only who simulates loads it
+
+    return BybitSandbox(books)
+
 
 bybit = ExchangePlugin(
     venue=VENUE,
@@ -25,5 +37,11 @@ bybit = ExchangePlugin(
     ),
     dialects=(Dialect("spot", "", lambda: BybitFeed(spot_name), speaks_spot),),
     split=split,
+    clock=BybitClock(),
+    # docs/v5/rate-limit, read 2026-11-21 in copies: "Do not establish more than 500 connections within a 5-minute
+    # window", "600 requests within a 5-second window per IP".
+    dial_limits=(Limit(500, 300 * _SECOND),),
+    fetch_limits=(Limit(600, 5 * _SECOND),),
+    sandbox=_sandbox,
     first_choice=True,
 )

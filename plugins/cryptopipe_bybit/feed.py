@@ -15,6 +15,7 @@ import msgspec
 from cryptopipe.api import (
     BookDelta,
     BookSnapshot,
+    Channel,
     Connect,
     FeedEvent,
     Frame,
@@ -106,11 +107,13 @@ class BybitFeed:
         for s in subscriptions:
             spelling = spelling_of(s.instrument.book_of or s.instrument.symbol)
             topics.setdefault(spelling, {})[f"{TOPICS[s.channel]}.{spelling}"] = None
-        requests = tuple(
-            msgspec.json.encode({"req_id": spelling, "op": "subscribe", "args": list(args)}).decode()
-            for spelling, args in topics.items()
-        )
-        return Connect(market.url, requests, ping_every_s=20, ping_text='{"op":"ping"}')
+        requests = tuple(_request("subscribe", spelling, *args) for spelling, args in topics.items())
+        again = {
+            s.instrument.symbol: _again(spelling_of(s.instrument.book_of or s.instrument.symbol))
+            for s in subscriptions
+            if s.channel is Channel.DEPTH
+        }
+        return Connect(market.url, requests, ping_every_s=20, ping_text='{"op":"ping"}', resubscribe=again)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once where its first bytes tell the topic; else read again by its own topic."""
@@ -207,6 +210,16 @@ class BybitFeed:
         if kind:
             return (Unknown(f"{kind}.{depth}" if kind == "orderbook" else kind),)
         return _answer(found)
+
+
+def _request(op: str, spelling: str, *topics: str) -> str:
+    return msgspec.json.encode({"req_id": spelling, "op": op, "args": topics}).decode()
+
+
+def _again(spelling: str) -> tuple[str, str]:
+    """A subscription to what is subscribed to is refused: the topic is ended before. Its snapshot starts the count."""
+    topic = f"{TOPICS[Channel.DEPTH]}.{spelling}"
+    return (_request("unsubscribe", spelling, topic), _request("subscribe", spelling, topic))
 
 
 def _answer(found: Other) -> Events:
