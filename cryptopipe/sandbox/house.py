@@ -5,14 +5,17 @@ connection. Never: a socket, a clock, an order of a connection's frames that its
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import PluginError
 from cryptopipe.model.contracts import ExchangePlugin, HttpRequest, HttpResponse
-from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
+from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, Say, SimulatedBook
+from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
+from cryptopipe.sandbox.trouble import Marks, Trouble
 
 
 class Pong(msgspec.Struct, frozen=True, gc=False):
@@ -42,16 +45,28 @@ class House:
     """A venue's simulated side. Times never fall from call to call.
 
     The driver dials, hands over what the client sends, and after each advance of the world calls `step`; what a session
-    answers to a text is delivered by the next step.
+    answers to a text is delivered by the next step. Faults begin to count at `start_at`; `seed` is theirs.
     """
 
-    def __init__(self, plugin: ExchangePlugin, books: Mapping[str, SimulatedBook]) -> None:
+    def __init__(
+        self,
+        plugin: ExchangePlugin,
+        books: Mapping[str, SimulatedBook],
+        faults: Collection[Fault] = (),
+        seed: int = 0,
+        start_at: Nanos = 0,
+    ) -> None:
         """`books` by the venue's symbols. Raises `PluginError` if the plugin brings no sandbox."""
         if plugin.sandbox is None:
             raise PluginError("brings no simulated venue", where=f"exchange {plugin.venue}")
         self.venue = plugin.venue
         self.symbols = tuple(books)
-        self._simulated: SandboxVenue = plugin.sandbox(books)
+        self._trouble = Trouble(faults, plugin.venue, seed, start_at)
+        self._clock = WrongClock(self._trouble.faults, start_at)
+        self._simulated = plugin.sandbox(self._timed(books))
+        ages = {fault["age"] for fault in self._trouble.faults if fault.kind == "stale_snapshot"}
+        self._lagging = {age: {symbol: LaggedBook(book) for symbol, book in books.items()} for age in ages}
+        self._stale = {age: plugin.sandbox(self._timed(lagging)) for age, lagging in self._lagging.items()}
         self._lines: dict[int, _Line] = {}
         self._dialled = 0
         self._stepped_at: Nanos = 0
@@ -66,46 +81,128 @@ class House:
         """Those that are open."""
         return tuple(self._lines)
 
+    @property
+    def in_force(self) -> Sequence[Fault]:
+        """The faults at work as of the last call."""
+        return self._trouble.in_force
+
     def dial(self, path: str, at: Nanos) -> int | HttpResponse | None:
         """A connection to `path` (with its query): its id, the answer that refuses the upgrade, or None: a black hole,
         which answers nothing, ever.
         """
-        opened = self._simulated.open(path, at)
+        self._trouble.turn(at)
+        if self._trouble.swallows():
+            return None
+        refused = self._trouble.refusal()
+        if refused is not None:
+            return refused
+        goodbye = self._trouble.goodbye()
+        opened = _Mute() if goodbye else self._simulated.open(path, self._time(at))
         if isinstance(opened, HttpResponse):
             return opened
         self._dialled += 1
-        self._lines[self._dialled] = _Line(opened)
+        line = self._lines[self._dialled] = _Line(opened)
+        if goodbye:
+            line.put(goodbye, at, at, at)
         return self._dialled
 
     def receive(self, conn: int, text: str, at: Nanos) -> None:
         """A text from the client; a connection that is no more says nothing."""
         line = self._lines.get(conn)
-        if line is not None and not line.ending:
-            line.take(line.session.receive(text, at), at, at)
+        self._trouble.turn(at)
+        if line is not None and not line.ending and not self._deaf(line):
+            self._take(line, line.session.receive(text, self._time(at)), at, at)
 
     def pinged(self, conn: int, payload: bytes, at: Nanos) -> Delivery | None:
         """The client's websocket ping: its pong, to be sent at once, or None."""
-        return Delivery(conn, Pong(payload), at) if conn in self._lines else None
+        line = self._lines.get(conn)
+        self._trouble.turn(at)
+        return None if line is None or self._deaf(line) else Delivery(conn, Pong(payload), at)
 
     def closed(self, conn: int, at: Nanos) -> bool:
         """The client closed the connection or it broke. False if its close frame is not to be answered."""
-        self._lines.pop(conn, None)
-        return True
+        line = self._lines.pop(conn, None)
+        self._trouble.turn(at)
+        return line is None or not self._deaf(line)
 
     def step(self, at: Nanos) -> list[Delivery]:
         """Publishes every session; all that is due by `at`, in order for each connection."""
         due: list[Delivery] = []
         since, self._stepped_at = self._stepped_at or at, at
+        self._trouble.turn(at)
+        for age, lagging in self._lagging.items():
+            for book in lagging.values():
+                book.follow(at - age)
+        now = self._time(at)
         for conn, line in tuple(self._lines.items()):
             if not line.ending:
-                line.take(line.session.publish(at), at, since)
+                self._publish(line, line.session.publish(now), at, since)
             if line.deliver(conn, at, due):
                 del self._lines[conn]
         return due
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
         """The answer to one request, its `url` path and query; None: a black hole."""
-        return self._simulated.answer(request, at)
+        self._trouble.turn(at)
+        if self._trouble.swallows():
+            return None
+        error = self._trouble.answer()
+        if error is not None:
+            return error
+        age = self._trouble.age()
+        return (self._stale[age] if age else self._simulated).answer(request, self._time(at))
+
+    def _timed(self, books: Mapping[str, SimulatedBook]) -> Mapping[str, SimulatedBook]:
+        """The books as the venue's clock times them."""
+        return {symbol: ShiftedBook(book, self._clock) for symbol, book in books.items()} if self._clock else books
+
+    def _time(self, at: Nanos) -> Nanos:
+        return self._clock(at) if self._clock else at
+
+    def _deaf(self, line: "_Line") -> bool:
+        return bool(self._trouble.in_force) and self._trouble.afflicts("black_hole", line.marks)
+
+    def _publish(self, line: "_Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
+        trouble = self._trouble
+        if trouble.in_force:
+            if trouble.afflicts("reset", line.marks):
+                line.forget()
+                line.put(Reset(), at, at, since)
+                return
+            if self._deaf(line):
+                for _ in said:  # lost
+                    pass
+                line.forget()
+                return
+            if trouble.afflicts("stall", line.marks):
+                said = [one for one in said if not isinstance(one, Say)]
+        self._take(line, said, at, since)
+
+    def _take(self, line: "_Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
+        """What a session says, and what the faults make of it: nothing overtakes what was put before."""
+        for one in said:
+            if isinstance(one, Say):
+                frames = self._trouble.frames(one, line.marks) if self._trouble.in_force or line.marks.held else (one,)
+                for frame in frames:
+                    line.put(frame.text, at + frame.after, at, since)
+            elif isinstance(one, HangUp):
+                line.put(one, at + one.after, at, since)
+                return
+            else:
+                line.put(one, at, at, since)
+        if line.marks.held:
+            for frame in self._trouble.released(line.marks):
+                line.put(frame.text, at, at, at)
+
+
+class _Mute:
+    """A session that says nothing."""
+
+    def receive(self, message: str, at: Nanos) -> Iterable[Outgoing]:
+        return ()
+
+    def publish(self, at: Nanos) -> Iterable[Outgoing]:
+        return ()
 
 
 class _Line:
@@ -113,26 +210,22 @@ class _Line:
 
     def __init__(self, session: SandboxSession) -> None:
         self.session = session
+        self.marks = Marks()
         self.ending = False
         self._due: Nanos = 0
         self._waiting: deque[tuple[Nanos, Nanos, str | Beat | HangUp | Reset]] = deque()
-
-    def take(self, said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
-        """What a session says: nothing overtakes what was said before."""
-        for one in said:
-            if isinstance(one, Say):
-                self.put(one.text, at + one.after, at, since)
-            elif isinstance(one, HangUp):
-                self.put(one, at + one.after, at, since)
-                return
-            else:
-                self.put(one, at, at, since)
 
     def put(self, what: str | Beat | HangUp | Reset, due: Nanos, at: Nanos, since: Nanos) -> None:
         """One thing, due then or when what stands before it is."""
         self._due = due = max(due, self._due)
         self._waiting.append((due, due if due > at else since, what))
         self.ending = self.ending or isinstance(what, HangUp | Reset)
+
+    def forget(self) -> None:
+        """What waits is lost."""
+        self._waiting.clear()
+        self.marks.held.clear()
+        self._due = 0
 
     def deliver(self, conn: int, at: Nanos, into: list[Delivery]) -> bool:
         """Append all that is due; whether that was the end of the connection."""

@@ -1,0 +1,241 @@
+"""What shall go wrong at simulated venues, when, and how often: a schedule from a YAML file.
+
+Enters: a list of entries `kind, at, for, venue, probability` and the kind's own keys. Leaves: frozen `Fault`s. Never: a
+schedule of which a part was not understood; a default for what only its user can mean.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptopipe.clock import LAST, SECOND, Nanos, parse_duration
+from cryptopipe.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from cryptopipe.settings.layers import Problem
+
+_FIX = "docs/sandbox.md lists every kind with its keys"
+
+
+class Scope(Enum):
+    """What is drawn with the fault's probability."""
+
+    DIAL = "dial"
+    CONNECTION = "connection"  # once for each connection and fault
+    FRAME = "frame"
+    REQUEST = "request"
+    VENUE = "venue"  # nothing: it is in force or not
+
+
+class Key(NamedTuple):
+    """A key of one kind: how its text is read (raises `ValueError` with what was expected), and its default."""
+
+    read: Callable[[str], int]
+    default: int
+
+
+class Kind(NamedTuple):
+    """A kind of fault: what is drawn, its own keys, and how long it lasts where `for` is not given."""
+
+    scope: Scope
+    keys: Mapping[str, Key] = {}
+    lasts: Nanos = LAST
+
+
+def _duration(text: str) -> Nanos:
+    return parse_duration(text)
+
+
+def _signed(text: str) -> Nanos:
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}, got {text!r}")
+        return number
+
+    return read
+
+
+def _yes(text: str) -> int:
+    if text not in ("true", "false"):
+        raise ValueError(f"expected true or false, got {text!r}")
+    return text == "true"
+
+
+_RETRY_AFTER = {"retry_after": Key(_duration, 5 * SECOND)}
+
+KINDS: Mapping[str, Kind] = {
+    "reset": Kind(Scope.CONNECTION, lasts=SECOND),
+    "accept_then_close": Kind(Scope.DIAL, {"code": Key(_whole(1000, 4999), 1013)}),
+    "refuse": Kind(Scope.DIAL, _RETRY_AFTER),
+    "stall": Kind(Scope.CONNECTION),
+    "black_hole": Kind(Scope.CONNECTION),
+    "drop": Kind(Scope.FRAME),
+    "duplicate": Kind(Scope.FRAME),
+    "reorder": Kind(Scope.FRAME),
+    "truncate": Kind(Scope.FRAME),
+    "corrupt": Kind(Scope.FRAME, {"digit": Key(_yes, 0)}),
+    "delay": Kind(Scope.FRAME, {"delay": Key(_duration, SECOND)}),
+    "http_429": Kind(Scope.REQUEST, _RETRY_AFTER),
+    "http_5xx": Kind(Scope.REQUEST, {"status": Key(_whole(500, 599), 503)}),
+    "stale_snapshot": Kind(Scope.REQUEST, {"age": Key(_duration, 5 * SECOND)}),
+    "clock_offset": Kind(Scope.VENUE, {"offset": Key(_signed, SECOND)}),
+    "clock_drift": Kind(Scope.VENUE, {"drift_ppm": Key(_whole(-100_000, 100_000), 200)}),
+    "huge_frame": Kind(Scope.CONNECTION, {"size": Key(_whole(1, 60_000_000), 20_000_000)}, lasts=SECOND),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One entry: `kind` is in force from `at` after the start of the sandbox, for `lasts`.
+
+    `venue` empty: at every venue. `values` are the kind's own: nanoseconds for durations, else as written. Raises
+    `ValueError` for an unknown kind or value, `probability` outside (0, 1].
+    """
+
+    kind: str
+    at: Nanos = 0
+    lasts: Nanos = LAST
+    venue: str = ""
+    probability: float = 1.0
+    values: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind {self.kind!r}{did_you_mean(self.kind, KINDS)}")
+        unknown = set(self.values) - set(KINDS[self.kind].keys)
+        if unknown:
+            raise ValueError(f"a fault of kind {self.kind} has no {', '.join(sorted(unknown))}")
+        if not 0 < self.probability <= 1:
+            raise ValueError(f"expected a probability above 0, at most 1, got {self.probability}")
+        if self.at < 0 or self.lasts <= 0:
+            raise ValueError(f"a fault lasts from a time on, for a while: at {self.at}, for {self.lasts}")
+
+    def __getitem__(self, key: str) -> int:
+        """A value of its kind, or that value's default."""
+        return self.values.get(key, KINDS[self.kind].keys[key].default)
+
+    @property
+    def until(self) -> Nanos:
+        """When it ends, after the start of the sandbox."""
+        return self.at + self.lasts
+
+
+def load_faults(path: Path, venues: Collection[str]) -> tuple[Fault, ...]:
+    """The schedule of a file, for these venues. Raises `ConfigError` naming file, line, entry, key and expectation."""
+    import yaml
+
+    from cryptopipe.settings.layers import Layer, NodeReader
+
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path), fix="name a file that exists") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not YAML: {' '.join(str(error).split())}", where=str(path), fix=_FIX) from None
+    if node is None:
+        return ()
+    if not isinstance(node, yaml.SequenceNode):
+        raise ConfigError("expected a list of entries, each beginning `- kind: …`", where=str(path), fix=_FIX)
+    faults = []
+    for number, item in enumerate(node.value, 1):
+        place = f"{path}:{item.start_mark.line + 1}"
+        if not isinstance(item, yaml.MappingNode):
+            raise _error(place, number, "expected keys and values, such as `kind: reset`")
+        layer = Layer()
+        tree = NodeReader(layer, str(path)).mapping(item, ())
+        _refuse_first(layer.problems, number)
+        entry = _Entry(number, tree, {key[0]: where for key, where in layer.places.items()}, place)
+        faults.append(entry.fault(venues))
+    return tuple(faults)
+
+
+def _refuse_first(problems: "list[Problem]", number: int) -> None:
+    for problem in problems:
+        raise _error(problem.where, number, problem.message)
+
+
+def _error(where: str, number: int, message: str) -> ConfigError:
+    return ConfigError(f"entry {number}: {message}", where=where, fix=_FIX)
+
+
+class _Entry:
+    """One entry as text, with the line of each key."""
+
+    def __init__(self, number: int, tree: Mapping[str, object], places: Mapping[str, str], place: str) -> None:
+        self._number, self._tree, self._places, self._place = number, tree, places, place
+
+    def fault(self, venues: Collection[str]) -> Fault:
+        """Raises `ConfigError`."""
+        name = self._text("kind", "")
+        if name not in KINDS:
+            what = "'kind' is missing" if not name else f"kind: unknown {name!r}{did_you_mean(name, KINDS)}"
+            raise self._refusal("kind", f"{what}; one of {', '.join(KINDS)}")
+        kind = KINDS[name]
+        shared = ["kind", "at", "for", "venue"] + ["probability"] * (kind.scope is not Scope.VENUE)
+        known = [*shared, *kind.keys]
+        for key in self._tree:
+            if key not in known:
+                message = f"{key}: no key of kind {name}{did_you_mean(key, known)}; it has {', '.join(known)}"
+                raise self._refusal(key, message)
+        venue = self._text("venue", "")
+        if venue and venue not in venues:
+            message = f"venue: {venue!r} is not served{did_you_mean(venue, venues)}; served: {', '.join(venues)}"
+            raise self._refusal("venue", message)
+        lasts = self._read("for", _above_zero, kind.lasts)
+        values = {key: self._read(key, one.read, one.default) for key, one in kind.keys.items()}
+        chance = self._read("probability", _parts_per_billion, _BILLION) / _BILLION
+        return Fault(name, self._read("at", _duration, 0), lasts, venue, chance, values)
+
+    def _text(self, key: str, default: str) -> str:
+        value = self._tree.get(key, default)
+        if not isinstance(value, str):
+            raise self._refusal(key, f"{key}: expected one value, got {'nothing' if value is None else 'several'}")
+        return value
+
+    def _read(self, key: str, read: Callable[[str], int], default: int) -> int:
+        text = self._text(key, "")
+        if key not in self._tree:
+            return default
+        try:
+            return read(text)
+        except ValueError as error:
+            raise self._refusal(key, f"{key}: {error}") from None
+
+    def _refusal(self, key: str, message: str) -> ConfigError:
+        return _error(self._places.get(key, self._place), self._number, message)
+
+
+_BILLION = 1_000_000_000
+
+
+def _parts_per_billion(text: str) -> int:
+    try:
+        chance = float(text)
+    except ValueError:
+        chance = math.nan
+    if not 0 < chance <= 1:
+        raise ValueError(f"expected a number above 0, at most 1, got {text!r}")
+    return max(1, round(chance * _BILLION))
+
+
+def _above_zero(text: str) -> Nanos:
+    lasts = parse_duration(text)
+    if not lasts:
+        raise ValueError(f"expected a duration above zero, got {text!r}")
+    return lasts
+
+
+def of_venue(faults: Collection[Fault], venue: str) -> Iterator[tuple[int, Fault]]:
+    """The faults that concern a venue, each with its place in the schedule."""
+    return ((number, fault) for number, fault in enumerate(faults) if fault.venue in ("", venue))
