@@ -38,7 +38,7 @@ class Streams:
     plugins: Mapping[VenueId, ExchangePlugin]
     market: Market
     subscriptions: Mapping[VenueId, Sequence[Subscription]]
-    take: Callable[[Input], None]
+    take: Callable[[Input], object]
     turn_ended: Callable[[Nanos], None]
     rewrite: Rewrite = as_written
     ended: Callable[[], str] = str

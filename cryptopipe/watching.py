@@ -45,22 +45,31 @@ class Watcher:
         """The edges above zero now."""
         self.best: dict[str, Opportunity] = {}
         """Every edge seen, as it was when its net value was greatest."""
+        self._turn, self._now = 0, 0
 
     def changes(self, inputs: Iterable[Input]) -> Iterator[Change]:
         """One change a turn in which something moved."""
-        turn, now = 0, 0
         for entry in inputs:
-            if entry.turn != turn:
-                turn = entry.turn
-                yield from self._turn(now)
-            now = entry.at
-            self.market.receive(entry)
-            self.market.take_commands()
-        yield from self._turn(now)
+            if (change := self.receive(entry)) is not None:
+                yield change
+        if (change := self.end_turn()) is not None:
+            yield change
 
-    def _turn(self, now: int) -> Iterator[Change]:
+    def receive(self, entry: Input) -> Change | None:
+        """The next input; the change of the turn before, if this one begins another."""
+        change = None
+        if entry.turn != self._turn:
+            change = self.end_turn()
+            self._turn = entry.turn
+        self._now = entry.at
+        self.market.receive(entry)
+        return change
+
+    def end_turn(self) -> Change | None:
+        """What this turn changed; None if nothing."""
         if not self.market.changed:
-            return
+            return None
+        now = self._now
         self.market.transitions.clear()
         if self.market.appeared:
             self.market.appeared.clear()
@@ -83,7 +92,7 @@ class Watcher:
         for edge, opportunity in found.items():
             if edge not in self.best or opportunity.net_bps > self.best[edge].net_bps:
                 self.best[edge] = opportunity
-        yield Change(now, tuple(changed.values()), tuple(found.values()), closed)
+        return Change(now, tuple(changed.values()), tuple(found.values()), closed)
 
     def unified(self, sync: BookSync) -> dict[str, Any]:
         """The record of the base and quote of a book, over all venues."""

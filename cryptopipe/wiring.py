@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from cryptopipe import registry
-from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
+from cryptopipe.drivers.replay import ReplayLabel
 from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import RecordSink
@@ -100,10 +100,3 @@ class Wiring:
             simultaneous=label.simultaneous,
             label=label.why,
         )
-
-
-def source_of(settings: Settings, replays: Sequence[str], shifts: Sequence[str], align: str | None) -> Replay:
-    """What to replay: the captures that were named, else the packaged ones of the venues that are enabled."""
-    if replays:
-        return open_replay(replays, shifts, align)
-    return packaged_replay(shifts, align, lambda venue: settings.venue(venue).enabled)

@@ -1,21 +1,25 @@
 """`cryptopipe watch [--edges]`: prices and edges as they come; never trades.
 
-Enters: sources to replay. Leaves: a live table, or one JSON line per record. Never: an order.
+Enters: a market, or recordings. Leaves: a live table, or one JSON line per record. Never: an order.
 """
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cryptopipe.cli.action import duration_option
+from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import terminal
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
+    from cryptopipe.settings import Settings
     from cryptopipe.watching import Change, Watcher
 
 _REFRESHES_PER_S = 4
@@ -26,23 +30,14 @@ _WIDE = 120
 @click.command("watch")
 @click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="Whose edges to show.")
 @click.option("--edges", is_flag=True, help="Edges with gross, each cost, net and break-even fee.")
-@click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable.")
-@click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin.")
-@click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay one venue's recording: alpha=120s.")
-@click.option("--for", "for_text", metavar="T", help="Stop after this much of the recordings' time: 30s.")
+@market_options
+@click.option("--for", "for_text", metavar="T", help="Stop after this much time (of the recordings, if any): 30s.")
 @click.option(
-    "--speed", metavar="N", help="Times the recorded pace: 1, 10, or max. A table on a terminal: 1, else max."
+    "--speed", metavar="N", help="Times a recording's pace: 1, 10, or max. A table on a terminal: 1, else max."
 )
 @common_options
 def watch(
-    common: Common,
-    strategy: str,
-    edges: bool,
-    replays: tuple[str, ...],
-    align: str | None,
-    shifts: tuple[str, ...],
-    for_text: str | None,
-    speed: str | None,
+    common: Common, strategy: str, edges: bool, market: MarketOptions, for_text: str | None, speed: str | None
 ) -> None:
     """Show prices, or with --edges every edge with its costs. Never trades.
 
@@ -52,24 +47,95 @@ def watch(
       cryptopipe watch --json --replay alpha=btcusdt.jsonl.gz | head
     """
     from cryptopipe import registry
-    from cryptopipe.drivers.replay import paced, refuse_foreign
-    from cryptopipe.drivers.stop import stop_on_interrupt, watched
-    from cryptopipe.summary import venue_counts
-    from cryptopipe.wiring import Wiring, source_of
 
     registry.strategy(strategy)
     settings = common.load([strategy])
-    source = source_of(settings, replays, shifts, align)
+    pace = _speed(speed, on_terminal=not common.json and sys.stdout.isatty())
+    for_ns = duration_option(for_text)
+    if market.replays:
+        _watch_recordings(common, strategy, settings, edges, market, for_ns, pace)
+    elif speed is not None:
+        raise UsageError("only recordings have a pace", where="--speed", fix="leave it out")
+    else:
+        _watch_connections(common, strategy, settings, edges, market, for_ns)
+
+
+def _watch_recordings(
+    common: Common,
+    strategy: str,
+    settings: "Settings",
+    edges: bool,
+    market: MarketOptions,
+    for_ns: int | None,
+    pace: Decimal | None,
+) -> None:
+    from cryptopipe.drivers.replay import open_replay, paced, refuse_foreign
+    from cryptopipe.drivers.stop import stop_on_interrupt, watched
+    from cryptopipe.summary import venue_counts
+    from cryptopipe.wiring import Wiring
+
+    source = open_replay(market.replays, market.shifts, market.align)
     watcher = Wiring.of(strategy, settings, source.venues).watcher()
-    with stop_on_interrupt() as stop:
-        inputs = watched(source, stop, duration_option(for_text))
-        pace = _speed(speed, on_terminal=not common.json and sys.stdout.isatty())
-        changes = watcher.changes(inputs if pace is None else paced(inputs, pace, stop.wait))
-        if common.json:
-            _print_lines(watcher, changes, edges)
-        else:
-            _show_table(watcher, changes, edges, source.label().why)
+    with stop_on_interrupt() as stop, _shown(watcher, common.json, edges, source.label().why) as show:
+        inputs = watched(source, stop, for_ns)
+        for change in watcher.changes(inputs if pace is None else paced(inputs, pace, stop.wait)):
+            show(change)
     refuse_foreign({venue: venue_counts(watcher.market, venue) for venue in watcher.market.counts})
+
+
+def _watch_connections(
+    common: Common, strategy: str, settings: "Settings", edges: bool, market: MarketOptions, for_ns: int | None
+) -> None:
+    from cryptopipe.drivers.stop import stop_on_interrupt
+    from cryptopipe.streaming import Streams, all_subscriptions
+    from cryptopipe.wiring import Wiring
+
+    wiring = Wiring.of(strategy, settings, market.venue_names(settings))
+    watcher = wiring.watcher()
+    with (
+        market.open(wiring.plugins, settings.assets) as place,
+        stop_on_interrupt() as stop,
+        _shown(watcher, common.json, edges, place.label) as show,
+    ):
+
+        def turn_ended(at: int) -> None:
+            change = watcher.end_turn()
+            if change is not None:
+                show(change)
+
+        wanted = all_subscriptions(wiring.plugins, settings.assets)
+        Streams(
+            wiring.plugins, watcher.market, wanted, watcher.receive, turn_ended, place.rewrite, place.ended
+        ).run(stop, for_ns)  # fmt: skip
+
+
+@contextmanager
+def _shown(watcher: "Watcher", as_json: bool, edges: bool, label: str) -> Iterator[Callable[["Change"], None]]:
+    """What shows each change: JSON lines, or a table that is drawn at most four times a second and once at the end."""
+    if as_json:
+        yield lambda change: _print_lines(watcher, change, edges)
+        return
+    import time
+
+    from rich.live import Live
+
+    console = terminal()
+    draw = _edge_table if edges else _price_table
+    drawn_at, last = 0.0, None
+
+    def show(change: "Change") -> None:
+        nonlocal drawn_at, last
+        now, last = time.monotonic(), change
+        if console.is_terminal and now - drawn_at >= 1 / _REFRESHES_PER_S:
+            drawn_at = now
+            live.update(draw(watcher, change, label, console.width), refresh=True)
+
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        try:
+            yield show
+        finally:
+            if last is not None:
+                live.update(draw(watcher, last, label, console.width), refresh=True)
 
 
 def _speed(text: str | None, on_terminal: bool) -> Decimal | None:
@@ -85,38 +151,19 @@ def _speed(text: str | None, on_terminal: bool) -> Decimal | None:
     return speed
 
 
-def _print_lines(watcher: "Watcher", changes: Any, edges: bool) -> None:
+def _print_lines(watcher: "Watcher", change: "Change", edges: bool) -> None:
     from cryptopipe.clock import format_at
     from cryptopipe.watching import edge_document
 
-    for change in changes:
-        at = format_at(change.at)
-        if edges:
-            for opportunity in change.edges:
-                click.echo(json.dumps({"schema": 1, "at": at, **edge_document(opportunity, watcher.fees)}))
-            for edge in change.closed:
-                click.echo(json.dumps({"schema": 1, "at": at, "edge": edge, "closed": True}))
-        else:
-            for sync in change.changed:
-                click.echo(json.dumps({"schema": 1, **watcher.unified(sync)}))
-
-
-def _show_table(watcher: "Watcher", changes: Any, edges: bool, label: str) -> None:
-    import time
-
-    from rich.live import Live
-
-    console = terminal()
-    draw = _edge_table if edges else _price_table
-    drawn_at, last = 0.0, None
-    with Live(console=console, auto_refresh=False, transient=False) as live:
-        for last in changes:
-            now = time.monotonic()
-            if console.is_terminal and now - drawn_at >= 1 / _REFRESHES_PER_S:
-                drawn_at = now
-                live.update(draw(watcher, last, label, console.width), refresh=True)
-        if last is not None:
-            live.update(draw(watcher, last, label, console.width), refresh=True)
+    at = format_at(change.at)
+    if edges:
+        for opportunity in change.edges:
+            click.echo(json.dumps({"schema": 1, "at": at, **edge_document(opportunity, watcher.fees)}))
+        for edge in change.closed:
+            click.echo(json.dumps({"schema": 1, "at": at, "edge": edge, "closed": True}))
+    else:
+        for sync in change.changed:
+            click.echo(json.dumps({"schema": 1, **watcher.unified(sync)}))
 
 
 def _edge_table(watcher: "Watcher", change: "Change", label: str, width: int) -> Any:
