@@ -4,10 +4,23 @@ Enters: nothing. Leaves: `binance` (spot), `binance_us`, `binance_usdm` and `bin
 them. Never: a request made at import.
 """
 
-from cryptopipe.api import API_VERSION, Channel, ExchangePlugin, FeeSchedule, Kind, VenueId
+from collections.abc import Callable, Mapping
+
+from cryptopipe.api import (
+    API_VERSION,
+    Channel,
+    ExchangePlugin,
+    FeeSchedule,
+    Kind,
+    Limit,
+    SandboxVenue,
+    SimulatedBook,
+    VenueId,
+)
 from cryptopipe_binance.feed import BinanceFeed
 from cryptopipe_binance.market import FUTURES_RULE, SPOT_RULE, Market
 from cryptopipe_binance.metadata import BinanceInstruments
+from cryptopipe_binance.servertime import BinanceClock
 from cryptopipe_binance.snapshot import BinanceSnapshots
 
 _STREAMS = {Channel.DEPTH: "depth@100ms", Channel.TOP: "bookTicker", Channel.TRADES: "trade"}
@@ -57,7 +70,44 @@ COINM = Market(
 )
 
 
-def _plugin(market: Market, docs: str, fees: FeeSchedule) -> ExchangePlugin:
+_MINUTE = 60_000_000_000
+# web-socket-streams.md, "Websocket Limits" (2026-07-21): "300 connections per attempt every 5 minutes per IP". Futures
+# document none; theirs is taken to be the same.
+_DIALS = (Limit(300, 5 * _MINUTE),)
+# Weight a minute over the weight of one deepest snapshot: rest-api.md "IP Limits", "Order book" (2026-07-21), 6000 and
+# 250; Binance.US (2024-06-17) 1200 and 50; futures "Order Book" (2026-11-21) 2400 and 20.
+_SPOT_FETCHES = _US_FETCHES = (Limit(24, _MINUTE),)
+_FUTURES_FETCHES = (Limit(120, _MINUTE),)
+
+Simulate = Callable[[Mapping[str, SimulatedBook]], SandboxVenue]
+
+
+def _simulated_spot(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_binance.sandbox import SPOT, Sandbox  # only who simulates loads it
+
+    return Sandbox(SPOT, books)
+
+
+def _simulated_us(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_binance.sandbox import US, Sandbox
+
+    return Sandbox(US, books)
+
+
+def _simulated_usdm(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_binance.sandbox import USDM, Sandbox
+
+    return Sandbox(USDM, books)
+
+
+def _plugin(
+    market: Market,
+    docs: str,
+    fees: FeeSchedule,
+    fetches: tuple[Limit, ...],
+    sandbox: Simulate | None = None,
+    first_choice: bool = False,
+) -> ExchangePlugin:
     return ExchangePlugin(
         venue=market.venue,
         api_version=API_VERSION,
@@ -66,6 +116,11 @@ def _plugin(market: Market, docs: str, fees: FeeSchedule) -> ExchangePlugin:
         instruments=BinanceInstruments(market.venue, market.kind),
         fees=fees,
         snapshots=BinanceSnapshots(market),
+        clock=BinanceClock(market),
+        dial_limits=_DIALS,
+        fetch_limits=fetches,
+        sandbox=sandbox,
+        first_choice=first_choice,
     )
 
 
@@ -79,6 +134,9 @@ binance = _plugin(
         "2026-11-21",
         "received",
     ),
+    _SPOT_FETCHES,
+    _simulated_spot,
+    first_choice=True,
 )
 binance_us = _plugin(
     US,
@@ -91,6 +149,8 @@ binance_us = _plugin(
         "2026-11-21",
         "received",
     ),
+    _US_FETCHES,
+    _simulated_us,
 )
 binance_usdm = _plugin(
     USDM,
@@ -101,6 +161,8 @@ binance_usdm = _plugin(
         "binance.com/en/fee/futureFee, regular user without BNB discount; page not read, as others quote it",
         "2026-11-21",
     ),
+    _FUTURES_FETCHES,
+    _simulated_usdm,
 )
 binance_coinm = _plugin(
     COINM,
@@ -113,4 +175,5 @@ binance_coinm = _plugin(
         "binance.com/en/fee/deliveryFee, regular user; page not read, not confirmed: the highest quoted",
         "2026-11-21",
     ),
+    _FUTURES_FETCHES,
 )

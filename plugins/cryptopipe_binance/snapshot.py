@@ -59,7 +59,7 @@ class BinanceSnapshots:
         """Raises `RateLimited`, `VenueUnavailable` or `VenueError` for a refusal, `ProtocolError` for another shape."""
         where = f"{self._market.venue}:{symbol}"
         if response.status != 200:
-            raise _refusal(response, where)
+            raise refusal(response, where)
         try:
             found = msgspec.json.decode(response.body, type=_Snapshot)
         except UNREADABLE as error:
@@ -69,8 +69,10 @@ class BinanceSnapshots:
         return BookSnapshot(symbol, found.bids, found.asks, found.version, found.event_time * MILLISECOND)
 
 
-def _refusal(response: HttpResponse, where: str) -> VenueError:
-    """429 and 418 say when to come back (rest-api.md, Limits, 2026-07-21); 5xx and 403 are the venue's own trouble."""
+def refusal(response: HttpResponse, where: str) -> VenueError:
+    """The error of an answer that is not 200: 429 and 418 say when to come back (rest-api.md, Limits, 2026-07-21); 5xx
+    and 403 are the venue's own trouble.
+    """
     text = f"HTTP {response.status}: {response.body[:200].decode(errors='replace')}"
     if response.status in (418, 429):
         return RateLimited(text, where=where, fix=f"wait {response.headers.get('Retry-After', 'a minute')} (seconds)")
