@@ -32,13 +32,13 @@ class Drawing:
         head = [self._title(picture, room), self._money(picture, room), *self._alarms(picture)]
         venues = self._venues(picture, room)
         loose = height >= len(head) + len(venues) + 20
-        left = height - len(head) - len(venues) - (10 if loose else 6) - bool(note)
+        left = height - len(head) - len(venues) - (9 if loose else 5) - bool(note)
         tops, edges, decisions = share(left, (len(picture.pairs), _MOST_ROWS, _MOST_ROWS))
         parts = [
             [*head],
             venues,
             self._tops(picture, room, tops),
-            [*self._edges(picture, room, edges), self._best(picture)],
+            [*self._edges(picture, room, edges), self._best(picture, room)],
             [*self._decisions(picture, room, decisions), self._refusals(picture)],
         ]
         lines: _Lines = []
@@ -64,7 +64,7 @@ class Drawing:
         trading, counts = picture.trading, picture.counts
         amount = f"no price in {picture.numeraire}" if trading is None else f"{trading:+,.2f} {picture.numeraire}"
         style = "warn" if trading is None else "best" if trading > 0 else "bad" if trading < 0 else "bold"
-        rest = f"   {counts.accepted:,} accepted, {counts.refused:,} refused   {counts.fills:,} fills"
+        rest = f"   {counts.found:,} edges, {counts.accepted:,} accepted   {counts.fills:,} fills"
         rates = [venue.frames_per_s for venue in picture.venues if venue.frames_per_s is not None]
         right = f"{sum(rates):,.0f} frames/s" if rates else ""
         used = 13 + len(amount) + len(rest)
@@ -84,7 +84,7 @@ class Drawing:
             Column("VENUES"), Column("state"), Column("live", right=True), Column("proof", rank=4),
             Column("age", right=True, rank=1), Column("frames/s", right=True, rank=2),
             Column("gaps", right=True, rank=3), Column("resyncs", right=True, rank=5),
-            Column("clock", right=True, rank=6), Column("", rank=1, stretches=True),
+            Column("clock", right=True, rank=6), Column("", rank=1, least=12),
         ]  # fmt: skip
         return self._table("VENUES", columns, [_venue(venue) for venue in picture.venues], width)
 
@@ -144,28 +144,29 @@ class Drawing:
 
     def _edges(self, picture: Picture, width: int, count: int) -> _Lines:
         columns = [
-            Column("EDGES"), Column("buy → sell", stretches=True), Column("gross bp", right=True),
-            Column("net bp", right=True), Column("open for", right=True, rank=2), Column("verdict", rank=1),
+            Column("EDGES"), Column("buy → sell", least=16), Column("gross bp", right=True),
+            Column("net bp", right=True), Column("open for", right=True, rank=2), Column("verdict", rank=3),
         ]  # fmt: skip
         lines = self._table("EDGES", columns, [_edge(edge) for edge in picture.edges[: max(0, count)]], width)
         return lines + [[]] * (count + 1 - len(lines))
 
     @staticmethod
-    def _best(picture: Picture) -> list[Cell]:
-        cells: list[Cell] = [(f"{picture.open_edges} open   best since start: ", "dim")]
+    def _best(picture: Picture, width: int) -> list[Cell]:
+        cells: list[Cell] = [(f"{picture.open_edges:,} open   best since start: ", "dim")]
         for name, edge in (("gross", picture.best_gross), ("net", picture.best_net)):
             if edge is None:
                 cells.append((f"{name} none   ", "dim"))
                 continue
             where = edge.buy if edge.buy == edge.sell else f"{edge.buy} → {edge.sell}"
-            after = elapsed(edge.at - picture.began_at)
-            cells += [(f"{name} ", "dim"), (f"{edge.bps:+.2f}", ""), (f" {where} at {after}   ", "dim")]
+            after = f"at {elapsed(edge.at - picture.began_at)}   "
+            after = f"{where} {after}" if width > 96 else after
+            cells += [(f"{name} ", "dim"), (f"{edge.bps:+.2f} ", ""), (after, "dim")]
         return cells
 
     def _decisions(self, picture: Picture, width: int, count: int) -> _Lines:
         columns = [
-            Column("DECISIONS"), Column("edge", stretches=True, rank=1), Column("where", stretches=True, rank=2),
-            Column("net bp", right=True), Column("answer", stretches=True),
+            Column("DECISIONS"), Column("edge", least=8, rank=1), Column("where", least=16, rank=2),
+            Column("net bp", right=True), Column("answer", least=20),
         ]  # fmt: skip
         shown = kept(picture.decisions, max(0, count))
         lines = [_decision(decision, picture.began_at) for decision in shown]
@@ -244,9 +245,9 @@ def _edge(edge: EdgeNow) -> list[Cell]:
 def _decision(decision: DecisionNow, began_at: Nanos) -> list[Cell]:
     cells: list[Cell] = [(elapsed(decision.at - began_at), "dim"), (decision.what, ""), (decision.where, "")]
     if decision.accepted:
-        worth = f"accepted, worth {decision.value:+,.2f} {decision.unit}"
+        worth = f"accepted {decision.value:+,.2f} {decision.unit}"
         return [*cells, (f"{decision.net_bps:+.2f}", "best"), (worth, "good")]
-    reason = f"{decision.check}: {decision.measured}, limit {decision.limit}"
+    reason = f"{decision.check} {decision.measured}, limit {decision.limit}"
     return [*cells, (f"{decision.net_bps:+.2f}", ""), (reason, "dim")]
 
 

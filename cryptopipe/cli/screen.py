@@ -6,8 +6,10 @@ most four times a second. Never: a run that waits for a terminal, or a terminal 
 
 import contextlib
 import os
+import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from io import TextIOBase
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
 EVERY_S = 0.25
 _PATIENCE_S = 1.0
-_ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[0m\x1b[2J"
 _LEAVE = "\x1b[0m\x1b[?25h\x1b[?1049l"
 _KEPT_LINES = 500
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_PAUSED_S = 5.0
+"""After this long without a drawing the process was stopped (Ctrl-Z), and something else may be on the terminal."""
 _SYSTEMS = {name: ColorSystem[name.upper()] for name in ("standard", "truecolor", "windows")} | {
     "256": ColorSystem.EIGHT_BIT
 }
@@ -105,13 +110,15 @@ class Screen:
         self._paint = painted(system or (ColorSystem.STANDARD if console.is_terminal else None), not console.no_color)
         self._rows: tuple[Row, ...] = ()
         self._size = (0, 0)
+        self._drawn_at = 0.0
         self._kept = _Kept()
         self._quiet = contextlib.ExitStack()
 
     def begin(self) -> None:
         """Take the terminal over."""
         self._quiet.enter_context(_silenced_keys())
-        self._quiet.enter_context(contextlib.redirect_stderr(self._kept))
+        if sys.stderr.isatty():
+            self._quiet.enter_context(contextlib.redirect_stderr(self._kept))
         self._out.write(_ENTER)
 
     def draw(self, picture: Picture) -> None:
@@ -119,8 +126,10 @@ class Screen:
         size = self._console.size
         width, height = size.width, size.height
         text = ""
-        if (width, height) != self._size:
-            text, self._size = "\x1b[0m\x1b[2J", (width, height)
+        paused = time.monotonic() - self._drawn_at > _PAUSED_S
+        self._drawn_at = time.monotonic()
+        if paused or (width, height) != self._size:
+            text, self._size = _ENTER, (width, height)
             self._rows = (((" " * width, ""),),) * height
         rows = self._drawing.rows(picture, width, height, self._kept.last)
         text += changes(self._rows, rows, self._paint)
@@ -134,7 +143,7 @@ class Screen:
             self._out.write(_LEAVE)
         finally:
             self._quiet.close()
-            self._kept.tell(sys.stderr)
+            self._kept.release(sys.stderr)
 
 
 class _Out:
@@ -151,7 +160,7 @@ class _Out:
         if self._number is None:
             self._file.write(text)
             return
-        data = text.encode(self._file.encoding or "utf-8", "replace")
+        data = text.encode(getattr(self._file, "encoding", None) or "utf-8", "replace")
         while data:
             data = data[os.write(self._number, data) :]
 
@@ -170,10 +179,10 @@ class _Kept(TextIOBase):
         for line in whole:
             self._lost += len(self._lines) == _KEPT_LINES
             self._lines.append(line)
-            self.last = line or self.last
+            self.last = _COLOURS.sub("", line) or self.last
         return len(text)
 
-    def tell(self, stream: IO[str]) -> None:
+    def release(self, stream: IO[str]) -> None:
         """Write them, once."""
         lines = [*self._lines, *([self._open] if self._open else [])]
         if self._lost:
