@@ -25,6 +25,7 @@ COMMANDS: dict[str, Entry] = {
     "journal": Entry("cryptopipe.cli.post_mortem", "journal", "The log of decisions and its projection."),
     "replay": Entry("cryptopipe.cli.replay", "replay", "The same run again, bit for bit."),
     "watch": Entry("cryptopipe.cli.watch", "watch", "Prices and edges as they come; never trades."),
+    "sandbox": Entry("cryptopipe.cli.sandbox", "sandbox", "Simulated venues on this machine, for any client."),
     "capture": Entry("cryptopipe.cli.capture", "capture", "Export, import and describe raw captures."),
     "bench": Entry("cryptopipe.cli.bench", "bench", "Measure the paths, beside other libraries where installed."),
     "config": Entry("cryptopipe.cli.config", "config", "Show, explain and check the configuration."),

@@ -33,10 +33,15 @@ class OriginServer:
         self._delays, self._stamp = delays, stamp
         self._outboxes: dict[int, Outbox] = {}
         self._sockets: set[web.WebSocketResponse] = set()
+        self._in_force = house.in_force
 
     def step(self, at: Nanos) -> None:
         """What is due goes to the clients' outboxes."""
-        for delivery in self.house.step(at):
+        due = self.house.step(at)
+        if self.house.in_force is not self._in_force:
+            self._in_force = self.house.in_force
+            _log.info("sandbox.faults", venue=self.house.venue, kinds=[fault.kind for fault in self._in_force])
+        for delivery in due:
             outbox = self._outboxes.get(delivery.conn)
             if outbox is not None and not outbox.put(delivery):
                 self.house.closed(delivery.conn, at)

@@ -6,15 +6,18 @@ another machine reaches; a step before the former one's frames were handed on.
 
 import asyncio
 import errno
+import os
+import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from cryptopipe.clock import MILLISECOND, Nanos, Stamper
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos, Stamper
 from cryptopipe.drivers.origin import GOODBYE, OriginServer
 from cryptopipe.drivers.outbox import Delays
 from cryptopipe.errors import CryptopipeError, UsageError
@@ -93,6 +96,67 @@ async def serving(
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         for bound in sockets:
             bound.close()
+
+
+def serve(
+    houses: Sequence[House],
+    advance: Callable[[Nanos], object],
+    listening: Callable[[Served], None],
+    asked: Callable[[Delays], None],
+    port_base: int = 0,
+    tls: ssl.SSLContext | None = None,
+    for_ns: Nanos | None = None,
+    until_stdin_closes: bool = False,
+) -> Delays:
+    """`serving` until SIGINT, SIGTERM, the end of `for_ns` or of stdin; a second signal has its usual effect.
+
+    `listening` is called once all venues listen, `asked` at each SIGUSR1.
+    """
+
+    async def run() -> Delays:
+        stop = asyncio.Event()
+        async with serving(houses, advance, port_base, tls) as served:
+            with _stopped_by(stop, until_stdin_closes, lambda: asked(served.delays)):
+                listening(served)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if for_ns is None else for_ns / SECOND):
+                        await stop.wait()
+        return served.delays
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def _stopped_by(stop: asyncio.Event, stdin: bool, asked: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def end() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    def readable() -> None:
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            stop.set()
+
+    for number in signals:
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGUSR1, asked)
+    descriptor = sys.stdin.fileno() if stdin else -1
+    if stdin:
+        try:
+            loop.add_reader(descriptor, readable)
+        except PermissionError:  # a file, which nobody will write to
+            stop.set()
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)
+        end()
+        if stdin:
+            loop.remove_reader(descriptor)
 
 
 async def _step(

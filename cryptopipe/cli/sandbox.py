@@ -1,0 +1,164 @@
+"""`cryptopipe sandbox`: simulated venues on this machine's loopback, for any client.
+
+Enters: venues, seed, ports, a schedule of faults. Leaves: where they listen, on stdout; at the end how quick they were.
+Never: an address that another machine reaches.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cryptopipe.cli.action import duration_option
+from cryptopipe.cli.options import Common, common_options
+from cryptopipe.cli.output import print_json
+from cryptopipe.errors import UsageError
+
+if TYPE_CHECKING:
+    from cryptopipe.drivers.outbox import Delays
+    from cryptopipe.drivers.serve import Served
+    from cryptopipe.model.contracts import ExchangePlugin
+    from cryptopipe.sandbox.house import House
+
+
+@click.command("sandbox")
+@click.option("--venues", metavar="A,B", help="Which venues.  [default: those of a run]")
+@click.option("--assets", metavar="A,B", help="The assets that are traded.  [default: those of the parameters]")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of the market and the faults.  [default: new]")
+@click.option(
+    "--port-base", type=click.IntRange(0, 65_535), default=0, metavar="P", help="First port.  [default: free ports]"
+)
+@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="What shall go wrong, and when.")
+@click.option("--parameters", type=click.Path(path_type=Path), metavar="FILE", help="What the market is like.")
+@click.option("--tls", is_flag=True, help="https and wss, with an authority of its own.")
+@click.option("--for", "for_text", metavar="T", help="Serve for so long: 30s.  [default: until stopped]")
+@click.option("--until-stdin-closes", is_flag=True, hidden=True)
+@common_options
+def sandbox(
+    common: Common,
+    venues: str | None,
+    assets: str | None,
+    seed: int | None,
+    port_base: int,
+    faults: Path | None,
+    parameters: Path | None,
+    tls: bool,
+    for_text: str | None,
+    until_stdin_closes: bool,
+) -> None:
+    """Serve simulated venues that speak the real ones' protocols, until stopped.
+
+    \b
+    Examples:
+      cryptopipe sandbox
+      cryptopipe sandbox --venues alpha,beta --seed 7 --port-base 8001 --faults faults.yaml --json
+    """
+    from cryptopipe.drivers.serve import serve
+    from cryptopipe.model.facts import Asset
+    from cryptopipe.sandbox.faults import load_faults
+    from cryptopipe.sandbox.house import House
+    from cryptopipe.sandbox.parameters import Parameters
+    from cryptopipe.sandbox.world import World
+
+    for_ns = duration_option(for_text)
+    plugins = {plugin.venue: plugin for plugin in _plugins(_names(venues, "--venues"))}
+    schedule = () if faults is None else load_faults(faults, plugins)
+    seed = time.time_ns() % 1_000_000 if seed is None else seed
+    start_at = time.time_ns()
+    wanted = frozenset(Asset(name) for name in _names(assets, "--assets"))
+    world = World(plugins, Parameters.load(parameters), seed, start_at, wanted or None)
+    houses = [House(plugin, world.books[venue], schedule, seed, start_at) for venue, plugin in plugins.items()]
+    with ExitStack() as stack:
+        authority = stack.enter_context(_authority()) if tls else None
+        announcement = _Announcement(common, seed, houses, None if authority is None else authority.ca_file)
+        delays = serve(
+            houses, world.advance, announcement.listening, announcement.measured, port_base,
+            None if authority is None else authority.context, for_ns, until_stdin_closes,
+        )  # fmt: skip
+    if not until_stdin_closes:  # who started it asks with a signal, if at all
+        announcement.measured(delays)
+
+
+def _authority() -> Any:
+    from cryptopipe.drivers.authority import authority
+
+    return authority()
+
+
+def _names(text: str | None, option: str) -> list[str]:
+    """Of a list with commas. Raises `UsageError` if it is given and empty."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not names:
+        raise UsageError(f"names nothing: {text!r}", where=option, fix=f"{option} alpha,beta; leave it out for all")
+    return list(dict.fromkeys(names))
+
+
+def _plugins(names: Sequence[str]) -> "list[ExchangePlugin]":
+    """Raises `UsageError` for a venue that is not installed or cannot be simulated, `PluginError`."""
+    from cryptopipe import registry
+
+    installed = registry.exchanges()
+    simulated = [name for name, plugin in installed.items() if plugin.sandbox is not None]
+    chosen = names or [name for name in simulated if installed[name].first_choice] or simulated
+    if not chosen:
+        raise UsageError("no installed exchange brings a simulated venue", fix="`cryptopipe plugins list`")
+    plugins = [registry.exchange(name) for name in chosen]
+    for plugin in plugins:
+        if plugin.sandbox is None:
+            message = f"{plugin.venue} brings no simulated venue"
+            raise UsageError(message, where="--venues", fix=f"these do: {', '.join(simulated) or 'none'}")
+    return plugins
+
+
+class _Announcement:
+    """What is told: at the start where to connect, when asked and at the end how quick the sandbox is."""
+
+    def __init__(self, common: Common, seed: int, houses: "Sequence[House]", ca_file: Path | None) -> None:
+        self._json, self._seed, self._houses, self._ca_file = common.json, seed, houses, ca_file
+
+    def listening(self, served: "Served") -> None:
+        """All venues listen."""
+        document = self._document(served)
+        if self._json:
+            print_json(document)
+        else:
+            click.echo(f"simulated venues, seed {self._seed}, until Ctrl-C")
+            for name, venue in document["venues"].items():
+                click.echo(f"{name}: {venue['rest']}  {len(venue['instruments'])} instruments")
+                for market, url in venue["ws"].items():
+                    click.echo(f"  {market}: {url}")
+            if self._ca_file is not None:
+                click.echo(f"trust this authority: {self._ca_file}")
+        sys.stdout.flush()
+
+    def measured(self, delays: "Delays") -> None:
+        """Frames and delay, on stderr."""
+        from cryptopipe.drivers.outbox import delay_line
+
+        line = delay_line(delays)
+        if self._json:
+            import json
+
+            click.echo(json.dumps({"schema": 1, **line}), err=True)
+            return
+        quick = ", ".join(f"{line[f'{name}_ms']} ms {name}" for name in ("p50", "p99", "max"))
+        click.echo(f"{line['frames']} frames, own delay {quick}", err=True)
+
+    def _document(self, served: "Served") -> dict[str, Any]:
+        venues = {}
+        for house in self._houses:
+            origin = served.origins[house.venue]
+            venues[house.venue] = {
+                "rest": origin.rest,
+                "ws": {market: origin.ws(path) for market, path in house.endpoints.items()},
+                **dict.fromkeys(("ws_private", "key", "secret", "passphrase")),
+                "instruments": list(house.symbols),
+                "networks": [],
+            }
+        tls = {} if self._ca_file is None else {"ca_file": str(self._ca_file)}
+        return {"pid": os.getpid(), "seed": self._seed, "venues": venues, **tls}
