@@ -25,6 +25,7 @@ from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
+from cryptopipe.drivers.streams import Streams
 from cryptopipe.errors import UsageError
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.runs import Run, create
@@ -32,7 +33,6 @@ from cryptopipe.journal.sink import DurableSink
 from cryptopipe.model.money import plain
 from cryptopipe.pipe import Pipe
 from cryptopipe.settings import config_hash, effective
-from cryptopipe.streaming import Streams
 from cryptopipe.summary import BestEdge, Summary, ValueLines
 from cryptopipe.wiring import Wiring
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from cryptopipe import registry
-from cryptopipe.drivers.replay import ReplayLabel
+from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
 from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import RecordSink
@@ -100,3 +100,15 @@ class Wiring:
             simultaneous=label.simultaneous,
             label=label.why,
         )
+
+
+GENERATED = "generated"
+
+
+def source_of(settings: Settings, replays: Sequence[str], shifts: Sequence[str], align: str | None) -> Replay:
+    """The captures that were named; `generated` is the small one that ships with the package, of the venues that are
+    enabled. Raises `UsageError`, `CaptureError`.
+    """
+    if tuple(replays) == (GENERATED,):
+        return packaged_replay(shifts, align, lambda venue: settings.venue(venue).enabled)
+    return open_replay(replays, shifts, align)

@@ -39,10 +39,9 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
     for_ns = duration_option(for_text)
     if market.replays:
         from cryptopipe.app import act
-        from cryptopipe.drivers.replay import open_replay
-        from cryptopipe.wiring import Wiring
+        from cryptopipe.wiring import Wiring, source_of
 
-        source = open_replay(market.replays, market.shifts, market.align)
+        source = source_of(settings, market.replays, market.shifts, market.align)
         result = act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
     else:
         result = _on_connections(market, strategy, settings, for_ns)
@@ -57,7 +56,7 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
 def _on_connections(market: MarketOptions, strategy: str, settings: "Settings", for_ns: int | None) -> "RunResult":
     from cryptopipe.app import Origin, Running, act_live
     from cryptopipe.drivers.replay import ReplayLabel
-    from cryptopipe.streaming import Streams, all_subscriptions
+    from cryptopipe.drivers.streams import Streams, all_subscriptions
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))

@@ -130,7 +130,13 @@ _OPTIONS = (
     click.option("--seed", type=click.IntRange(min=0), help="Of the simulated venues; drawn if not given."),
     click.option("--faults", type=_FILE, metavar="FILE", help="Faults of the simulated venues."),
     click.option("--parameters", type=_FILE, metavar="FILE", help="Order flow of the simulated venues."),
-    click.option("--replay", "replays", multiple=True, metavar="VENUE=FILE", help="A capture to replay; repeatable."),
+    click.option(
+        "--replay",
+        "replays",
+        multiple=True,
+        metavar="VENUE=FILE",
+        help="A capture to replay; repeatable; or: generated.",
+    ),
     click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin."),
     click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay a venue's recording: alpha=120s."),
 )

@@ -69,12 +69,12 @@ def _watch_recordings(
     for_ns: int | None,
     pace: Decimal | None,
 ) -> None:
-    from cryptopipe.drivers.replay import open_replay, paced, refuse_foreign
+    from cryptopipe.drivers.replay import paced, refuse_foreign
     from cryptopipe.drivers.stop import stop_on_interrupt, watched
     from cryptopipe.summary import venue_counts
-    from cryptopipe.wiring import Wiring
+    from cryptopipe.wiring import Wiring, source_of
 
-    source = open_replay(market.replays, market.shifts, market.align)
+    source = source_of(settings, market.replays, market.shifts, market.align)
     watcher = Wiring.of(strategy, settings, source.venues).watcher()
     with stop_on_interrupt() as stop, _shown(watcher, common.json, edges, source.label().why) as show:
         inputs = watched(source, stop, for_ns)
@@ -87,7 +87,7 @@ def _watch_connections(
     common: Common, strategy: str, settings: "Settings", edges: bool, market: MarketOptions, for_ns: int | None
 ) -> None:
     from cryptopipe.drivers.stop import stop_on_interrupt
-    from cryptopipe.streaming import Streams, all_subscriptions
+    from cryptopipe.drivers.streams import Streams, all_subscriptions
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))

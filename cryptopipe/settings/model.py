@@ -99,7 +99,7 @@ class Settings(BaseModel):
     )
     numeraire: AssetName = _setting("USDT", description="the asset in which values and limits are stated")
     assets: tuple[AssetName, ...] = _setting(
-        ("BTC", "ETH", "SOL", "BNB", "USDT", "USD"),
+        ("BNB", "BTC", "ETH", "SOL", "USD", "USDT"),
         description="instruments between these are watched, where a run is not over recordings",
     )
     venues: dict[VenueName, VenueSettings] = _setting(

@@ -131,7 +131,9 @@ def test_the_line_of_a_cut_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_disabled_venue_is_left_out_of_the_packaged_capture(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("action", "watch"):
-        assert main([command, "--json", f"--set=venues.{VENUE}.enabled=false", "--data-dir=d"]) == 0
+        assert (
+            main([command, "--json", "--replay=generated", f"--set=venues.{VENUE}.enabled=false", "--data-dir=d"]) == 0
+        )
         out = capsys.readouterr().out
         assert VENUE not in out
         assert packaged_replay().venues[0] in out
@@ -176,7 +178,7 @@ def test_a_run_that_fails_midway_leaves_what_it_had(tmp_path: Path, capsys: pyte
     "broken", ['{"run_id": "x"}', '{"strategy": "arbitrage", "venues": [], "config": {"no": 1}}', "{"]
 )
 def test_a_run_whose_description_is_damaged(broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["action", f"--data-dir={tmp_path}/d", "--for=1s"]) == 0
+    assert main(["action", "--replay=generated", f"--data-dir={tmp_path}/d", "--for=1s"]) == 0
     (run,) = find(tmp_path / "d", "last")
     (run.path / "run.json").write_text(broken)
     capsys.readouterr()
@@ -186,7 +188,7 @@ def test_a_run_whose_description_is_damaged(broken: str, tmp_path: Path, capsys:
 
 
 def test_a_duration_ends_the_run_and_its_replay_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["action", "--for=5s", "--json", f"--data-dir={tmp_path}/d"]) == 0
+    assert main(["action", "--replay=generated", "--for=5s", "--json", f"--data-dir={tmp_path}/d"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["stopped_by"] == "duration"
     (run,) = find(tmp_path / "d", "last")

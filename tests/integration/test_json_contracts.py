@@ -35,7 +35,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, An
 @pytest.mark.parametrize(
     ("section", "arguments"),
     [
-        ("action", ["--strategy", "arbitrage", "--mode", "action"]),
+        ("action", ["--strategy", "arbitrage", "--mode", "action", "--replay=generated"]),
         ("post-mortem", ["--strategy", "arbitrage", "--mode", "post-mortem"]),
         ("replay", ["replay", "last", "--verify"]),
     ],

@@ -90,7 +90,7 @@ def test_three_kills_and_the_next_start(
     kills(tmp_path, recordings, trials=3, seed=20261121)
     assert main(["replay", "last", "--verify", f"--data-dir={tmp_path}"]) == 0
     assert "identical" in capsys.readouterr().out
-    assert main(["action", f"--data-dir={tmp_path}", *CHEAP]) == 0
+    assert main(["action", "--replay=generated", f"--data-dir={tmp_path}", *CHEAP]) == 0
     assert main(["replay", "last", "--verify", f"--data-dir={tmp_path}"]) == 0
     assert "whole run" in capsys.readouterr().out
     made = report(tmp_path, "arbitrage")

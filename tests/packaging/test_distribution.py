@@ -158,6 +158,8 @@ def test_a_fresh_installation_does_the_main_job(fresh: Path, tmp_path: Path) -> 
         "--mode",
         "action",
         "--json",
+        "--for",
+        "5s",
         "--data-dir",
         tmp_path,
     )
@@ -165,7 +167,18 @@ def test_a_fresh_installation_does_the_main_job(fresh: Path, tmp_path: Path) -> 
     assert summary["frames"] > 0 and summary["opportunities"]["found"] > 0
     idle = json.loads(
         _run(
-            fresh, "-m", "cryptopipe", "action", "--strategy", "nothing", "--json", "--data-dir", tmp_path, cwd=tmp_path
+            fresh,
+            "-m",
+            "cryptopipe",
+            "action",
+            "--strategy",
+            "nothing",
+            "--json",
+            "--replay",
+            "generated",
+            "--data-dir",
+            tmp_path,
+            cwd=tmp_path,
         )
     )
     assert idle["opportunities"] == {"found": 0, "accepted": 0, "refused": 0}

@@ -32,8 +32,12 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
 
 
+def _market(arguments: tuple[str, ...]) -> list[str]:
+    return [] if any(one.startswith("--replay") for one in arguments) else ["--replay=generated"]
+
+
 def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
-    assert main(["watch", "--json", *arguments]) == 0
+    assert main(["watch", "--json", *_market(arguments), *arguments]) == 0
     told = capsys.readouterr()
     assert told.err == ""
     documents = [json.loads(line) for line in told.out.splitlines()]
@@ -130,7 +134,14 @@ def test_two_venues_in_quote_by_hand() -> None:
     assert abs(break_even_fee_bps(offered, lambda _: schedule) - D(10_000) / 201) < D("1e-9")
 
 
-@pytest.mark.parametrize("arguments", [["watch", "--json"], ["watch", "--edges"], ["action", "--data-dir=d"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["watch", "--json", "--replay=generated"],
+        ["watch", "--edges", "--replay=generated"],
+        ["action", "--data-dir=d", "--replay=generated"],
+    ],
+)
 def test_a_reader_that_leaves_after_one_line(arguments: list[str]) -> None:
     """`cryptopipe watch --json | head -1`: no traceback, no word, exit code 0."""
     with subprocess.Popen(
