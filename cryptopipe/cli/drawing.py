@@ -28,6 +28,7 @@ class Drawing:
 
     def rows(self, picture: Picture, width: int, height: int, note: str = "") -> tuple[Row, ...]:
         """Exactly `height` rows of `width` cells. `note` is the newest line of the log, shown in the last row."""
+        self._learn_places(picture)
         room = width - 2
         head = [self._title(picture, room), self._money(picture, room), *self._alarms(picture)]
         venues = self._venues(picture, room)
@@ -57,7 +58,8 @@ class Drawing:
     def _title(self, picture: Picture, width: int) -> list[Cell]:
         seed = "" if picture.seed is None else f" · seed {picture.seed}"
         left = f"  {picture.market}{seed} · paper · {elapsed(picture.at - picture.began_at)}"
-        right = "Ctrl-C ends with a summary" if width >= 72 else "Ctrl-C ends"
+        ways = "Ctrl-C ends with a summary", "Ctrl-C ends", "Ctrl-C"
+        right = next((way for way in ways if len(left) + len(way) + 12 <= width), "")
         return [("cryptopipe", "bold"), (left, ""), *_pushed(width, 10 + len(left), right, "dim")]
 
     def _money(self, picture: Picture, width: int) -> list[Cell]:
@@ -136,11 +138,16 @@ class Drawing:
             _cross(by_venue, pair, bid, ask), (f"{spread:.1f}", "dim"),
         ]  # fmt: skip
 
+    def _learn_places(self, picture: Picture) -> None:
+        for venue in picture.venues:
+            for quote in venue.quotes:
+                market = venue.venue, quote.pair
+                digits = [len(f"{price:f}".partition(".")[2].rstrip("0")) for price in (quote.bid, quote.ask)]
+                self._places[market] = max(*digits, self._places.get(market, 0))
+
     def _price(self, venue: VenueId, pair: str, price: Decimal) -> str:
         """In as many digits as the prices of this market have needed so far."""
-        digits = f"{price:f}".partition(".")[2].rstrip("0")
-        places = self._places[venue, pair] = max(len(digits), self._places.get((venue, pair), 0))
-        return f"{price:,.{places}f}"
+        return f"{price:,.{self._places[venue, pair]}f}"
 
     def _edges(self, picture: Picture, width: int, count: int) -> _Lines:
         columns = [
