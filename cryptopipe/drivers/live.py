@@ -203,4 +203,4 @@ class Live:
 
 def _kept(headers: Iterable[tuple[str, str]]) -> Headers:
     """What of an answer's headers is worth keeping."""
-    return tuple((name, value) for name, value in headers if name.lower() in _KEPT_HEADERS)
+    return tuple((name.lower(), value) for name, value in headers if name.lower() in _KEPT_HEADERS)
