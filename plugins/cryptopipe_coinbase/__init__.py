@@ -4,10 +4,28 @@ Enters: nothing. Leaves: `coinbase` (Advanced Trade) and `coinbase_exchange`, as
 request made at import.
 """
 
-from cryptopipe.api import API_VERSION, ExchangePlugin, FeeSchedule
+from collections.abc import Mapping
+
+from cryptopipe.api import API_VERSION, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
 from cryptopipe_coinbase.feed import CoinbaseFeed
 from cryptopipe_coinbase.feed_exchange import CoinbaseExchangeFeed
 from cryptopipe_coinbase.metadata import ADVANCED, EXCHANGE, CoinbaseInstruments
+from cryptopipe_coinbase.servertime import AdvancedClock, ExchangeClock
+
+_SECOND = 1_000_000_000
+
+
+def _advanced(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_coinbase.sandbox import advanced  # only who simulates loads it
+
+    return advanced(books)
+
+
+def _exchange(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_coinbase.sandbox import exchange  # only who simulates loads it
+
+    return exchange(books)
+
 
 coinbase = ExchangePlugin(
     venue=ADVANCED,
@@ -22,6 +40,13 @@ coinbase = ExchangePlugin(
         "help.coinbase.com advanced-trade-fees, tier Intro 1 as quoted by third parties, not confirmed",
         "2026-11-21",
     ),
+    clock=AdvancedClock(),
+    # docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-rate-limits, read 2026-11-21: "8 per
+    # second per IP address" for connections (coinbase-business has another number, 750). Requests: 10 a second per
+    # address on public endpoints, as others quote rest-api/rate-limits; the page itself was not found.
+    dial_limits=(Limit(8, _SECOND),),
+    fetch_limits=(Limit(10, _SECOND),),
+    sandbox=_advanced,
     first_choice=True,
 )
 coinbase_exchange = ExchangePlugin(
@@ -33,4 +58,10 @@ coinbase_exchange = ExchangePlugin(
     fees=FeeSchedule.flat(
         "0.0040", "0.0060", "help.coinbase.com exchange-fees, tier $0K-$10K, read in a stored copy", "2026-11-21"
     ),
+    clock=ExchangeClock(),
+    # docs.cdp.coinbase.com/exchange, websocket-feed/rate-limits ("Requests per second per IP: 8", more in bursts) and
+    # rest-api/rate-limits ("Requests per second per IP: 10", more in bursts), read 2026-11-21.
+    dial_limits=(Limit(8, _SECOND),),
+    fetch_limits=(Limit(10, _SECOND),),
+    sandbox=_exchange,
 )

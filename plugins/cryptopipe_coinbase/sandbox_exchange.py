@@ -1,0 +1,281 @@
+"""A client's connection to the simulated Coinbase Exchange: level2, level2_batch, matches, ticker, status, heartbeat.
+
+Enters: subscriptions as texts, the books. Leaves: frames, each with the product's own time. Never: level2 to a client
+without a signature, or a frame without a subscriber.
+
+Read for it on 2026-11-21: docs.cdp.coinbase.com/exchange/websocket-feed, pages overview, channels, authentication and
+rate-limits. Where frames recorded from production (2021-04-17 in the recordings, 2026-09-30 in a public repository)
+show more, they are followed: an acknowledgement before its data, `level2_batch` acknowledged as `level2_50`,
+`account_ids`, prices and sizes of the book in all their digits and those of trades without zeros at the end, a ticker's
+`side` the taker's and a match's the maker's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+
+import msgspec
+
+from cryptopipe.api import HangUp, Nanos, Outgoing, Say, Side, TradePrint
+from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Shown, whole_stamp
+
+ANSWERED_AFTER = 30 * MILLISECOND
+BOOK_EVERY = 50 * MILLISECOND
+_SUBSCRIBE_WITHIN = 5 * SECOND  # page overview: "you are disconnected if no subscribe has been received within 5 s"
+
+_CHANNELS = {
+    "level2": 1,
+    "level2_batch": BOOK_EVERY,
+    "matches": 1,
+    "ticker": 1,
+    "ticker_batch": 5 * SECOND,
+    "heartbeat": SECOND,
+    "status": 5 * SECOND,
+}
+"""With the least time between two frames of a product."""
+
+_CALLED = {"level2_batch": "level2_50"}
+_WITH_A_KEY = ("level2", "level3", "full")
+_KEY_NEEDED = (
+    "level2, level3, and full channels now require authentication. "
+    "https://docs.cloud.coinbase.com/exchange/docs/websocket-auth"
+)
+"""As production said it on 2023-08-17 (github.com/bmoscon/cryptofeed/issues/990)."""
+
+
+class _Channel(msgspec.Struct):
+    name: str
+    product_ids: list[str] | None = None
+
+
+class _Asked(msgspec.Struct):
+    type: str = ""
+    channels: list[str | _Channel] = []
+    product_ids: list[str] = []
+    signature: str = ""
+
+
+_asked = msgspec.json.Decoder(_Asked).decode
+
+
+def _error(message: str, reason: str = "") -> Say:
+    told = {"type": "error", "message": message} | ({"reason": reason} if reason else {})
+    return Say(msgspec.json.encode(told).decode())
+
+
+class ExchangeSession:
+    """One connection. A signature opens level2 whatever it says: the simulated venue's public side knows no keys."""
+
+    def __init__(self, products: Mapping[str, Shown], status: str, at: Nanos) -> None:
+        self._products, self._status, self._opened_at = products, status, at
+        self._pending: list[tuple[Nanos, str]] = []
+        self._answered = False
+        self._subscribed: dict[str, dict[str, int]] = {}
+        """By channel and product: the number of the book, or the id of the trade, up to which it was told."""
+        self._slots = dict.fromkeys(_CHANNELS, 0)
+
+    def receive(self, message: str, at: Nanos) -> Sequence[Outgoing]:
+        """Answered some tens of milliseconds later, in order, by `publish`."""
+        self._pending.append((at + ANSWERED_AFTER, message))
+        return ()
+
+    def publish(self, at: Nanos) -> Iterator[Outgoing]:
+        """What is due by now."""
+        for shown in self._products.values():
+            shown.collect()
+        while self._pending and self._pending[0][0] <= at:
+            yield from self._answer(self._pending.pop(0)[1], at)
+        try:
+            for channel, told in self._subscribed.items():
+                if (slot := at // _CHANNELS[channel]) != self._slots[channel]:
+                    self._slots[channel] = slot
+                    yield from self._news(channel, told, at)
+        except LookupError:
+            yield HangUp(1008, "slow consumer")
+            return
+        if not self._answered and not self._pending and at >= self._opened_at + _SUBSCRIBE_WITHIN:
+            yield HangUp(1008, "no subscribe message received")
+
+    def _answer(self, message: str, at: Nanos) -> Iterator[Say]:
+        """One that has a mistake anywhere is ignored as a whole (github.com/coinbase/coinbase-pro-node/issues/174)."""
+        try:
+            asked = _asked(message)
+        except msgspec.MsgspecError:
+            yield _error("Malformed JSON")  # wording not documented
+            return
+        if asked.type not in ("subscribe", "unsubscribe"):
+            yield _error("Type has to be either subscribe or unsubscribe")  # wording not documented
+            return
+        wanted = [_wanted(one, asked.product_ids) for one in asked.channels]
+        if asked.type == "unsubscribe":
+            self._drop(wanted)
+            yield self._acknowledgement()
+            return
+        refusals = self._refusals(wanted, asked.signature)
+        if refusals:
+            yield from (_error("Failed to subscribe", reason) for reason in refusals)
+            return
+        self._answered = True
+        news = [(name, one) for name, ids in wanted for one in self._new(name, ids)]
+        yield self._acknowledgement()
+        for name, symbol in news:
+            yield from self._first(name, symbol, at)
+
+    def _refusals(self, wanted: Sequence[tuple[str, Sequence[str]]], signature: str) -> Sequence[str]:
+        if not wanted:
+            return ("No channels provided",)
+        found = []
+        for name, ids in wanted:
+            if name in _WITH_A_KEY and not signature:
+                found.append(_KEY_NEEDED)
+            elif name not in _CHANNELS:
+                found.append(f"{name} is not a valid channel")  # wording not documented
+            elif name != "status":
+                found += [f"{one} is not a valid product" for one in ids or ("",) if one not in self._products]
+        return found
+
+    def _new(self, name: str, ids: Sequence[str]) -> Iterator[str]:
+        told = self._subscribed.setdefault(name, {})
+        for one in dict.fromkeys(ids if name != "status" else ("",)):
+            if one not in told:
+                told[one] = 0
+                yield one
+
+    def _drop(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> None:
+        for name, ids in wanted:
+            told = self._subscribed.get(name, {})
+            for one in tuple(ids) if ids and name != "status" else tuple(told):
+                told.pop(one, None)
+            if not told:
+                self._subscribed.pop(name, None)
+
+    def _acknowledgement(self) -> Say:
+        channels = [
+            {
+                "name": _CALLED.get(name, name),
+                "product_ids": [one for one in told if one],
+                "account_ids": None,
+            }
+            for name, told in self._subscribed.items()
+        ]
+        return Say(msgspec.json.encode({"type": "subscriptions", "channels": channels}).decode())
+
+    def _first(self, name: str, symbol: str, at: Nanos) -> Iterator[Say]:
+        """What a channel tells at once: the book, the last trade."""
+        told = self._subscribed[name]
+        if name == "status":
+            yield Say(self._status)
+            return
+        shown = self._products[symbol]
+        if name in ("level2", "level2_batch"):
+            told[symbol] = shown.book.number
+            yield Say(shown.once("whole", 0, partial(_whole, shown)))
+        elif name == "heartbeat":
+            self._slots[name] = at // SECOND  # at each whole second
+        elif shown.last:
+            told[symbol] = shown.last.trade_id
+            yield Say(_match(shown, shown.last, "last_match") if name == "matches" else _ticker(shown, shown.last))
+
+    def _news(self, channel: str, told: dict[str, int], at: Nanos) -> Iterator[Say]:
+        if channel == "status":
+            yield Say(self._status)
+            return
+        for symbol, after in told.items():
+            shown = self._products[symbol]
+            if channel == "heartbeat":
+                yield Say(_heartbeat(shown, at))
+            elif channel in ("level2", "level2_batch"):
+                if shown.book.number > after:
+                    told[symbol] = shown.book.number
+                    if channel == "level2":
+                        yield from _each(shown, after)
+                    else:
+                        yield Say(shown.once(channel, after, partial(_batch, shown, after)))
+            elif shown.last and shown.last.trade_id > after:
+                told[symbol] = shown.last.trade_id
+                if channel == "matches":
+                    yield from (Say(_match(shown, one, "match")) for one in shown.book.trades(after))
+                else:
+                    yield Say(shown.once("ticker", shown.last.trade_id, partial(_ticker, shown, shown.last)))
+
+
+def _wanted(one: str | _Channel, products: Sequence[str]) -> tuple[str, Sequence[str]]:
+    if isinstance(one, str):
+        return one, products
+    return one.name, products if one.product_ids is None else one.product_ids
+
+
+def _whole(shown: Shown) -> str:
+    sides = (
+        ",".join(f'["{shown.price(ticks)}","{shown.size(lots)}"]' for ticks, lots in shown.whole(side))
+        for side in (Side.SELL, Side.BUY)
+    )
+    asks, bids = sides
+    time = whole_stamp(shown.book.changed_at)
+    return f'{{"type":"snapshot","product_id":"{shown.symbol}","asks":[{asks}],"bids":[{bids}],"time":"{time}"}}'
+
+
+def _update(shown: Shown, rows: str, at: Nanos) -> str:
+    return f'{{"type":"l2update","product_id":"{shown.symbol}","changes":[{rows}],"time":"{whole_stamp(at)}"}}'
+
+
+def _batch(shown: Shown, after: int) -> str:
+    changed = shown.changed(after)
+    rows = ",".join(
+        f'["{side}","{shown.price(ticks)}","{shown.size(lots)}"]'
+        for side, levels in (("buy", changed.bids), ("sell", changed.asks))
+        for ticks, lots in levels
+    )
+    return _update(shown, rows, changed.at)
+
+
+def _each(shown: Shown, after: int) -> Iterator[Say]:
+    """The changes of one moment in one frame."""
+    for at, group in groupby(shown.book.changes(after), key=lambda change: change.at):
+        rows = ",".join(f'["{one.side.value}","{shown.price(one.price)}","{shown.size(one.size)}"]' for one in group)
+        yield Say(_update(shown, rows, at))
+
+
+def _match(shown: Shown, one: TradePrint, kind: str) -> str:
+    maker = "sell" if one.side is Side.BUY else "buy"
+    made, took = (f"{which:08x}-0000-4000-8000-{one.trade_id:012x}" for which in (1, 2))
+    return (
+        f'{{"type":"{kind}","trade_id":{one.trade_id},"maker_order_id":"{made}","taker_order_id":"{took}","side":"'
+        f'{maker}","size":"{shown.bare_size(one.size)}","price":"{shown.bare_price(one.price)}","product_id":"'
+        f'{shown.symbol}","sequence":{one.number},"time":"{whole_stamp(one.at)}"}}'
+    )
+
+
+def _ticker(shown: Shown, one: TradePrint) -> str:
+    day = shown.day()
+    assert day is not None, "there was a trade"
+    bid, ask = shown.best(Side.BUY) or (0, 0), shown.best(Side.SELL) or (0, 0)
+    told = {
+        "type": "ticker",
+        "sequence": one.number,
+        "product_id": shown.symbol,
+        "price": shown.bare_price(one.price),
+        "open_24h": shown.bare_price(day.open),
+        "volume_24h": shown.size(day.volume),
+        "low_24h": shown.bare_price(day.low),
+        "high_24h": shown.bare_price(day.high),
+        "volume_30d": shown.size(day.volume),
+        "best_bid": shown.price(bid[0]),
+        "best_bid_size": shown.size(bid[1]),
+        "best_ask": shown.price(ask[0]),
+        "best_ask_size": shown.size(ask[1]),
+        "side": one.side.value,
+        "time": whole_stamp(one.at),
+        "trade_id": one.trade_id,
+        "last_size": shown.bare_size(one.size),
+    }
+    return msgspec.json.encode(told).decode()
+
+
+def _heartbeat(shown: Shown, at: Nanos) -> str:
+    trade_id = shown.last.trade_id if shown.last else 0
+    time = whole_stamp(at // SECOND * SECOND)
+    return (
+        f'{{"type":"heartbeat","last_trade_id":{trade_id},"product_id":"{shown.symbol}","sequence":'
+        f'{shown.book.number},"time":"{time}"}}'
+    )
