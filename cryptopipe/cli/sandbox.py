@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cryptopipe.drivers.serve import Served
     from cryptopipe.model.contracts import ExchangePlugin
     from cryptopipe.sandbox.house import House
+    from cryptopipe.sandbox.world import World
 
 
 @click.command("sandbox")
@@ -59,20 +60,11 @@ def sandbox(
       cryptopipe sandbox --venues alpha,beta --seed 7 --port-base 8001 --faults faults.yaml --json
     """
     from cryptopipe.drivers.serve import serve
-    from cryptopipe.model.facts import Asset
-    from cryptopipe.sandbox.faults import load_faults
-    from cryptopipe.sandbox.house import House
-    from cryptopipe.sandbox.parameters import Parameters
-    from cryptopipe.sandbox.world import World
 
     for_ns = duration_option(for_text)
-    plugins = {plugin.venue: plugin for plugin in _plugins(_names(venues, "--venues"))}
-    schedule = () if faults is None else load_faults(faults, plugins)
+    plugins = _plugins(_names(venues, "--venues"))
     seed = time.time_ns() % 1_000_000 if seed is None else seed
-    start_at = time.time_ns()
-    wanted = frozenset(Asset(name) for name in _names(assets, "--assets"))
-    world = World(plugins, Parameters.load(parameters), seed, start_at, wanted or None)
-    houses = [House(plugin, world.books[venue], schedule, seed, start_at) for venue, plugin in plugins.items()]
+    world, houses = _market(plugins, _names(assets, "--assets"), seed, faults, parameters)
     with ExitStack() as stack:
         authority = stack.enter_context(_authority()) if tls else None
         announcement = _Announcement(common, seed, houses, None if authority is None else authority.ca_file)
@@ -82,6 +74,24 @@ def sandbox(
         )  # fmt: skip
     if not until_stdin_closes:  # who started it asks with a signal, if at all
         announcement.measured(delays)
+
+
+def _market(
+    plugins: "Sequence[ExchangePlugin]", assets: Sequence[str], seed: int, faults: Path | None, parameters: Path | None
+) -> "tuple[World, list[House]]":
+    """Raises `ConfigError` for what the files say."""
+    from cryptopipe.model.facts import Asset
+    from cryptopipe.sandbox.faults import load_faults
+    from cryptopipe.sandbox.house import House
+    from cryptopipe.sandbox.parameters import Parameters
+    from cryptopipe.sandbox.world import World
+
+    by_venue = {plugin.venue: plugin for plugin in plugins}
+    schedule = () if faults is None else load_faults(faults, by_venue)
+    flow = Parameters.load(parameters)
+    start_at = time.time_ns()
+    world = World(by_venue, flow, seed, start_at, frozenset(Asset(name) for name in assets) or None)
+    return world, [House(plugin, world.books[plugin.venue], schedule, seed, start_at) for plugin in plugins]
 
 
 def _authority() -> Any:
