@@ -9,7 +9,7 @@ of 64 bits serves a whole event; the tail of a distribution ends at its quantile
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, sqrt
 from random import Random
 from statistics import NormalDist
 
@@ -26,7 +26,8 @@ _SIDES = (Side.BUY, Side.SELL)
 _NEAR, _MIDDLE, _DEEP = range(3)
 _TAKE = 3
 _LONGEST_CLEARING = 10_000
-"""Orders pulled in one go at the most; beyond it the rest follows with the next order."""
+"""Orders pulled in one go at the most; the rest goes when the quotes are renewed next."""
+_MANY = 8
 
 _UNIFORM = tuple((i + 0.5) / _COUNT for i in range(_COUNT))
 _NORMAL = tuple(NormalDist().inv_cdf(u) for u in _UNIFORM)
@@ -107,11 +108,11 @@ class Flow:
         base_usd = exp(base.values[0])
         liquidity = parameters.price(instrument.base).liquidity * parameters.price(instrument.quote).liquidity
         crossed = parameters.price(instrument.quote).volatility > 0
-        scale = liquidity * (self._orders.cross_size if crossed else 1) / base_usd
-        scale /= float(rules.step * instrument.contract_size)
+        liquidity *= self._orders.cross_size if crossed else 1
+        scale = liquidity / base_usd / float(rules.step * instrument.contract_size)
         self._tables = tables_of(engine, parameters, self.fair, scale)
         per_bp = self.fair * BP
-        self._width = max(1, round(self._profile.spread_bp * per_bp))
+        self._width = self._profile.spread_bp * per_bp / sqrt(liquidity)
         self._tolerance = max(0.6, self._profile.tolerance_bp * per_bp)
         self._reach = max(1, round(self._profile.reach_bp * per_bp))
         self._bound = self._tolerance
@@ -128,8 +129,10 @@ class Flow:
         return exp(base.values[step - base.first] - quote.values[step - quote.first]) * self._per_tick
 
     def _quotes(self) -> tuple[int, int]:
-        bid = max(1, round(self.fair - self._width / 2))
-        return bid, bid + self._width
+        """Best bid and ask around the fair price, by a spread that varies around that of the venue."""
+        width = max(1, round(self._width * (0.4 + 1.2 * self._bits(_BITS) / _COUNT)))
+        bid = max(1, round(self.fair - width / 2))
+        return bid, bid + width
 
     def _populate(self, at: Nanos) -> None:
         for band, wanted in enumerate(self._wanted):
@@ -237,4 +240,7 @@ class Flow:
                     taken = False
                 else:
                     engine.cancel(order_id, at)
+        if gone >= _MANY:  # else the pools learn of them one by one, when they are drawn
+            for pools in self._pools:
+                pools[side][:] = [order_id for order_id in pools[side] if engine.resting(order_id)]
         return gone

@@ -5,8 +5,9 @@ code, an unknown key, or a value out of its range.
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -18,7 +19,9 @@ Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 Tree = dict[str, object]
-Places = Mapping[tuple[str, ...], str]
+Key = tuple[str, ...]
+Places = Mapping[Key, str]
+S = TypeVar("S", bound=msgspec.Struct)
 
 DEFAULTS = Path(__file__).with_name("parameters.yaml")
 """The packaged file: every key with its unit and reason."""
@@ -28,8 +31,14 @@ _STEADY: Tree = {"volatility": "0", "deviation_bp": "0", "half_life_s": "0"}
 _FIX = f"{DEFAULTS.name} of cryptopipe.sandbox lists every key with its unit and reason"
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Section(msgspec.Struct, frozen=True):
     pass
+
+
+def _in_order(**named: float) -> None:
+    (low, least), (high, most) = named.items()
+    if least > most:
+        raise ValueError(f"has {low} {least:g} above {high} {most:g}")
 
 
 class Price(_Section, frozen=True):
@@ -41,6 +50,12 @@ class Price(_Section, frozen=True):
     half_life_s: NotNegative
     liquidity: Positive
 
+    def __post_init__(self) -> None:
+        if self.volatility and self.half_life_s:
+            raise ValueError(f"has volatility {self.volatility:g} and half_life_s {self.half_life_s:g}: one is zero")
+        if self.deviation_bp and not self.half_life_s:
+            raise ValueError(f"has deviation_bp {self.deviation_bp:g} but no half_life_s above zero")
+
 
 class Jump(_Section, frozen=True):
     """Rare jumps of each latent price."""
@@ -48,6 +63,9 @@ class Jump(_Section, frozen=True):
     per_hour: NotNegative
     least_bp: NotNegative
     most_bp: NotNegative
+
+    def __post_init__(self) -> None:
+        _in_order(least_bp=self.least_bp, most_bp=self.most_bp)
 
 
 class Dislocation(_Section, frozen=True):
@@ -62,6 +80,11 @@ class Dislocation(_Section, frozen=True):
     rise_most_s: Positive
     half_life_least_s: Positive
     half_life_most_s: Positive
+
+    def __post_init__(self) -> None:
+        _in_order(least_bp=self.least_bp, most_bp=self.most_bp)
+        _in_order(rise_least_s=self.rise_least_s, rise_most_s=self.rise_most_s)
+        _in_order(half_life_least_s=self.half_life_least_s, half_life_most_s=self.half_life_most_s)
 
 
 class Reverting(_Section, frozen=True):
@@ -86,6 +109,10 @@ class Orders(_Section, frozen=True):
     middle_size: Positive
     deep_size: Positive
     cross_size: Positive
+
+    def __post_init__(self) -> None:
+        if self.near_share + self.middle_share + self.deep_share <= 0:
+            raise ValueError("has near_share, middle_share and deep_share all zero")
 
 
 class VenueProfile(_Section, frozen=True):
@@ -133,9 +160,8 @@ class Parameters(_Section, frozen=True):
         tree, places = _read(DEFAULTS)
         if path is not None:
             own, own_places = _read(path)
-            _refuse_unknown(cls, own, (), own_places)
             tree, places = _merged(tree, own), places | own_places
-        return _converted(tree, places, path or DEFAULTS)
+        return _Builder(places, path or DEFAULTS).section(cls, _completed(tree), ())
 
     def price(self, asset: str) -> Price:
         """Of an asset; `other_price` where none is stated."""
@@ -146,7 +172,7 @@ class Parameters(_Section, frozen=True):
         return self.venues.get(venue, self.venues[_DEFAULT])
 
 
-def _read(path: Path) -> tuple[Tree, dict[tuple[str, ...], str]]:
+def _read(path: Path) -> tuple[Tree, dict[Key, str]]:
     from cryptopipe.settings.layers import read_file  # reads YAML: not on a path that loads no parameters
 
     try:
@@ -159,24 +185,6 @@ def _read(path: Path) -> tuple[Tree, dict[tuple[str, ...], str]]:
     return dict(layer.tree), layer.places
 
 
-def _refuse_unknown(kind: type[msgspec.Struct], tree: Tree, at: tuple[str, ...], places: Places) -> None:
-    """Raises `ConfigError` for the first key that `kind` does not have, with the nearest that it has."""
-    hints = get_type_hints(kind)
-    for name, value in tree.items():
-        key = (*at, name)
-        if name not in hints:
-            message = f"unknown key '{'.'.join(key)}'{did_you_mean(name, hints)}"
-            raise ConfigError(message, where=places[key], fix=_FIX)
-        below = hints[name]
-        entries: tuple[type[msgspec.Struct], ...] = getattr(below, "__args__", ())[1:]
-        if isinstance(value, dict) and isinstance(below, type) and issubclass(below, msgspec.Struct):
-            _refuse_unknown(below, value, key, places)
-        elif isinstance(value, dict) and entries:
-            for entry, inner in value.items():
-                if isinstance(inner, dict):
-                    _refuse_unknown(entries[0], inner, (*key, entry), places)
-
-
 def _merged(under: Tree, over: Tree) -> Tree:
     result = dict(under)
     for name, value in over.items():
@@ -185,17 +193,56 @@ def _merged(under: Tree, over: Tree) -> Tree:
     return result
 
 
-def _converted(tree: Tree, places: Places, path: Path) -> Parameters:
-    """With the entries of `venues` completed from `default`, and a price that does not say so taken as steady."""
+def _completed(tree: Tree) -> Tree:
+    """Entries of `venues` take from `default` what they do not say; a price that says nothing of it is steady."""
     venues = tree.get("venues")
-    for table, default in (("prices", _STEADY), ("venues", venues.get(_DEFAULT) if isinstance(venues, dict) else None)):
+    default = venues.get(_DEFAULT) if isinstance(venues, dict) else None
+    for table, under in (("prices", _STEADY), ("venues", default)):
         entries = tree.get(table)
-        if isinstance(entries, dict) and isinstance(default, dict):
-            tree[table] = {n: _merged(default, one) if isinstance(one, dict) else one for n, one in entries.items()}
-    try:
-        return msgspec.convert(tree, Parameters, strict=False)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$.")
-        key = tuple(place.rstrip("`").replace("[...]", "").split("."))
-        where = places.get(key, str(path))
-        raise ConfigError(f"'{place.rstrip('`')}': {message}", where=where, fix=_FIX) from None
+        if isinstance(entries, dict) and isinstance(under, dict):
+            tree[table] = {n: _merged(under, one) if isinstance(one, dict) else one for n, one in entries.items()}
+    return tree
+
+
+class _Builder:
+    """Makes structs of a tree of texts; each fault is a `ConfigError` with the place of its key."""
+
+    def __init__(self, places: Places, file: Path) -> None:
+        self._places = places
+        self._file = file
+
+    def section(self, kind: type[S], tree: object, at: Key) -> S:
+        hints = get_type_hints(kind, include_extras=True)
+        if not isinstance(tree, dict):
+            raise self._fault(at, f"is {tree!r}: expected `key: value` lines")
+        for name in tree:
+            if name not in hints:
+                raise self._fault((*at, name), f"is not known{did_you_mean(name, hints)}")
+        absent = [name for name in hints if name not in tree]
+        if absent:
+            raise self._fault(at, f"has no {absent[0]!r}")
+        values = {name: self._value(hint, tree[name], (*at, name)) for name, hint in hints.items()}
+        try:
+            return kind(**values)
+        except ValueError as error:
+            raise self._fault(at, str(error)) from None
+
+    def _value(self, hint: Any, value: object, at: Key) -> object:
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            return self.section(hint, value, at)
+        if get_origin(hint) is dict:
+            if not isinstance(value, dict):
+                raise self._fault(at, f"is {value!r}: expected `name: …` lines")
+            return {name: self.section(get_args(hint)[1], one, (*at, name)) for name, one in value.items()}
+        try:
+            made = msgspec.convert(value, hint, strict=False)
+        except msgspec.ValidationError as error:
+            choice = f", one of {', '.join(get_args(hint))}" if get_origin(hint) is Literal else ""
+            raise self._fault(at, f"is {value!r}: {str(error).partition(' - at ')[0]}{choice}") from None
+        if isinstance(made, float) and not isfinite(made):
+            raise self._fault(at, f"is {value!r}: expected a finite number")
+        return made
+
+    def _fault(self, at: Key, message: str) -> ConfigError:
+        where = next((self._places[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self._places), str(self._file))
+        return ConfigError(f"'{'.'.join(at)}' {message}", where=where, fix=_FIX)
