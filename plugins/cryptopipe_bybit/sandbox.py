@@ -176,7 +176,7 @@ class BybitSession:
 
     def _judged(self, message: str, due: Nanos) -> _Due:
         try:
-            request = msgspec.json.decode(message, type=_Request)
+            request = msgspec.json.decode(message, type=_Request | None) or _Request()
         except (msgspec.MsgspecError, RecursionError) as error:
             return _Due(due, self._text(False, _undecodable(message, error), _Request()))
         match request.op:
