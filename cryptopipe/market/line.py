@@ -246,4 +246,5 @@ class Line:
             self._fetches.take(at)
             out.append(Fetch(supply.stream.symbol, self.feed.conn))
         else:
-            out.extend(Send(text, self.feed.conn) for text in supply.stream.resubscribe)
+            texts = (Send(text, self.feed.conn) for text in supply.stream.resubscribe)
+            out.extend([one for one in texts if one not in out])  # one text may ask for several books

@@ -184,13 +184,18 @@ class CoinbaseFeed:
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One message a channel, and the heartbeats, without which a quiet channel is closed after 60 to 90 s.
 
-        `-USDC` products answer with the frames of the `-USD` book, so that is what is subscribed to.
+        `-USDC` products answer with the frames of the `-USD` book, so that is what is subscribed to. A lost book is
+        asked for together with all others, by the same two texts whichever it was: a gap in the connection's numbers
+        loses all of them at once, and eight messages a second are allowed (page websocket-rate-limits, 2026-11-21).
         """
         self._next = None
         products: dict[str, list[str]] = {"heartbeats": []}
         for s in subscriptions:
             products.setdefault(_NAMES[s.channel], []).append(s.instrument.book_of or s.instrument.symbol)
-        return Connect(URL, tuple(_subscribe(name, ids, auth) for name, ids in products.items()))
+        frames = tuple(_ask("subscribe", name, ids, auth) for name, ids in products.items())
+        books = products.get("level2", [])
+        again = tuple(_ask(what, "level2", books, auth) for what in ("unsubscribe", "subscribe"))
+        return Connect(URL, frames, resubscribe=dict.fromkeys(books, again))
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame. A number that skips yields a resync of every book and then the frame's own events; one that was
@@ -250,8 +255,8 @@ class CoinbaseFeed:
                 return (Unknown(channel),)
 
 
-def _subscribe(channel: str, products: list[str], auth: StreamAuth | None) -> str:
-    message: dict[str, object] = {"type": "subscribe", "channel": channel}
+def _ask(what: str, channel: str, products: list[str], auth: StreamAuth | None) -> str:
+    message: dict[str, object] = {"type": what, "channel": channel}
     if products:
         message["product_ids"] = list(dict.fromkeys(products))
     if auth is not None and auth.token:

@@ -173,6 +173,14 @@ def _other(frame: Frame, received_at: Nanos) -> Events:
             return (Unknown(kind),)
 
 
+def _text(what: str, channels: Sequence[object]) -> str:
+    return msgspec.json.encode({"type": what, "channels": channels}).decode()
+
+
+def _book_text(what: str, product: str) -> str:
+    return _text(what, [{"name": _NAMES[Channel.DEPTH], "product_ids": [product]}])
+
+
 class CoinbaseExchangeFeed:
     """One connection. Decoding keeps nothing, so a frame means the same wherever it stands.
 
@@ -197,7 +205,9 @@ class CoinbaseExchangeFeed:
         every = dict.fromkeys(s.instrument.symbol for s in subscriptions)
         channels = [{"name": name, "product_ids": list(dict.fromkeys(ids))} for name, ids in products.items()]
         channels.append({"name": "heartbeat", "product_ids": list(every)})
-        return Connect(URL, (msgspec.json.encode({"type": "subscribe", "channels": channels}).decode(),))
+        books = products.get(_NAMES[Channel.DEPTH], ())
+        again = {one: tuple(_book_text(what, one) for what in ("unsubscribe", "subscribe")) for one in books}
+        return Connect(URL, (_text("subscribe", channels),), resubscribe=again)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once: its first bytes tell which shape to expect."""

@@ -130,12 +130,11 @@ class AdvancedRest:
         rules, day = shown.rules, shown.day()
         last = day.close if day else (shown.best(Side.BUY) or (0, 0))[0]
         rise = f"{(day.close - day.open) * 100 / day.open:.14f}" if day else "0"
-        volume = shown.bare_size(day.volume) if day else "0"
         return {
             "product_id": symbol,
             "price": shown.bare_price(last),
             "price_percentage_change_24h": rise,
-            "volume_24h": volume,
+            "volume_24h": shown.bare_size(day.volume) if day else "0",
             "volume_percentage_change_24h": "0",
             "base_increment": plain(rules.step),
             "quote_increment": plain(rules.tick),
