@@ -3,10 +3,22 @@
 Enters: nothing. Leaves: `kraken`, as the entry point names it. Never: a request made at import.
 """
 
-from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule
+from collections.abc import Mapping
+
+from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
+from cryptopipe_kraken.clock import KrakenClock
 from cryptopipe_kraken.feed import KrakenFeed
 from cryptopipe_kraken.feed_v1 import KrakenV1Feed, speaks_v1
 from cryptopipe_kraken.metadata import VENUE, KrakenInstruments
+
+_SECOND = 1_000_000_000
+
+
+def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_kraken.sandbox import KrakenSandbox  # only who simulates loads it
+
+    return KrakenSandbox(books)
+
 
 kraken = ExchangePlugin(
     venue=VENUE,
@@ -22,5 +34,12 @@ kraken = ExchangePlugin(
         "2026-11-21",
     ),
     dialects=(Dialect("v1", "superseded by v2, frozen, still served (2026-11-21)", KrakenV1Feed, speaks_v1),),
+    clock=KrakenClock(),
+    # guides/websockets/introduction, as quoted by others (2026-11-21): about 150 connections and reconnections of one
+    # address in a rolling 10 minutes, then it is banned for 10. support.kraken.com/articles/206548367: public endpoints
+    # "at a frequency of 1 per second (or less)".
+    dial_limits=(Limit(150, 600 * _SECOND),),
+    fetch_limits=(Limit(1, _SECOND),),
+    sandbox=_sandbox,
     first_choice=True,
 )

@@ -186,6 +186,11 @@ def _acknowledged(result: _Result | None) -> str:
     return f"{result.channel} {result.symbol}"
 
 
+def _request(method: str, channel: Channel, symbols: Sequence[str]) -> str:
+    params = {**_PARAMS[channel], "symbol": list(dict.fromkeys(symbols))}
+    return msgspec.json.encode({"method": method, "params": params}).decode()
+
+
 class KrakenFeed:
     """One connection. Decoding keeps nothing, so a frame means the same wherever it stands.
 
@@ -201,13 +206,12 @@ class KrakenFeed:
         symbols: dict[Channel, list[str]] = {}
         for s in subscriptions:
             symbols.setdefault(s.channel, []).append(s.instrument.symbol)
-        frames = (
-            msgspec.json.encode(
-                {"method": "subscribe", "params": {**_PARAMS[channel], "symbol": list(dict.fromkeys(names))}}
-            ).decode()
-            for channel, names in symbols.items()
-        )
-        return Connect(URL, tuple(frames), ping_every_s=30.0, ping_text='{"method":"ping"}')
+        frames = tuple(_request("subscribe", channel, names) for channel, names in symbols.items())
+        anew = {
+            name: tuple(_request(method, Channel.DEPTH, [name]) for method in ("unsubscribe", "subscribe"))
+            for name in symbols.get(Channel.DEPTH, ())
+        }
+        return Connect(URL, frames, ping_every_s=30.0, ping_text='{"method":"ping"}', resubscribe=anew)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once: its first bytes tell which shape to expect."""

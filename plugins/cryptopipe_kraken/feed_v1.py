@@ -204,6 +204,11 @@ def _event(frame: Frame) -> Events:
     return (Notice(f.event, f.status),) if f.event == "systemStatus" else (Unknown(f.event),)
 
 
+def _request(event: str, channel: Channel, pairs: Sequence[str]) -> str:
+    request = {"event": event, "pair": list(dict.fromkeys(pairs)), "subscription": _NAMES[channel]}
+    return msgspec.json.encode(request).decode()
+
+
 class KrakenV1Feed:
     """One connection of the older dialect. Decoding keeps nothing."""
 
@@ -214,13 +219,16 @@ class KrakenV1Feed:
         pairs: dict[Channel, list[str]] = {}
         for s in subscriptions:
             pairs.setdefault(s.channel, []).append(v1_symbol(s.instrument.symbol))
-        frames = (
-            msgspec.json.encode(
-                {"event": "subscribe", "pair": list(dict.fromkeys(names)), "subscription": _NAMES[channel]}
-            ).decode()
-            for channel, names in pairs.items()
-        )
-        return Connect(URL, tuple(frames), ping_every_s=30.0, ping_text='{"event":"ping"}')
+        frames = tuple(_request("subscribe", channel, names) for channel, names in pairs.items())
+        anew = {
+            s.instrument.symbol: tuple(
+                _request(event, Channel.DEPTH, [v1_symbol(s.instrument.symbol)])
+                for event in ("unsubscribe", "subscribe")
+            )
+            for s in subscriptions
+            if s.channel is Channel.DEPTH
+        }
+        return Connect(URL, frames, ping_every_s=30.0, ping_text='{"event":"ping"}', resubscribe=anew)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame; the name before the pair, at the end, tells which shape to expect."""
