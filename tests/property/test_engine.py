@@ -101,8 +101,9 @@ class Happened:
 
 def flows(steps: st.SearchStrategy[Nanos]) -> st.SearchStrategy[list[Operation]]:
     kinds = st.sampled_from(["limit"] * 5 + ["post", "take", "take to", "cancel", "reduce"])
-    sides, prices, sizes = st.sampled_from(Side), st.integers(1, 9), st.integers(1, 12)
-    return st.lists(st.builds(Operation, kinds, steps, sides, prices, sizes, st.integers(-2, 12)), max_size=40)
+    sides, prices, sizes = st.sampled_from(Side), st.integers(1, 9), st.integers(1, 9)
+    operations = st.builds(Operation, kinds, steps, sides, prices, sizes, st.integers(-2, 12))
+    return st.lists(operations, max_size=9) | st.lists(operations, min_size=15, max_size=60)
 
 
 dense = flows(st.integers(0, 2))

@@ -57,6 +57,13 @@ def test_a_partly_executed_order_stays_first_and_a_reduced_one_keeps_its_place(e
     assert (engine.resting(2), engine.size_at(SELL, 101)) == (0, 11)
 
 
+def test_an_order_reduced_by_all_it_has_is_gone(engine: Engine) -> None:
+    assert engine.reduce(2, 4, T) == 4
+    assert engine.queue(SELL, 101) == [(1, 5)]
+    assert (engine.cancel(2, T), engine.resting(2), engine.take(BUY, 9, T, worst=101)) == (0, 0, 5)
+    assert [trade.size for trade in engine.trades(0)] == [5]
+
+
 def test_the_hook_is_told_who_met_whom() -> None:
     engine = Engine(INSTRUMENT)
     maker = engine.limit(SELL, 101, 5, T, owner=7).order_id
