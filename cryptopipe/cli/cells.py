@@ -84,7 +84,7 @@ class Table:
         """The header and the lines, each as cells that fit the width; what does not fit is left out."""
         for index, column in enumerate(columns):
             most = max((len(line[index][0]) for line in lines), default=0)
-            self._widths[index] = max(len(column.name), most, self._widths.get(index, 0))
+            self._widths[index] = max(len(column.name), column.least, most, self._widths.get(index, 0))
         shown = self._shown(columns, width)
         widths = self._fitted(columns, shown, width)
         head: list[Cell] = [(column.name, "dim") for column in columns]
