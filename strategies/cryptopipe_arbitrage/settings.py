@@ -22,6 +22,12 @@ class ArbitrageSettings(BaseModel):
     restoring_bps: Decimal = Field(
         Decimal(1), ge=0, description="accrued on each two-venue trade: the coins must one day be moved back"
     )
+    concede: Decimal = Field(
+        Decimal("0.5"),
+        ge=0,
+        le=1,
+        description="share of the net edge that the limits of its orders may give up, so that both legs fill",
+    )
     stake: dict[str, Decimal] = Field(
         {asset: Decimal(amount) for asset, amount in _STAKE.items()},
         description="the most that one cycle may spend, by the asset it starts and ends in; others are never a start",

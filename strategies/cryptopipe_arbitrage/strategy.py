@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
+
 from cryptopipe.api import (
     Asset,
     Cost,
@@ -28,6 +30,7 @@ from cryptopipe.api import (
     price_ratio,
 )
 from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases
+from cryptopipe_arbitrage.limits import conceding
 from cryptopipe_arbitrage.settings import ArbitrageSettings
 
 _NO_FEE = FeeSchedule.flat(maker="0", taker="0", source="stands for an unknown fee; the edge is refused", as_of="-")
@@ -92,7 +95,11 @@ class Arbitrage:
         if not obstacles and net > 1 + Fraction(restoring):
             cap = self._settings.stake[cycle.start]
             outcome = best_cycle(steps, cap, lambda o: o.profit - restoring * o.spent, hurdle=1 + Fraction(restoring))
-        return _opportunity(cycle, steps, gross, net, restoring, outcome, obstacles)
+        found = _opportunity(cycle, steps, gross, net, restoring, outcome, obstacles)
+        if outcome is None:
+            return found
+        legs = conceding(found.legs, steps, found.net_bps, self._settings.concede)
+        return msgspec.structs.replace(found, legs=legs)
 
     def _obstacles(self, view: MarketView, cycle: Cycle) -> tuple[Reason, ...]:
         """What forbids a trade whatever its price: different kinds, unknown rules, an unknown fee."""

@@ -219,7 +219,7 @@ def test_of_edges_in_two_assets_the_more_valuable_is_taken() -> None:
 def test_a_size_that_its_balance_pays_only_at_the_average_price_is_made_smaller_not_refused() -> None:
     """10 X at 100 and 10 at 102 are offered, 2020 USDT at hand. An order of 20 may cost up to 2040: 19.8 is sent."""
     settings = replace(SETTINGS, opening=lambda v, a: D(2020) if a == "USDT" else D(1_000_000))
-    run = Run(settings)
+    run = Run(settings, concede=D(0))
     run.give("a1", ["snapshot", "X-USDT", 1, [], [["100", "10"], ["102", "10"]]])
     run.give("a1", ["delta", "X-USDT", 2, [["99", "1"]], []])
     run.give("b1", ["snapshot", "X-USDT", 1, [["110", "100"]], [["111", "100"]]])
