@@ -149,6 +149,7 @@ def _no_delivery(at: Nanos) -> dict[str, object]:
 _ELSEWHERE = {
     "/sapi/v1/margin/allPairs": [],
     "/sapi/v1/margin/isolated/allPairs": [],
+    "/sapi/v1/system/status": {"status": 0, "msg": "normal"},
     "/fapi/v1/exchangeInfo": _no_futures,
     "/dapi/v1/exchangeInfo": _no_delivery,
 }

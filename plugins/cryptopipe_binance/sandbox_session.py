@@ -102,6 +102,7 @@ class Session:
             return
         while self._due and self._due[0][0] <= at:
             yield Say(self._answer(self._due.popleft()[1], at))
+        self._route.streams.keep(at)
         combined = self._combined
         for read in self._reads.values():
             if read is None:

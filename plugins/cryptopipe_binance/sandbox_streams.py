@@ -9,13 +9,12 @@ Update speeds: web-socket-streams.md (2026-07-21) and "Websocket Market Streams"
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from cryptopipe.api import LevelChange, Nanos, Side
-from cryptopipe_binance.sandbox_tally import INTERVALS
+from cryptopipe_binance.sandbox_tally import INTERVALS, Bar
 from cryptopipe_binance.sandbox_ticker import (
     Fields,
     Told,
@@ -205,8 +204,28 @@ class Aggregates:
         return [aggregate_event(self._told, one, at) for one in list(self._tally.aggregates)[-new:]]
 
 
+class Candles:
+    """The running candle where it changed, and each once more when it is over."""
+
+    def __init__(self, told: Told, interval: str) -> None:
+        self._told, self._interval = told, interval
+        self._last: Bar | None = None
+
+    def start(self) -> None:
+        self._last = None
+
+    def make(self, at: Nanos) -> list[str]:
+        tally = self._told.tally
+        tally.absorb(at)
+        bars = tally.bars(self._interval)
+        last, self._last = self._last, bars[-1] if bars else None
+        since = last.open_at if last is not None else bars[-1].open_at if bars else 0
+        new = [bar for bar in bars if bar.open_at >= since and bar != last]
+        return [msgspec.json.encode(candle_event(self._told, self._interval, bar, at)).decode() for bar in new]
+
+
 class Statistics:
-    """A ticker or a candle, where something was traded since the last one."""
+    """A ticker, where something was traded since the last one."""
 
     def __init__(self, told: Told, make: Callable[[Told, Nanos], Fields | None]) -> None:
         self._told, self._make = told, make
@@ -234,8 +253,16 @@ class Streams:
 
     def __init__(self, told: Mapping[str, Told], is_futures: bool) -> None:
         self._told = {one.wire.name: one for one in told.values()}
+        self._kept_at: Nanos = 0
         self._is_futures = is_futures
         self._streams: dict[str, Stream] = {}
+
+    def keep(self, at: Nanos) -> None:
+        """Once a second, note what was traded, whether or not somebody asks: the engine's tape is short."""
+        if at - self._kept_at >= SECOND:
+            self._kept_at = at
+            for told in self._told.values():
+                told.tally.absorb(at)
 
     def find(self, name: str) -> Stream | None:
         """The stream of a name such as `btcusdt@depth@100ms`; None if nothing will ever come of it."""
@@ -262,7 +289,7 @@ class Streams:
         interval = kind.removeprefix("kline_")
         if interval != kind and interval in INTERVALS and not (self._is_futures and interval == "1s"):
             period = 250 * MILLISECOND if self._is_futures else SECOND if interval == "1s" else 2 * SECOND
-            return Stream(Statistics(told, partial(_candle, interval)), period)
+            return Stream(Candles(told, interval), period)
         return None
 
     def _depth(self, told: Told, levels: str, pace: str | None) -> Stream | None:
@@ -272,7 +299,3 @@ class Streams:
         period = int(pace or (250 if self._is_futures else 1000)) * MILLISECOND
         source: Source = Partial(told, int(levels)) if levels else Depth(told)
         return Stream(source, period)
-
-
-def _candle(interval: str, told: Told, at: Nanos) -> Fields | None:
-    return candle_event(told, interval, at)

@@ -6,7 +6,6 @@ percentage of nothing.
 github.com/binance/binance-spot-api-docs web-socket-streams.md and rest-api.md (2026-07-21).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -124,18 +123,13 @@ def candle(told: Told, interval: str, bar: Bar) -> list[Any]:
     ]  # fmt: skip
 
 
-def candle_event(told: Told, interval: str, at: Nanos) -> Fields | None:
-    """The `kline` event of the running candle; None before the first trade."""
-    told.tally.absorb(at)
-    bars: Sequence[Bar] = told.tally.bars(interval)
-    if not bars:
-        return None
-    bar = bars[-1]
+def candle_event(told: Told, interval: str, bar: Bar, at: Nanos) -> Fields:
+    """The `kline` event of one candle, `x` once it is over."""
     row = candle(told, interval, bar)
     inner: Fields = {
         "t": row[0], "T": row[6], "s": told.wire.symbol, "i": interval, "f": bar.first, "L": bar.last, "o": row[1],
-        "c": row[4], "h": row[2], "l": row[3], "v": row[5], "n": bar.count, "x": False, "q": row[7], "V": row[9],
-        "Q": row[10], "B": "0",
+        "c": row[4], "h": row[2], "l": row[3], "v": row[5], "n": bar.count, "x": row[6] < millis(at), "q": row[7],
+        "V": row[9], "Q": row[10], "B": "0",
     }  # fmt: skip
     return {"e": "kline", "E": millis(at), "s": told.wire.symbol, "k": inner}
 
