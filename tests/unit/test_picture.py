@@ -32,9 +32,11 @@ AT = parse_at("2026-11-21T08:00:00Z")
 
 
 def replayed(every: int = 0) -> tuple[Pipe, MemoryLog, list[Input], list[Picture]]:
-    """The packaged capture up to its end, with a picture after each so many inputs."""
-    settings = load_settings(environment={}, sets=[], strategies={"arbitrage": strategy("arbitrage").settings}).settings
+    """The packaged capture at no fees up to its end, with a picture after each so many inputs."""
     source, log = packaged_replay(), MemoryLog()
+    free = ["arbitrage.restoring_bps=0", *(f"venues.{venue}.taker_fee_bps=0" for venue in source.venues)]
+    strategies = {"arbitrage": strategy("arbitrage").settings}
+    settings = load_settings(environment={}, sets=free, strategies=strategies).settings
     pipe = Wiring.of("arbitrage", settings, source.venues).pipe(log)
     inputs = list(takewhile(lambda entry: entry.direction is not Direction.CLOSE, source))
     camera, pictures = Camera(pipe, "replay", inputs[0].at, seed=7), []
@@ -52,8 +54,8 @@ def test_taking_pictures_changes_no_record() -> None:
     watched, log, _, pictures = replayed(every=3)
     alone, other, _, _ = replayed()
     watched.finish("end"), alone.finish("end")
-    assert len(pictures) > 500
-    assert other.records > 200 and log.sha256 == other.sha256
+    assert len(pictures) > 200
+    assert other.records > 20 and log.sha256 == other.sha256
 
 
 @pytest.mark.core
@@ -63,14 +65,16 @@ def test_a_picture_agrees_with_the_journal() -> None:
     decided = [body for kind, body in records if kind == "decided" and body["phase"] != "end"]
     accepted = [body for body in decided if body["accepted"]]
     assert now.counts.fills == sum(kind == "filled" for kind, _ in records) > 0
-    assert [one.edge for one in now.decisions if one.accepted] == [body["edge"] for body in accepted[:-7:-1]]
-    refused = [body for body in decided if not body["accepted"]][:-7:-1]
+    assert [one.edge for one in now.decisions if one.accepted] == [body["edge"] for body in accepted[:-7:-1]] != []
+    refused = [body for body in decided if not body["accepted"]]
+    refused = refused[::-1][: 12 - min(6, len(accepted))]
     first = [next(reason for reason in body["reasons"] if not reason["passed"]) for body in refused]
     shown = [(one.check, one.limit, one.measured) for one in now.decisions if not one.accepted]
     assert shown == [(reason["check"], reason["limit"], reason["measured"]) for reason in first]
     assert now.counts.frames == sum(entry.direction is Direction.RECV for entry in inputs)
+    assert now.numeraire == "USDT" and now.trading is not None
+    assert now.trading != 0 and max(D(0), -now.trading) == pipe.state.loss  # what the gate judges the run by
     summary = pipe.finish("end")
-    assert (now.trading, now.numeraire) == (summary.value.trading, "USDT")
     assert now.best_net == summary.net and now.counts.accepted == summary.accepted
 
 
