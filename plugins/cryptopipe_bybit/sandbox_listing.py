@@ -71,6 +71,9 @@ class Tally:
         self.direction = "ZeroPlusTick"
         self.prints: deque[tuple[TradePrint, str]] = deque(maxlen=_KEPT_PRINTS)
         self.candles: deque[Candle] = deque(maxlen=_KEPT_CANDLES)
+        self._past_until = (0, 0)
+        self._past: Candle | None = None
+        self._hour_ago = 0
 
     def catch_up(self) -> None:
         """Count the trades since the last call. Between calls further apart than the tape reaches some are missed."""
@@ -110,22 +113,31 @@ class Tally:
         """None before the first trade."""
         if not self.candles:
             return None
-        minute = at // MINUTE
-        whole: Candle | None = None
-        hour_ago = 0
-        for candle in self.candles:
+        newest, minute = self.candles[-1], at // MINUTE
+        if self._past_until != (newest.minute, minute):
+            self._past_until = (newest.minute, minute)
+            self._look_back(minute)
+        past, last = self._past, newest.close
+        if newest.minute > minute - _DAY_OF_MINUTES:
+            whole = msgspec.structs.replace(past or newest)
+            if past:
+                whole.join(newest)
+            ago = self._hour_ago or newest.open
+            return Day(whole.open, ago, whole.high, whole.low, last, whole.volume, whole.turnover)
+        return Day(last, last, last, last, last, 0, 0)
+
+    def _look_back(self, minute: int) -> None:
+        """The candles of the 24 hours but the newest, as one; and the price an hour ago, or of the first since."""
+        self._past, self._hour_ago = None, 0
+        for candle in list(self.candles)[:-1]:
             if candle.minute <= minute - _DAY_OF_MINUTES:
                 continue
-            if candle.minute <= minute - 60 or not hour_ago:
-                hour_ago = candle.open
-            if whole is None:
-                whole = msgspec.structs.replace(candle)
+            if candle.minute <= minute - 60 or not self._hour_ago:
+                self._hour_ago = candle.open
+            if self._past is None:
+                self._past = msgspec.structs.replace(candle)
             else:
-                whole.join(candle)
-        last = self.candles[-1].close
-        if whole is None:
-            return Day(last, last, last, last, last, 0, 0)
-        return Day(whole.open, hour_ago, whole.high, whole.low, last, whole.volume, whole.turnover)
+                self._past.join(candle)
 
 
 class Listing:

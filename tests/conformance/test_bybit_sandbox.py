@@ -725,6 +725,61 @@ def test_trades_and_candles_are_what_the_engine_printed() -> None:
             ]
 
 
+def test_prints_of_a_stream_are_the_engines_with_their_ids_and_directions() -> None:
+    """`L`: "Direction of price change" (docs/v5/websocket/public/trade); an id is the one that REST tells."""
+    exchange = Exchange("linear:BTCUSDT")
+    session = exchange.open("linear")
+    ask(exchange, session, op="subscribe", args=["publicTrade.BTCUSDT"])
+    told = [one for frame in run(exchange, session, 3000)[1:] for one in frame["data"]]
+    prints = exchange.engines["linear:BTCUSDT"].trades(0)[-len(told) :]
+    assert [(one["T"], one["S"], one["seq"]) for one in told] == [
+        (one.at // MS, one.side.name.title(), one.number) for one in prints
+    ]
+    before = ""
+    for earlier, later in pairwise(told):
+        move = Decimal(later["p"]) - Decimal(earlier["p"])
+        before = "PlusTick" if move > 0 else "MinusTick" if move < 0 else before
+        if before:
+            assert later["L"] == (before if move else f"Zero{before}")
+    listed = exchange.get("/v5/market/recent-trade?category=linear&symbol=BTCUSDT&limit=1000")["result"]["list"]
+    assert [row["execId"] for row in listed[: len(told)]] == [one["i"] for one in told][::-1]
+    assert len({one["i"] for one in told}) == len(told) > 100
+
+
+@pytest.mark.parametrize("category", ["spot", "linear"])
+def test_a_tickers_figures_are_those_of_the_last_day(category: str) -> None:
+    symbol = "BTCUSDT" if category == "spot" else "linear:BTCUSDT"
+    exchange = Exchange(symbol)
+    engine, session = exchange.engines[symbol], exchange.open(category)
+    rules = engine.instrument.rules
+    assert rules is not None
+    prints = []
+    for hours in (0, 1, 2, 26, 27, 27.5, 28):
+        exchange.at = T + int(hours * 3_600_000) * MS
+        exchange.step(40)
+        list(session.publish(exchange.at))
+        prints += [one for one in engine.trades(0) if one.at == exchange.at]
+    row = exchange.get(f"/v5/market/tickers?category={category}&symbol=BTCUSDT")["result"]["list"][0]
+    day = [one for one in prints if one.at > exchange.at - 86_400_000 * MS]
+    prices = [one.price * rules.tick for one in day]
+    assert len(prints) > len(day) > 10
+    assert Decimal(row["highPrice24h"]) == max(prices)
+    assert Decimal(row["lowPrice24h"]) == min(prices)
+    assert (Decimal(row["prevPrice24h"]), Decimal(row["lastPrice"])) == (prices[0], prices[-1])
+    assert Decimal(row["volume24h"]) == sum(one.size for one in day) * rules.step
+    turnover = sum(one.price * one.size for one in day) * rules.tick * rules.step
+    assert abs(Decimal(row["turnover24h"]) - turnover) <= Decimal("0.00005")
+    assert abs(Decimal(row["price24hPcnt"]) - (prices[-1] / prices[0] - 1)) <= Decimal("0.00005")
+    assert (Decimal(row["bid1Price"]), Decimal(row["ask1Price"])) == tuple(
+        rows[0][0] for rows in exchange.truth[symbol, engine.number]
+    )
+    if category == "linear":
+        hour = [one for one in day if one.at <= exchange.at - 3_600_000 * MS + 60_000 * MS]
+        minute = hour[-1].at // (60_000 * MS)
+        first = next(one for one in day if one.at // (60_000 * MS) == minute)
+        assert Decimal(row["prevPrice1h"]) == first.price * rules.tick
+
+
 REFUSED_ANSWERS = [
     ("orderbook?category=spot&symbol=NOPEUSDT", "Not supported symbols", {}),
     ("recent-trade?category=spot&symbol=NOPEUSDT", "Not supported symbols", {}),
