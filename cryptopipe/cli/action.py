@@ -44,7 +44,7 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
         source = source_of(settings, market.replays, market.shifts, market.align)
         result = act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
     else:
-        result = _on_connections(market, strategy, settings, for_ns)
+        result = _on_connections(common, market, strategy, settings, for_ns)
     if common.json:
         print_json(result.document())
     else:
@@ -53,18 +53,22 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
         raise click.exceptions.Exit(130)
 
 
-def _on_connections(market: MarketOptions, strategy: str, settings: "Settings", for_ns: int | None) -> "RunResult":
+def _on_connections(
+    common: Common, market: MarketOptions, strategy: str, settings: "Settings", for_ns: int | None
+) -> "RunResult":
     from cryptopipe.app import Origin, Running, act_live
+    from cryptopipe.camera import Camera
+    from cryptopipe.cli.screen import viewer
     from cryptopipe.drivers.replay import ReplayLabel
     from cryptopipe.drivers.streams import Streams, all_subscriptions
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
-    with market.open(wiring.plugins, settings.assets) as place:
+    with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
         origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
 
         def streams(running: Running) -> Streams:
-            return Streams(
+            made = Streams(
                 wiring.plugins,
                 running.pipe.market,
                 all_subscriptions(wiring.plugins, settings.assets),
@@ -73,6 +77,9 @@ def _on_connections(market: MarketOptions, strategy: str, settings: "Settings", 
                 place.rewrite,
                 place.ended,
             )
+            camera = Camera(running.pipe, place.kind, made.stamp(), place.seed, made.feeds.supervisors)
+            made.looked = lambda at: view.show(camera.take(at, place.faults(at)))
+            return made
 
         return act_live(wiring, origin, streams, for_ns)
 

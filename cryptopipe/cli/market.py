@@ -16,6 +16,7 @@ import click
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
+    from cryptopipe.clock import Nanos
     from cryptopipe.market.feeds import Rewrite
     from cryptopipe.model.contracts import ExchangePlugin
     from cryptopipe.model.facts import VenueId
@@ -33,6 +34,8 @@ class Place:
     seed: int | None
     rewrite: "Rewrite"
     ended: Callable[[], str]
+    faults: "Callable[[Nanos], list[str]]"
+    """Those in force at a time, as text."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class MarketOptions:
         if not plugins:
             raise UsageError("no venue is enabled", where="venues", fix="name some: --venues alpha,beta")
         if self.kind == "live":
-            yield Place("live", "", None, as_written, str)
+            yield Place("live", "", None, as_written, str, lambda at: [])
             return
         from cryptopipe.drivers.child import sandbox
 
@@ -75,7 +78,9 @@ class MarketOptions:
                 f"no simulated venue for {', '.join(missing)}", where="--venues", fix="leave it out, or --market live"
             )
         with sandbox(list(plugins), self.seed, self.faults, self.parameters, assets) as child:
-            yield Place("sandbox", "simulated venues, not a market", child.seed, child.rewrite, child.ended)
+            yield Place(
+                "sandbox", "simulated venues, not a market", child.seed, child.rewrite, child.ended, lambda at: []
+            )
 
 
 def market_options(command: F) -> F:

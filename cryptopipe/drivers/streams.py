@@ -24,6 +24,7 @@ from cryptopipe.model.facts import Instrument, Kind, VenueId
 
 REACHED_WITHIN = 20 * SECOND
 """A run of which no venue could be reached by then ends."""
+LOOK_EVERY = SECOND // 4
 _LOG = structlog.get_logger()
 
 
@@ -32,7 +33,7 @@ class Streams:
     """What a run is connected to, and who takes what it says.
 
     `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
-    called after each turn with the time, for who shows the run.
+    called between turns with the time, at most four times a second, for who shows the run.
     """
 
     plugins: Mapping[VenueId, ExchangePlugin]
@@ -48,6 +49,7 @@ class Streams:
 
     def __post_init__(self) -> None:
         self.stamp = Stamper()
+        self._look_at: Nanos = 0
         self.feeds = Feeds(
             self.market, self.plugins, self.subscriptions, random.random, self.stamp(), self.rewrite
         )  # fmt: skip
@@ -61,7 +63,9 @@ class Streams:
         intake = Intake(self.feeds, self._taken, self.stamp)
 
         def over(now: Nanos) -> str:
-            self.looked(now)
+            if now >= self._look_at:
+                self._look_at = now + LOOK_EVERY
+                self.looked(now)
             if stop.requested:
                 return "interrupt"
             if for_ns is not None and now - began_at >= for_ns:
