@@ -435,9 +435,27 @@ def test_what_happens_below_the_depth_is_not_told() -> None:
     tape = Tape(FIND("BTC/USD"), [(600_000 - n, 1) for n in range(12)], [(600_100 + n, 2) for n in range(12)], T)
     desk = desk_of(tape)
     shallow, deep = desk.book_stream(V2, 10), desk.book_stream(V2, 25)
-    tape.change(Side.SELL, 600_111, 7, T + MS)
+    for turn, size in enumerate((7, 0), 1):
+        tape.change(Side.SELL, 600_111, size, T + turn * MS)
+        desk.advance()
+        assert (shallow.count, deep.count) == (0, turn)
+
+
+def test_the_changes_of_one_instant_are_one_update_of_what_came_of_them() -> None:
+    """Only what differs afterwards is told, and a level that came into view though it changed back."""
+    tape = Tape(FIND("BTC/USD"), [(600_000 - n, 1) for n in range(12)], [(600_100 + n, 2) for n in range(12)], T)
+    desk = desk_of(tape)
+    stream = desk.book_stream(V2, 10)
+    for price, size in ((599_990, 5), (599_999, 3), (599_990, 1), (600_000, 0), (599_999, 1)):
+        tape.change(Side.BUY, price, size, T + MS)
     desk.advance()
-    assert (shallow.count, deep.count) == (0, 1)
+    (text,) = stream.since(0) or ()
+    told = json.loads(text, parse_float=str)["data"][0]
+    assert told["asks"] == []
+    assert [(one["price"], one["qty"]) for one in told["bids"]] == [
+        ("59999.0", "0.00000001"),
+        ("60000.0", "0.00000000"),
+    ]
 
 
 def test_two_connections_hear_the_same_frames() -> None:
