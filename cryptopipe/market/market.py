@@ -88,20 +88,17 @@ class Market:
         """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
 
     def receive(self, entry: Input) -> None:
-        """Carry one input to the books. Those of a venue that the run leaves out change nothing.
-
-        The hot path: a frame meets no look-up, call or value that it can do without (docs/benchmarks.md).
-        """
+        """Carry one input to the books. Those of a venue that the run leaves out change nothing. This is the hot path: a
+        frame meets no look-up, call or value that it can do without (docs/benchmarks.md)."""
         if entry.direction is not _RECV:
             self._other(entry)
             return
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
         connection.counts.frames += 1
         payload, at = entry.payload, entry.at
-        decode = connection.decode or self._decoder(connection, payload)
         try:
-            events = decode(payload, at)
-            self.events = events = events if type(events) is tuple else tuple(events)
+            decode = connection.decode or self._decoder(connection, payload)
+            self.events = events = tuple(decode(payload, at))
             for event in events:
                 kind = type(event)
                 if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:

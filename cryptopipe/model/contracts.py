@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 API_VERSION = 1
 """Raised when a plugin written for the former version would break."""
 
-Frame = bytes
-"""One message of a connection, exactly as received."""
+Frame = bytes  # one message of a connection, exactly as received
 
 
 class Link(Enum):
