@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from cryptopipe.api import LevelChange, Nanos, Side
-from cryptopipe_binance.sandbox_tally import INTERVALS, Bar
+from cryptopipe_binance.sandbox_tally import INTERVALS, Bar, span_of
 from cryptopipe_binance.sandbox_ticker import (
     Fields,
     Told,
@@ -23,7 +23,7 @@ from cryptopipe_binance.sandbox_ticker import (
     mini_event,
     ticker_event,
 )
-from cryptopipe_binance.sandbox_wire import MILLISECOND
+from cryptopipe_binance.sandbox_wire import MILLISECOND, millis
 
 SECOND = 1000 * MILLISECOND
 KEPT = SECOND
@@ -37,7 +37,7 @@ _LETTERS: dict[str, Callable[[Told, Nanos], Fields | None]] = {"miniTicker": min
 class Source(Protocol):
     """What a stream tells of its book."""
 
-    def start(self) -> None:
+    def start(self, at: Nanos) -> None:
         """Forget what was told: from now on only what is new."""
 
     def make(self, at: Nanos) -> list[str]:
@@ -57,7 +57,7 @@ class Stream:
     def join(self, at: Nanos) -> int:
         """The position of a reader that starts now."""
         if at - self.at > KEPT:
-            self._source.start()
+            self._source.start(at)
             self._span = at // self._period if self._period else 0
             self._frames.clear()
             self.at = at
@@ -91,7 +91,7 @@ class Depth:
         self._book, self._wire = told.book, told.wire
         self._last = self._previous = 0
 
-    def start(self) -> None:
+    def start(self, at: Nanos) -> None:
         self._last = self._previous = self._book.number
 
     def make(self, at: Nanos) -> list[str]:
@@ -126,7 +126,7 @@ class Partial:
         self._book, self._wire, self._count = told.book, told.wire, count
         self._last = 0
 
-    def start(self) -> None:
+    def start(self, at: Nanos) -> None:
         self._last = self._book.number
 
     def make(self, at: Nanos) -> list[str]:
@@ -149,7 +149,7 @@ class BookTicker:
         self._last = 0
         self._top = told.top()
 
-    def start(self) -> None:
+    def start(self, at: Nanos) -> None:
         self._last, self._top = self._book.number, self._told.top()
 
     def make(self, at: Nanos) -> list[str]:
@@ -172,7 +172,7 @@ class Trades:
         self._book, self._wire = told.book, told.wire
         self._last = 0
 
-    def start(self) -> None:
+    def start(self, at: Nanos) -> None:
         for trade in self._book.trades(self._last)[-1:]:
             self._last = trade.trade_id
 
@@ -191,8 +191,8 @@ class Aggregates:
         self._told, self._tally = told, told.tally
         self._last = 0
 
-    def start(self) -> None:
-        self._tally.absorb(self._told.book.changed_at)
+    def start(self, at: Nanos) -> None:
+        self._tally.absorb(at)
         self._last = self._tally.aggregated
 
     def make(self, at: Nanos) -> list[str]:
@@ -209,19 +209,20 @@ class Candles:
 
     def __init__(self, told: Told, interval: str) -> None:
         self._told, self._interval = told, interval
+        self._since = 0
         self._last: Bar | None = None
 
-    def start(self) -> None:
-        self._last = None
+    def start(self, at: Nanos) -> None:
+        self._since, self._last = span_of(self._interval, millis(at))[0], None
 
     def make(self, at: Nanos) -> list[str]:
         tally = self._told.tally
         tally.absorb(at)
-        bars = tally.bars(self._interval)
-        last, self._last = self._last, bars[-1] if bars else None
-        since = last.open_at if last is not None else bars[-1].open_at if bars else 0
-        new = [bar for bar in bars if bar.open_at >= since and bar != last]
-        return [msgspec.json.encode(candle_event(self._told, self._interval, bar, at)).decode() for bar in new]
+        bars = [bar for bar in tally.bars(self._interval) if bar.open_at >= self._since]
+        if not bars or bars == [self._last]:
+            return []
+        self._last, self._since = bars[-1], bars[-1].open_at
+        return [msgspec.json.encode(candle_event(self._told, self._interval, bar, at)).decode() for bar in bars]
 
 
 class Statistics:
@@ -231,7 +232,7 @@ class Statistics:
         self._told, self._make = told, make
         self._last: Fields | None = None
 
-    def start(self) -> None:
+    def start(self, at: Nanos) -> None:
         self._last = None
 
     def make(self, at: Nanos) -> list[str]:

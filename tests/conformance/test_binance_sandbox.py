@@ -357,6 +357,18 @@ def test_candles_are_what_was_traded() -> None:
     assert (month[0], month[6]) == (1761955200000, 1764547199999)  # November 2025 (date -u +%s)
 
 
+def test_each_candle_is_told_once_more_when_it_is_over() -> None:
+    """`x` marks it; what it says then is what REST says of it."""
+    town = Town(plugins.binance)
+    told = [json.loads(text)["k"] for text in town.run(town.open("/ws/btcusdt@kline_1s"), 550)]
+    over = [candle for candle in told if candle["x"]]
+    rows = {row[0]: row for row in json.loads(town.get("/api/v3/klines?symbol=BTCUSDT&interval=1s").body)}
+    assert [candle["t"] for candle in over] == list(rows)[:-1]
+    for candle in over:
+        row = rows[candle["t"]]
+        assert [candle[key] for key in "ohlcvTqnVQB"] == row[1:]
+
+
 @needs_recordings
 def test_answers_have_the_form_of_kept_ones() -> None:
     """Their keys were sorted by whoever kept them, so order is not compared."""
