@@ -25,9 +25,9 @@ from cryptopipe.api import (
     SimulatedBook,
 )
 from cryptopipe_bybit.market import MARKETS, MILLISECOND, SPOT, Market
-from cryptopipe_bybit.sandbox_listing import Listing
+from cryptopipe_bybit.sandbox_listing import INTERVALS, Listing
 from cryptopipe_bybit.sandbox_rest import Answers
-from cryptopipe_bybit.sandbox_topics import DEPTHS, DepthTopic, TickerTopic, Topic, TradeTopic
+from cryptopipe_bybit.sandbox_topics import DEPTHS, CandleTopic, DepthTopic, TickerTopic, Topic, TradeTopic
 
 ANSWERED_AFTER: Nanos = 25 * MILLISECOND
 """Between a request on a stream and its answer: tens of milliseconds less the way there and back."""
@@ -136,6 +136,8 @@ class BybitSandbox:
             return TradeTopic(listing)
         if kind == "tickers" and not depth:
             return TickerTopic(listing, self._reference)
+        if kind == "kline" and depth in INTERVALS:
+            return CandleTopic(listing, depth)
         return None
 
     def _reference(self, asset: str) -> Listing | None:

@@ -7,6 +7,7 @@ the figures of a day. Never: a trade that was not printed; before the first ther
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -17,6 +18,8 @@ from cryptopipe_bybit.market import MARKETS, MILLISECOND, SPOT, spelling_of
 MINUTE = 60_000 * MILLISECOND
 SIDES = {Side.BUY: "Buy", Side.SELL: "Sell"}
 """How the venue writes a taker's side."""
+INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D", "W", "M")
+"""Of candles: minutes, a day, a week, a month (docs/v5/enum)."""
 _DAY_OF_MINUTES = 24 * 60
 _KEPT_PRINTS = 1024  # also the most trades of one frame (docs/v5/websocket/public/trade, 2026-11-21)
 _KEPT_CANDLES = 7 * _DAY_OF_MINUTES
@@ -59,6 +62,36 @@ class Day:
     last: int
     volume: int
     turnover: int
+
+
+def joined(candles: Iterable[Candle], interval: str) -> dict[int, Candle]:
+    """By the milliseconds at which they begin, in UTC; weeks begin on Mondays. An interval without a trade has none."""
+    found: dict[int, Candle] = {}
+    for candle in candles:
+        begin = begin_of(candle.minute, interval)
+        if begin in found:
+            found[begin].join(candle)
+        else:
+            found[begin] = msgspec.structs.replace(candle)
+    return found
+
+
+def begin_of(minute: int, interval: str) -> int:
+    """Milliseconds at which the interval of this minute begins."""
+    if interval.isdecimal():
+        return minute // int(interval) * int(interval) * (MINUTE // MILLISECOND)
+    day = datetime.fromtimestamp(minute * 60, UTC).replace(hour=0, minute=0)
+    back = {"D": 0, "W": day.weekday(), "M": day.day - 1}[interval]
+    return int((day - timedelta(days=back)).timestamp()) * 1000
+
+
+def end_of(begin: int, interval: str) -> int:
+    """The last millisecond of the interval that begins then."""
+    if interval.isdecimal():
+        return begin + int(interval) * (MINUTE // MILLISECOND) - 1
+    days = {"D": 1, "W": 7, "M": 31}[interval]
+    later = begin // 60_000 + days * _DAY_OF_MINUTES
+    return (begin_of(later, "M") if interval == "M" else later * 60_000) - 1
 
 
 class Tally:

@@ -10,7 +10,6 @@ errors), "params error: symbol invalid" (contracts), an empty list for an unknow
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +17,7 @@ import msgspec
 
 from cryptopipe.api import HttpRequest, HttpResponse, Nanos, TradingState, plain
 from cryptopipe_bybit.market import MILLISECOND
-from cryptopipe_bybit.sandbox_listing import MINUTE, SIDES, Candle, Listing
+from cryptopipe_bybit.sandbox_listing import INTERVALS, SIDES, Candle, Listing, joined
 from cryptopipe_bybit.sandbox_tickers import Reference, listed_ticker
 from cryptopipe_bybit.sandbox_topics import DepthTopic
 
@@ -29,7 +28,6 @@ BANNED_FOR: Nanos = 10 * 60_000 * MILLISECOND
 The ban will be lifted automatically" (rate-limit). All clients of a sandbox are one address."""
 
 _CATEGORIES = ("spot", "linear", "inverse", "option")
-_INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D", "W", "M")
 _MOST_TRADES = {"spot": (60, 60)}  # default and most; 500 and 1000 on the other markets
 _BOOK_LIMITS = {"spot": 1, "linear": 25, "inverse": 25}
 _HEADERS = {"Content-Type": "application/json; charset=utf-8"}
@@ -150,11 +148,11 @@ class Answers:
             raise _Refused("params error: Category is invalid")
         listing = self._listing({"category": "linear", **asked})
         interval = asked.get("interval", "")
-        if interval not in _INTERVALS:
+        if interval not in INTERVALS:
             raise _Refused("Invalid period!")
         listing.tally.catch_up()
         first, last = _number(asked, "start", 0), _number(asked, "end", at // MILLISECOND)
-        candles = _joined(listing.tally.candles, interval)
+        candles = joined(listing.tally.candles, interval)
         rows = [_row(listing, begin, one) for begin, one in candles.items() if first <= begin <= last]
         newest = rows[::-1][: _limit(asked, 200, 1000)]
         return {"symbol": listing.spelling, "category": listing.market.category, "list": newest}
@@ -188,26 +186,6 @@ def _number(asked: Mapping[str, str], key: str, default: int) -> int:
 
 def _limit(asked: Mapping[str, str], default: int, most: int) -> int:
     return max(1, min(_number(asked, "limit", default), most))
-
-
-def _joined(candles: "deque[Candle]", interval: str) -> dict[int, Candle]:
-    """By the milliseconds at which they begin, in UTC; weeks begin on Mondays. An interval without a trade has none."""
-    found: dict[int, Candle] = {}
-    for candle in candles:
-        begin = _begin(candle.minute, interval)
-        if begin in found:
-            found[begin].join(candle)
-        else:
-            found[begin] = msgspec.structs.replace(candle)
-    return found
-
-
-def _begin(minute: int, interval: str) -> int:
-    if interval.isdecimal():
-        return minute // int(interval) * int(interval) * (MINUTE // MILLISECOND)
-    day = datetime.fromtimestamp(minute * 60, UTC).replace(hour=0, minute=0)
-    back = {"D": 0, "W": day.weekday(), "M": day.day - 1}[interval]
-    return int((day - timedelta(days=back)).timestamp()) * 1000
 
 
 def _row(listing: Listing, begin: int, candle: Candle) -> list[str]:

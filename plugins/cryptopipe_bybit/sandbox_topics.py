@@ -10,13 +10,14 @@ sorted as snapshots are, levels that leave the window sent with size 0.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 import msgspec
 
 from cryptopipe.api import Nanos, Side, TradePrint
 from cryptopipe_bybit.market import MILLISECOND
-from cryptopipe_bybit.sandbox_listing import SIDES, Listing
+from cryptopipe_bybit.sandbox_listing import SIDES, Candle, Listing, begin_of, end_of, joined
 from cryptopipe_bybit.sandbox_tickers import Reference, contract_ticker, spot_ticker
 
 DEPTHS = {
@@ -36,6 +37,7 @@ the field `u` will be the same as that in the previous message"."""
 _FIRST_UPDATE = 18_521_287
 """`u` 1 would say that the venue's service has just started again."""
 _KEPT_FRAMES = 256
+_MINUTE = 60_000
 
 Level = tuple[int, int]
 
@@ -199,6 +201,57 @@ def _contract_print(listing: Listing, print_: TradePrint, direction: str) -> str
         f'"v":"{listing.size(print_.size)}","p":"{listing.price(print_.price)}","L":"{direction}",'
         f'"i":"{listing.trade_id(print_.trade_id)}","BT":false,"RPI":false,"seq":{print_.number}}}'
     )
+
+
+class CandleTopic(Frames):
+    """`kline.{interval}.{symbol}`: the candle of now, once a second while it changes, and once more when it is closed
+    (`confirm`). "Push frequency: 1-60s" (docs/v5/websocket/public/kline, 2026-11-21).
+    """
+
+    def __init__(self, listing: Listing, interval: str) -> None:
+        super().__init__()
+        self._listing, self._interval = listing, interval
+        self._second = -1
+        self._told: tuple[int, int, bool] = (0, 0, True)
+        """Of the newest frame: when its candle began, its turnover, whether it was closed."""
+
+    def advance(self, at: Nanos) -> None:
+        """As `Topic.advance`."""
+        second = at // (1000 * MILLISECOND)
+        if second == self._second:
+            return
+        self._second = second
+        tally = self._listing.tally
+        tally.catch_up()
+        began, turnover, closed = self._told
+        for begin, candle in self._newest(began).items():
+            is_closed = end_of(begin, self._interval) < at // MILLISECOND
+            if (begin, candle.turnover, is_closed) != (began, turnover, closed):
+                self._told = (begin, candle.turnover, is_closed)
+                self.write(self._frame(at, begin, candle, is_closed))
+
+    def _newest(self, since: int) -> dict[int, Candle]:
+        """From the candle that was told last, or the newest one, on."""
+        candles = self._listing.tally.candles
+        if not candles:
+            return {}
+        first = since or begin_of(candles[-1].minute, self._interval)
+        inside = takewhile(lambda one: one.minute * _MINUTE >= first, reversed(candles))
+        return joined(reversed(list(inside)), self._interval)
+
+    def _frame(self, at: Nanos, begin: int, candle: Candle, is_closed: bool) -> str:
+        listing, ts = self._listing, at // MILLISECOND
+        price = listing.price
+        return (
+            f'{{"topic":"kline.{self._interval}.{listing.spelling}","data":[{{"start":{begin},'
+            f'"end":{end_of(begin, self._interval)},"interval":"{self._interval}","open":"{price(candle.open)}",'
+            f'"close":"{price(candle.close)}","high":"{price(candle.high)}","low":"{price(candle.low)}",'
+            f'"volume":"{listing.volume(candle.volume)}","turnover":"{listing.turnover(candle.turnover)}",'
+            f'"confirm":{str(is_closed).lower()},"timestamp":{ts}}}],"ts":{ts},"type":"snapshot"}}'
+        )
+
+    def snapshot(self, at: Nanos) -> None:
+        """None: the next second tells it."""
 
 
 class TickerTopic(Frames):

@@ -725,6 +725,34 @@ def test_trades_and_candles_are_what_the_engine_printed() -> None:
             ]
 
 
+KLINE = """{"topic":"kline.5.BTCUSDT","data":[{"start":1672324800000,"end":1672325099999,"interval":"5","open":
+"16649.5","close":"16677","high":"16677","low":"16608","volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":
+1672324988882}],"ts":1672324988882,"type":"snapshot"}"""
+"""docs/v5/websocket/public/kline (2026-11-21, in copies)."""
+
+
+def test_candles_of_a_stream_are_the_engines_and_each_is_confirmed_once() -> None:
+    exchange = Exchange("BTCUSDT")
+    exchange.at += 20_000 * MS  # 44 s past the minute
+    session = exchange.open("spot")
+    ask(exchange, session, op="subscribe", args=["kline.1.BTCUSDT", "kline.M.BTCUSDT"])
+    frames = run(exchange, session, 25_000, orders=1)[1:]
+    rules = FIND("BTCUSDT").rules
+    assert rules is not None
+    minutes = [frame["data"][0] for frame in frames if frame["topic"] == "kline.1.BTCUSDT"]
+    assert all(shape(frame) == shape(json.loads(KLINE)) for frame in frames)
+    closed = [one for one in minutes if one["confirm"]]
+    assert [one["start"] for one in closed] == sorted({one["start"] for one in minutes})[:-1]
+    assert len(closed) == 1
+    assert all(one["end"] - one["start"] == 59_999 for one in minutes)
+    (minute,) = closed
+    inside = [p for p in exchange.engines["BTCUSDT"].trades(0) if minute["start"] <= p.at // MS <= minute["end"]]
+    assert Decimal(minute["volume"]) == sum(p.size for p in inside) * rules.step
+    assert Decimal(minute["close"]) == inside[-1].price * rules.tick
+    month = next(frame["data"][0] for frame in frames if frame["topic"] == "kline.M.BTCUSDT")
+    assert (month["start"], month["end"]) == (1_790_812_800_000, 1_793_491_199_999)  # October 2026, by `date -u`
+
+
 def test_prints_of_a_stream_are_the_engines_with_their_ids_and_directions() -> None:
     """`L`: "Direction of price change" (docs/v5/websocket/public/trade); an id is the one that REST tells."""
     exchange = Exchange("linear:BTCUSDT")
