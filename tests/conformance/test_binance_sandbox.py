@@ -10,8 +10,11 @@ from decimal import Decimal
 from functools import cache
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from recordings import RECORDINGS, needs_recordings, read_lines
 
 import cryptopipe_binance as plugins
@@ -616,3 +619,69 @@ def test_who_dials_too_often_is_refused() -> None:
     opened = [town.venue.open("/ws", START) for _ in range(limit.count + 1)]
     assert [isinstance(one, HttpResponse) for one in opened] == [False] * limit.count + [True]
     assert not isinstance(town.venue.open("/ws", START + limit.per), HttpResponse)
+
+
+def test_trades_count_though_nobody_asked_for_them() -> None:
+    """The engine forgets after half a minute; who follows the depth alone still finds the whole minute later."""
+    town = Town(plugins.binance)
+    engine = town.engines["BTCUSDT"]
+    session = town.open("/ws/btcusdt@depth")
+    town.run(session, 100)
+    early = len(engine.trades(0))
+    for _ in range(80):
+        town.now += SECOND
+        list(session.publish(town.now))
+        engine.limit(BUY, 1, 1, town.now)
+    assert early > 10 and engine.trades(0) == []
+    rows = json.loads(town.get("/api/v3/klines?symbol=BTCUSDT&interval=1m").body)
+    assert [row[8] for row in rows] == [early, 0]
+    assert json.loads(town.get("/api/v3/ticker/24hr?symbol=BTCUSDT").body)["count"] == early
+
+
+TEXTS = some.text() | some.recursive(
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats()
+    | some.sampled_from(["SUBSCRIBE", "combined", "a@b"]),
+    lambda inner: some.lists(inner) | some.dictionaries(some.sampled_from(["method", "params", "id", "x"]), inner),
+).map(json.dumps)
+
+
+@pytest.mark.parametrize("plugin", SPOT_AND_FUTURES, ids=lambda plugin: plugin.venue)
+@settings(max_examples=150, deadline=None)
+@given(message=TEXTS)
+def test_whatever_a_client_sends_is_answered_once(plugin: ExchangePlugin, message: str) -> None:
+    town = _town(plugin)
+    town.now += 2 * SECOND  # within the limit on connections
+    session = town.open("/ws")
+    assert list(session.receive(message, town.now)) == []
+    (answer,) = texts(session.publish(town.now + SECOND))
+    told = json.loads(answer)
+    assert set(told) in ({"result", "id"}, {"error"}, {"error", "id"}), answer
+
+
+@pytest.mark.parametrize("plugin", SPOT_AND_FUTURES, ids=lambda plugin: plugin.venue)
+@settings(max_examples=150, deadline=None)
+@given(
+    path=some.sampled_from(["depth", "klines", "trades", "aggTrades", "ticker/24hr", "exchangeInfo", "nosuch"]),
+    query=some.dictionaries(
+        some.sampled_from(["symbol", "symbols", "limit", "interval", "fromId", "startTime", "endTime"]),
+        some.sampled_from(["BTCUSDT", "btc", "", "1m", "5", "0", "-1", "999999999999999999999", '["BTCUSDT"]', "[1]"]),
+    ),
+)
+def test_whatever_is_requested_is_answered(plugin: ExchangePlugin, path: str, query: dict[str, str]) -> None:
+    town = _town(plugin)
+    town.now += 60 * SECOND  # another window of the limit
+    prefix = "/fapi/v1/" if plugin is plugins.binance_usdm else "/api/v3/"
+    answer = town.get(f"{prefix}{path}?{urlencode(query)}")
+    assert answer.status in (200, 400, 404)
+    if answer.status == 400:
+        assert set(json.loads(answer.body)) == {"code", "msg"}
+
+
+@cache
+def _town(plugin: ExchangePlugin) -> Town:
+    town = Town(plugin)
+    town.run(town.open("/ws/btcusdt@trade"), 20)
+    return town
