@@ -19,6 +19,7 @@ from cryptopipe.drivers.stop import Stop
 from cryptopipe.errors import VenueUnavailable
 from cryptopipe.market.feeds import Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
+from cryptopipe.market.silence import seconds
 from cryptopipe.model.contracts import ExchangePlugin, Subscription
 from cryptopipe.model.facts import Instrument, Kind, VenueId
 
@@ -44,6 +45,7 @@ class Streams:
     rewrite: Rewrite = as_written
     ended: Callable[[], str] = str
     looked: Callable[[Nanos], None] = lambda at: None
+    reached_within: Nanos = REACHED_WITHIN
     _reached: set[str] = field(default_factory=set)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -70,7 +72,7 @@ class Streams:
                 return "interrupt"
             if for_ns is not None and now - began_at >= for_ns:
                 return "duration"
-            if not self._reached and now - began_at >= REACHED_WITHIN:
+            if not self._reached and now - began_at >= self.reached_within:
                 raise self._unreachable()
             return self.ended()
 
@@ -92,7 +94,7 @@ class Streams:
     def _unreachable(self) -> VenueUnavailable:
         why = "; ".join(f"{venue}: {reason}" for venue, reason in sorted(self._failures.items()))
         return VenueUnavailable(
-            f"no venue could be reached within {REACHED_WITHIN // SECOND} s: {why or 'no answer'}",
+            f"no venue could be reached within {seconds(self.reached_within)}: {why or 'no answer'}",
             fix="check the network, or run on simulated venues: --market sandbox",
         )
 

@@ -88,8 +88,8 @@ class Market:
         """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
 
     def receive(self, entry: Input) -> None:
-        """Carry one input to the books. Those of a venue that the run leaves out change nothing. This is the hot path: a
-        frame meets no look-up, call or value that it can do without (docs/benchmarks.md)."""
+        """Carry one input to the books. Those of a venue that the run leaves out change nothing. The hot path: a frame
+        meets no look-up, call or value that it can do without (docs/benchmarks.md)."""
         if entry.direction is not _RECV:
             self._other(entry)
             return
