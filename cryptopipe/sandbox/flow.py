@@ -9,7 +9,7 @@ of 64 bits serves a whole event; the tail of a distribution ends at its quantile
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, floor, log, log10, sqrt
 from random import Random
 from statistics import NormalDist
 
@@ -77,7 +77,7 @@ def _kinds(profile: VenueProfile, orders: Orders) -> tuple[int, ...]:
 
 
 def _distances(profile: VenueProfile, orders: Orders, price: float) -> tuple[tuple[int, ...], ...]:
-    """Ticks from the venue's quote by band; deep orders lie on round prices, about a basis point apart."""
+    """Ticks from the venue's quote, by band."""
     tick = price * BP  # ticks in a basis point
     touch, mean = profile.touch, profile.near_bp
     near = (0.0 if u < touch else -mean * log(1 - (u - touch) / (1 - touch)) for u in _UNIFORM)
@@ -116,6 +116,7 @@ class Flow:
         self._tolerance = max(0.6, self._profile.tolerance_bp * per_bp)
         self._reach = max(1, round(self._profile.reach_bp * per_bp))
         self._bound = self._tolerance
+        self._grain = 10 ** max(0, floor(log10(per_bp)))  # round prices, at most a basis point apart
         self._bid, self._ask = self._quotes()
         bands = (self._profile.near_orders, self._profile.middle_orders, self._profile.deep_orders)
         self._wanted = bands
@@ -171,9 +172,11 @@ class Flow:
     def _place(self, side: int, band: int, bits: int, at: Nanos) -> None:
         """A limit order of a band: twelve bits of distance, twelve of size."""
         distance = self._tables.distances[band][bits & _MASK]
-        price = self._ask + distance if side else max(1, self._bid - distance)
+        price = self._ask + distance if side else self._bid - distance
+        if band == _DEEP:
+            price += -price % self._grain if side else -(price % self._grain)
         size = self._tables.sizes[band][(bits >> _BITS) & _MASK]
-        placed = self.engine.limit(_SIDES[side], price, size, at)
+        placed = self.engine.limit(_SIDES[side], max(1, price), size, at)
         if placed.resting:
             self._pools[band][side].append(placed.order_id)
 

@@ -118,7 +118,10 @@ class Dislocations:
 
 
 class Local(Series):
-    """What one venue makes of an asset's efficient price: late, with noise, dislocations and a lasting premium."""
+    """What one venue makes of an asset's efficient price: late, with noise, dislocations and a lasting premium.
+
+    Of a `pegged` asset all venues think alike, each in its time.
+    """
 
     def __init__(
         self, efficient: Efficient, profile: VenueProfile, parameters: Parameters, pegged: bool, random: Random
@@ -127,7 +130,8 @@ class Local(Series):
         step_s = parameters.step_ms / 1000
         self._efficient = efficient
         self._lag = round(profile.lag_ms / parameters.step_ms)
-        self._noise = Reversion(profile.noise_bp * BP, profile.noise_half_life_s, step_s, random)
+        noise_bp = 0 if pegged else profile.noise_bp
+        self._noise = Reversion(noise_bp * BP, profile.noise_half_life_s, step_s, random)
         lasting = parameters.lasting_premium
         self._premium = (
             Reversion(lasting.size_bp * BP, lasting.half_life_s, step_s, random)

@@ -1,11 +1,13 @@
 """The order flow and its parameters, one part at a time, beside figures computed apart from it."""
 
+import importlib
 from decimal import Decimal
 from itertools import pairwise
 from math import isclose, log, sqrt
 from pathlib import Path
 from random import Random
 from statistics import fmean, median, pstdev
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -18,6 +20,7 @@ from cryptopipe.sandbox.flow import Flow
 from cryptopipe.sandbox.parameters import DEFAULTS, Jump, Parameters, Price
 from cryptopipe.sandbox.prices import Dislocations, Efficient, Local, Reversion, Series
 
+ROOT = Path(__file__).parents[2]
 START = 1_790_000_000 * SECOND
 RULES = TradingRules(Decimal("0.01"), Decimal("0.0001"), Decimal("0.0005"), Decimal(5))
 
@@ -274,3 +277,43 @@ def test_a_stranger_left_behind_is_taken_and_never_cancelled() -> None:
     assert flow.engine.resting(stranger) == 0
     bought = [t for t in flow.engine.trades(prints[-1] if prints else 0) if t.price == ask and t.side is Side.BUY]
     assert sum(trade.size for trade in bought) >= 777
+
+
+# the measuring tool and its page
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    return importlib.import_module("measure_market")
+
+
+def test_the_page_has_the_rows_that_the_tool_makes(tools: ModuleType) -> None:
+    page = (ROOT / "docs" / "sandbox-market.md").read_text(encoding="utf-8")
+    measured = page.partition(tools.MARKS[0])[2].partition(tools.MARKS[1])[0]
+    rows = [line.split("|")[1].strip() for line in measured.splitlines() if line.startswith("| ")]
+    cells = [line.count("|") - 1 for line in measured.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row and "dislocations" not in row] == [
+        name for name in (*tools.ROWS, *tools.DISLOCATION_ROWS) if "dislocations" not in name
+    ]
+    assert set(cells) == {1 + 2 * len(tools.SOURCES), 5}
+
+
+def test_a_dislocation_is_measured_by_its_peak_and_its_half_life(tools: ModuleType) -> None:
+    grid_s = tools.GRID / SECOND
+    decay = [40 * 0.5 ** (n * grid_s / 2) for n in range(400)]  # 40 bp, halving every 2 s
+    path = [0.0, 11.0, 0.0, *decay, *(-one for one in decay)]
+    first, second = tools.episodes(path)
+    assert first == second == tools.Episode(40, 2 + grid_s)
+
+
+def test_a_tally_of_a_book_that_is_known(tools: ModuleType) -> None:
+    figures = importlib.import_module("market_figures")
+    tally = figures.Tally("alpha:X", 0.01, 2.0)
+    tally.look([(99.99, 1.0), (99.90, 2.0), (99.0, 50.0)], [(100.01, 3.0), (100.5, 9.0)])
+    tally.look([(99.99, 1.0)], [(100.01, 4.0)])
+    tally.look([(99.98, 1.0)], [(100.01, 4.0)])
+    assert tally.spreads[0] == pytest.approx(2) and tally.widths[0] == pytest.approx(2)
+    assert tally.tops[:2] == pytest.approx([2 * 99.99, 2 * 300.03])
+    assert tally.within[:2] == pytest.approx([2 * (99.99 + 199.8), 2 * 300.03])
+    assert (tally.looks, tally.changed, tally.moved) == (3, 2, 1)
