@@ -5,6 +5,7 @@ Never: a number or a checksum by the feed's core, which is to be proven by anoth
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from zlib import crc32
 
 from cryptopipe.api import Grid, Nanos, TradingRules, format_at
@@ -47,7 +48,13 @@ def checksum(asks: Iterable[str], bids: Iterable[str]) -> int:
 
 def rfc3339(at: Nanos) -> str:
     """`2023-10-06T17:35:55.440295Z`."""
-    return f"{format_at(at)[:26]}Z"
+    seconds, rest = divmod(at, SECOND)
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(4)
+def _second(seconds: int) -> str:
+    return format_at(seconds * SECOND)[:19]
 
 
 def epoch(at: Nanos) -> str:
