@@ -11,19 +11,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-import msgspec
-
 from cryptopipe.api import LevelChange, Nanos, Side
-from cryptopipe_binance.sandbox_tally import INTERVALS, Bar, span_of
+from cryptopipe_binance.sandbox_tally import INTERVALS
 from cryptopipe_binance.sandbox_ticker import (
+    Candles,
     Fields,
+    Statistics,
     Told,
     aggregate_event,
-    candle_event,
     mini_event,
     ticker_event,
 )
-from cryptopipe_binance.sandbox_wire import MILLISECOND, millis
+from cryptopipe_binance.sandbox_wire import MILLISECOND
 
 SECOND = 1000 * MILLISECOND
 KEPT = SECOND
@@ -202,51 +201,6 @@ class Aggregates:
             return []
         self._last += new
         return [aggregate_event(self._told, one, at) for one in list(self._tally.aggregates)[-new:]]
-
-
-class Candles:
-    """The running candle where it changed, and each once more when it is over."""
-
-    def __init__(self, told: Told, interval: str) -> None:
-        self._told, self._interval = told, interval
-        self._since = 0
-        self._last: Bar | None = None
-
-    def start(self, at: Nanos) -> None:
-        self._since, self._last = span_of(self._interval, millis(at))[0], None
-
-    def make(self, at: Nanos) -> list[str]:
-        tally = self._told.tally
-        tally.absorb(at)
-        bars = [bar for bar in tally.bars(self._interval) if bar.open_at >= self._since]
-        if not bars or bars == [self._last]:
-            return []
-        self._last, self._since = bars[-1], bars[-1].open_at
-        return [msgspec.json.encode(candle_event(self._told, self._interval, bar, at)).decode() for bar in bars]
-
-
-class Statistics:
-    """A ticker, where something was traded since the last one."""
-
-    def __init__(self, told: Told, make: Callable[[Told, Nanos], Fields | None]) -> None:
-        self._told, self._make = told, make
-        self._last: Fields | None = None
-
-    def start(self, at: Nanos) -> None:
-        self._last = None
-
-    def make(self, at: Nanos) -> list[str]:
-        fields = self._make(self._told, at)
-        if fields is None or (self._last is not None and _same(fields, self._last)):
-            return []
-        self._last = fields
-        return [msgspec.json.encode(fields).decode()]
-
-
-def _same(one: Fields, other: Fields) -> bool:
-    """But for the event time and the ends of the window, which move on their own."""
-    moving = ("E", "O", "C")
-    return all(one[key] == other[key] for key in one if key not in moving)
 
 
 class Streams:

@@ -6,6 +6,7 @@ percentage of nothing.
 github.com/binance/binance-spot-api-docs web-socket-streams.md and rest-api.md (2026-07-21).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -132,6 +133,51 @@ def candle_event(told: Told, interval: str, bar: Bar, at: Nanos) -> Fields:
         "V": row[9], "Q": row[10], "B": "0",
     }  # fmt: skip
     return {"e": "kline", "E": millis(at), "s": told.wire.symbol, "k": inner}
+
+
+class Candles:
+    """The running candle where it changed, and each once more when it is over."""
+
+    def __init__(self, told: Told, interval: str) -> None:
+        self._told, self._interval = told, interval
+        self._since = 0
+        self._last: Bar | None = None
+
+    def start(self, at: Nanos) -> None:
+        self._since, self._last = span_of(self._interval, millis(at))[0], None
+
+    def make(self, at: Nanos) -> list[str]:
+        tally = self._told.tally
+        tally.absorb(at)
+        bars = [bar for bar in tally.bars(self._interval) if bar.open_at >= self._since]
+        if not bars or bars == [self._last]:
+            return []
+        self._last, self._since = bars[-1], bars[-1].open_at
+        return [_encode(candle_event(self._told, self._interval, bar, at)).decode() for bar in bars]
+
+
+class Statistics:
+    """A ticker, where something was traded since the last one."""
+
+    def __init__(self, told: Told, make: Callable[[Told, Nanos], Fields | None]) -> None:
+        self._told, self._make = told, make
+        self._last: Fields | None = None
+
+    def start(self, at: Nanos) -> None:
+        self._last = None
+
+    def make(self, at: Nanos) -> list[str]:
+        fields = self._make(self._told, at)
+        if fields is None or (self._last is not None and _same(fields, self._last)):
+            return []
+        self._last = fields
+        return [_encode(fields).decode()]
+
+
+def _same(one: Fields, other: Fields) -> bool:
+    """But for the event time and the ends of the window, which move on their own."""
+    moving = ("E", "O", "C")
+    return all(one[key] == other[key] for key in one if key not in moving)
 
 
 def _percent(change: int, of: int) -> str:

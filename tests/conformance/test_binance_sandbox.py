@@ -121,7 +121,9 @@ def snapshot(town: Town, sync: BookSync) -> None:
     codec = town.plugin.snapshots
     assert codec is not None
     answer = town.get(path_of(codec.request(sync.instrument).url))
-    sync.snapshot(codec.snapshot(sync.instrument.symbol, answer, town.now), town.now)
+    told = codec.snapshot(sync.instrument.symbol, answer, town.now)
+    assert told.version == town.engines[sync.instrument.symbol].number
+    sync.snapshot(told, town.now)
 
 
 @pytest.mark.parametrize("plugin", VENUES, ids=lambda plugin: plugin.venue)
