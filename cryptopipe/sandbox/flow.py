@@ -13,7 +13,7 @@ from math import exp, floor, log, log10, sqrt
 from random import Random
 from statistics import NormalDist
 
-from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.model.facts import Side
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.parameters import Orders, Parameters, VenueProfile
@@ -87,7 +87,9 @@ def _distances(profile: VenueProfile, orders: Orders, price: float) -> tuple[tup
 
 
 class Flow:
-    """The makers and takers of one instrument. `run` is the only way on; `fair` is the price in ticks they believe."""
+    """The makers and takers of one instrument. `run` is the only way on; to be read: `fair`, the price in ticks that
+    they believe in, and `next_at`, when the next of them acts.
+    """
 
     def __init__(
         self, engine: Engine, base: Series, quote: Series, parameters: Parameters, random: Random, start_at: Nanos
@@ -101,7 +103,7 @@ class Flow:
         self._orders = parameters.orders
         self._bits: Callable[[int], int] = random.getrandbits
         self._start_at = start_at
-        self._step = round(parameters.step_ms * 1_000_000)
+        self._step = round(parameters.step_ms * MILLISECOND)
         self._per_tick = 1 / float(rules.tick)
         self._new_at = start_at + self._step
         self.fair = self._fair(0)
@@ -123,7 +125,7 @@ class Flow:
         self._pools: tuple[tuple[list[int], list[int]], ...] = tuple(([], []) for _ in bands)
         self._taker_buys = 0
         self._populate(start_at)
-        self._next_at = start_at + self._tables.gaps[self._bits(_BITS)]
+        self.next_at = start_at + self._tables.gaps[self._bits(_BITS)]
 
     def _fair(self, step: int) -> float:
         base, quote = self._base, self._quote
@@ -143,7 +145,7 @@ class Flow:
 
     def run(self, until: Nanos) -> None:
         """Everything this instrument's people do up to and including `until`."""
-        at = self._next_at
+        at = self.next_at
         gaps, kinds, bits_of, wanted, pools = (
             self._tables.gaps,
             self._tables.kinds,
@@ -167,7 +169,7 @@ class Flow:
                 else:
                     self._withdraw(pool, bits >> 24, at)
             at += gaps[(bits >> 50) & _MASK]
-        self._next_at = at
+        self.next_at = at
 
     def _place(self, side: int, band: int, bits: int, at: Nanos) -> None:
         """A limit order of a band: twelve bits of distance, twelve of size."""

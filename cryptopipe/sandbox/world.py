@@ -7,7 +7,7 @@ advanced to any later time. Never: a clock, or a difference between one long adv
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, Instrument, Kind, VenueId
 from cryptopipe.sandbox.engine import Engine
@@ -48,7 +48,8 @@ class World:
         self._parameters = parameters
         self._seed = seed
         self._start_at = self._now = start_at
-        self._step = round(parameters.step_ms * 1_000_000)
+        self._step = round(parameters.step_ms * MILLISECOND)
+        self._drawn = 0
         self._efficient: dict[Asset, Efficient] = {}
         self._local: dict[tuple[VenueId, Asset], Local] = {}
         self._flows: list[Flow] = []
@@ -74,13 +75,19 @@ class World:
             raise ValueError(f"the simulated market is at {self._now} and cannot go back to {until}")
         for part in self._parts(until):
             step = (part - self._start_at) // self._step
-            for efficient in self._efficient.values():
-                efficient.extend(step)
-            for local in self._local.values():
-                local.extend(step)
+            if step > self._drawn:
+                self._draw(step)
             for flow in self._flows:
-                flow.run(part)
+                if flow.next_at <= part:
+                    flow.run(part)
         self._now = until
+
+    def _draw(self, step: int) -> None:
+        for efficient in self._efficient.values():
+            efficient.extend(step)
+        for local in self._local.values():
+            local.extend(step)
+        self._drawn = step
 
     def _parts(self, until: Nanos) -> Iterator[Nanos]:
         """Times at most a second apart, so that a long advance holds no more in memory than a short one."""
