@@ -25,8 +25,8 @@ from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
-from cryptopipe.drivers.streams import Streams
-from cryptopipe.errors import UsageError
+from cryptopipe.drivers.streams import UNREACHABLE, Streams
+from cryptopipe.errors import UsageError, VenueUnavailable
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.runs import Run, create
 from cryptopipe.journal.sink import DurableSink
@@ -250,7 +250,11 @@ def act_live(
 ) -> RunResult:
     """One run of a strategy over connections; `streams` makes them for the run that takes what they say."""
     with Running(wiring, origin) as running, stop_on_interrupt() as stop:
-        stopped_by = streams(running).run(stop, for_ns)
+        try:
+            stopped_by = streams(running).run(stop, for_ns)
+        except VenueUnavailable:
+            running.end(running.finish(UNREACHABLE))
+            raise
         result = running.finish(stopped_by)
         running.end(result)
     return result

@@ -10,7 +10,7 @@ import click
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json, terminal
-from cryptopipe.errors import UsageError
+from cryptopipe.errors import UsageError, VenueUnavailable
 
 if TYPE_CHECKING:
     from cryptopipe.app import RunResult
@@ -49,8 +49,9 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
         print_json(result.document())
     else:
         _show(result)
-    if result.summary.stopped_by == "interrupt":
-        raise click.exceptions.Exit(130)
+    stopped_by = result.summary.stopped_by
+    if stopped_by not in ("end of recordings", "duration"):
+        raise click.exceptions.Exit(130 if stopped_by == "interrupt" else VenueUnavailable.exit_code)
 
 
 def _on_connections(

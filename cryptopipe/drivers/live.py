@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from ssl import SSLContext
+from ssl import SSLContext, create_default_context
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
@@ -154,7 +154,7 @@ class Live:
                 open_timeout=None,
                 close_timeout=1,
                 user_agent_header=_AGENT,
-                ssl=self._tls if dial.url.startswith("wss:") else None,
+                ssl=self._secure() if dial.url.startswith("wss:") else None,
                 proxy=None,
             ) as socket:
                 if life != self._intake.life(conn):
@@ -176,6 +176,11 @@ class Live:
                 self._sockets.pop(conn, None)
         await self._heard(Arrival(Direction.CLOSE, venue, conn, life, why.encode(), dial.url, status, headers))
 
+    def _secure(self) -> SSLContext:
+        """Made once, where a URL needs it: reading the authorities takes tens of milliseconds."""
+        self._tls = self._tls or create_default_context()
+        return self._tls
+
     async def _send(self, socket: ClientConnection, text: str) -> None:
         with suppress(ConnectionClosed):  # the reader tells
             await socket.send(text)
@@ -189,8 +194,9 @@ class Live:
         status, payload = NO_ANSWER, b""
         headers: Headers = ()
         try:
+            secure = self._secure() if request.url.startswith("https:") else True
             async with self._http.request(
-                request.method, request.url, headers=request.headers, data=request.body, ssl=self._tls or True
+                request.method, request.url, headers=request.headers, data=request.body, ssl=secure
             ) as answer:
                 payload = await answer.read()
                 status, headers = answer.status, _kept(answer.headers.items())

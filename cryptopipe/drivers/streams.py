@@ -25,6 +25,7 @@ from cryptopipe.model.facts import Instrument, Kind, VenueId
 
 REACHED_WITHIN = 20 * SECOND
 """A run of which no venue could be reached by then ends."""
+UNREACHABLE = "no venue could be reached"
 LOOK_EVERY = SECOND // 4
 _LOG = structlog.get_logger()
 
@@ -77,7 +78,11 @@ class Streams:
             return self.ended()
 
         live = Live(self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp)
-        why = await live.run(over)
+        try:
+            why = await live.run(over)
+        except VenueUnavailable:
+            intake.command(UNREACHABLE)
+            raise
         intake.command(why)
         return why
 

@@ -262,3 +262,15 @@ def test_a_killed_run_leaves_no_sandbox_and_its_prefix_replays(tmp_path: Path) -
     assert main(["replay", "last", "--verify", f"--data-dir={tmp_path}"]) == 0
     with (tmp_path / "run.lock").open("a") as lock, suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_dies_ends_the_run_with_its_summary(tmp_path: Path) -> None:
+    with _started(tmp_path) as process:
+        _until_live(process)
+        (sandbox,) = _children(process.pid)
+        os.kill(sandbox, signal.SIGKILL)
+        out, _ = process.communicate(timeout=10)
+    document = json.loads(out)
+    assert (process.returncode, document["stopped_by"]) == (69, "the sandbox ended with exit code -9")
+    assert main(["replay", "last", "--verify", f"--data-dir={tmp_path}"]) == 0
