@@ -127,7 +127,9 @@ class Feeds:
     def _resynced(self, venue: VenueId, entry: Input, tasks: list[tuple[VenueId, Task]]) -> None:
         for command in self._market.take_commands():
             if isinstance(command, Resync):
-                self._tell(venue, Resynced(entry.conn, command), entry.at, tasks)
+                told: list[tuple[VenueId, Task]] = []
+                self._tell(venue, Resynced(entry.conn, command), entry.at, told)
+                tasks += [one for one in told if one not in tasks]  # one text may ask for several books
             else:
                 tasks.append((venue, Send(command.text, command.conn or entry.conn)))
 

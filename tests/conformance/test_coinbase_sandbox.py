@@ -33,10 +33,10 @@ from cryptopipe.api import (
     Unknown,
     VenueError,
 )
+from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos, parse_at
-from cryptopipe.market.line import Feed
-from cryptopipe.market.supervisor import Arrived, Opened, Resynced, Supervisor, Tick
-from cryptopipe.market.supply import Stream
+from cryptopipe.market.feeds import Ask, Feeds
+from cryptopipe.market.market import Market as Books
 from cryptopipe.market.sync import BookSync
 from cryptopipe.model.events import Dial, Send
 from cryptopipe.sandbox.engine import Engine
@@ -133,7 +133,7 @@ class Client:
     def send(self, told: object, at: Nanos) -> None:
         assert list(self.session.receive(told if isinstance(told, str) else json.dumps(told), at)) == []
 
-    def step(self, market: Market, at: Nanos, losing: Sequence[int] = ()) -> list[str]:
+    def step(self, market: Market, at: Nanos) -> list[str]:
         """Advance, publish, decode; after each frame of a book it is the engine's, to its last level."""
         market.advance(at)
         new = []
@@ -141,17 +141,12 @@ class Client:
             assert isinstance(said, Say)
             new.append(said.text)
             self.texts.append(said.text)
-            if len(self.texts) - 1 in losing:
-                continue
             for event in self.codec.decode(said.text.encode(), at):
                 self.events.append(event)
                 self._apply(event, market, at)
         return new
 
     def _apply(self, event: Any, market: Market, at: Nanos) -> None:
-        if isinstance(event, Resync):
-            for sync in self.syncs.values():
-                sync.lose(event.reason)
         if not isinstance(event, BookSnapshot | BookDelta | TopUpdate):
             return
         engine = market.books[event.symbol]
@@ -163,10 +158,10 @@ class Client:
             assert held(sync) == displayed(engine)
             self.compared += 1
 
-    def run(self, market: Market, seconds: float, losing: Sequence[int] = ()) -> list[str]:
+    def run(self, market: Market, seconds: float) -> list[str]:
         start, new = market.at, []
         for n in range(1, int(seconds * SECOND) // STEP + 1):
-            new += self.step(market, start + n * STEP, losing)
+            new += self.step(market, start + n * STEP)
         return new
 
 
@@ -389,32 +384,67 @@ def test_exchange_starts_anew_after_unsubscribing() -> None:
 
 
 def test_a_gap_is_mended_on_the_same_connection_by_two_messages() -> None:
-    """The number skips once; the second snapshot of every book goes on in the same sequence."""
+    """One frame is lost on the way: all books are asked for at once, and the same sequence goes on."""
     plugin = plugins.coinbase
     market = Market(plugin)
-    client = subscribed(plugin, market)
-    wanted = [Subscription(engine.instrument, Channel.DEPTH) for engine in market.books.values()]
-    connect = client.codec.connect(wanted, None, T)
-    streams = tuple(Stream(symbol, Channel.DEPTH, connect.resubscribe[symbol]) for symbol in SYMBOLS)
-    supervisor = Supervisor([Feed("c", connect, streams)], lambda: 0.5)
-    (dial, *_) = supervisor.receive(Tick(), T)
-    assert isinstance(dial, Dial)
-    supervisor.receive(Opened("c"), T)
-    client.run(market, 0.5)
-    supervisor.receive(Arrived("c", tuple(client.events)), market.at)
-    client.run(market, 0.3, losing=[len(client.texts)])
-    (gap,) = [event for event in client.events if isinstance(event, Resync)]
-    assert all(sync.state.value == "syncing" for sync in client.syncs.values())
-    commands = supervisor.receive(Resynced("c", gap), market.at)
-    texts = [command.text for command in commands if isinstance(command, Send)]
-    assert [json.loads(text)["type"] for text in texts] == ["unsubscribe", "subscribe"]
-    for text in texts:
-        client.send(text, market.at)
-    client.run(market, 0.3)
-    assert sum(isinstance(event, Resync) for event in client.events) == 1
+    line = Line(plugin, market)
+    line.run(0.5)
+    assert line.states() == {"live"}
+    before, line.losing = len(line.sent), 1
+    seen = [line.run(0.005) or line.states() for _ in range(100)]
+    assert seen.count({"syncing"}) * STEP <= 50 * MILLISECOND
+    assert {"syncing"} in seen
+    asked = [json.loads(text) for text in line.sent[before:]]
+    assert [one["type"] for one in asked] == ["unsubscribe", "subscribe"]
+    assert [one["product_ids"] for one in asked] == [list(SYMBOLS)] * 2
+    assert line.states() == {"live"}
+    assert line.books.counts[plugin.venue].refused == 0
     for symbol, engine in market.books.items():
-        assert client.syncs[symbol].state.value == "live"
+        assert line.books.books[plugin.venue][symbol].gaps == 1
         assert engine.number > 0
+
+
+class Line:
+    """The product's own market and supervisor at the other end of one connection, on this clock."""
+
+    def __init__(self, plugin: ExchangePlugin, market: Market) -> None:
+        assert plugin.sandbox is not None
+        self.market, self.venue, self.losing = market, plugin.venue, 0
+        self.books = Books({plugin.venue: plugin})
+        wanted = [Subscription(one.instrument, channel) for one in market.books.values() for channel in Channel]
+        self.feeds = Feeds(self.books, {plugin.venue: plugin}, {plugin.venue: wanted}, lambda: 0.5, T)
+        self.session = plugin.sandbox(market.books).open("/", T)
+        self.sent: list[str] = []
+        self.seq = 0
+        self.tell(Direction.TICK, conn="")
+        self.tell(Direction.OPEN)
+
+    def tell(self, direction: Direction, payload: str = "", conn: str = "coinbase#1") -> None:
+        self.seq += 1
+        venue = self.venue if conn else ""
+        entry = Input(self.seq, self.seq, self.market.at, direction, venue, conn, "", payload.encode())
+        self.books.receive(entry)
+        for _, task in self.feeds.after(entry):
+            assert isinstance(task, Dial | Send | Ask), task
+            if isinstance(task, Send):
+                self.sent.append(task.text)
+                assert not isinstance(self.session, HttpResponse)
+                assert list(self.session.receive(task.text, self.market.at)) == []
+
+    def run(self, seconds: float) -> None:
+        assert not isinstance(self.session, HttpResponse)
+        for _ in range(int(seconds * SECOND) // STEP):
+            self.market.advance(self.market.at + STEP)
+            for said in self.session.publish(self.market.at):
+                assert isinstance(said, Say)
+                if self.losing:
+                    self.losing -= 1
+                else:
+                    self.tell(Direction.RECV, said.text)
+            self.tell(Direction.TICK, conn="")
+
+    def states(self) -> set[str]:
+        return {sync.state.value for sync in self.books.books[self.venue].values()}
 
 
 ADVANCED_MISTAKES = {
