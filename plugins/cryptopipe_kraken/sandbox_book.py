@@ -66,20 +66,23 @@ class Half:
             del self.keys[bisect_left(self.keys, key)], self._sizes[key], self._stamps[key]
 
     def told(self, depth: int, before: int, at: Nanos) -> list[Level]:
-        """What a subscriber of this depth is told of the event; `before` was `last_in_view` when it began."""
+        """What a subscriber of this depth is told of the event; `before` was `last_in_view` when it began.
+
+        What leaves comes first: then a client may cut its book after each level as well as after the whole update.
+        """
         after = self.last_in_view(depth)
-        out = []
+        gone, out = [], []
         for key, old in self._touched.items():
             size = self._sizes.get(key, 0)
             if size:
                 if key <= after and (size != old or key > before):
                     out.append(Level(abs(key), size, at))
             elif old and key <= before:
-                out.append(Level(abs(key), 0, at))
+                gone.append(Level(abs(key), 0, at))
         if after > before:
             entered = self.keys[bisect_right(self.keys, before) : depth]
             out += [self._level(key, True) for key in entered if key not in self._touched]
-        return out
+        return gone + out
 
     def touched_within(self, key: int) -> bool:
         """Whether the event changed a level at or before this key."""

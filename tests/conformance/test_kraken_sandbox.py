@@ -68,7 +68,7 @@ class Exchange:
         self.engines = {symbol: Engine(FIND(symbol)) for symbol in symbols}
         assert PLUGIN.sandbox is not None
         self.venue: SandboxVenue = PLUGIN.sandbox(self.engines)
-        self.truth: dict[tuple[str, int], tuple[Levels, Levels]] = {}
+        self._truth: dict[tuple[str, int], tuple[Rows, Rows]] = {}
         self._orders: dict[str, list[int]] = {symbol: [] for symbol in symbols}
         for symbol, engine in self.engines.items():
             for distance in range(2, 2 * each_side + 1, 2):
@@ -102,15 +102,20 @@ class Exchange:
 
     def _note(self, symbol: str) -> None:
         engine = self.engines[symbol]
-        rules = engine.instrument.rules
+        bids, asks = (engine.levels(side, 10**6) for side in Side)
+        self._truth[symbol, engine.changed_at // US] = bids, asks
+
+    def truth(self, symbol: str, micros: int) -> tuple[Levels, Levels]:
+        """The book as it was after all that happened in this microsecond."""
+        rules = self.engines[symbol].instrument.rules
         assert rules is not None
-        sides = (engine.levels(side, 10**6) for side in Side)
-        bids, asks = ([(price * rules.tick, size * rules.step) for price, size in rows] for rows in sides)
-        self.truth[symbol, engine.changed_at // US] = bids, asks
+        bids, asks = ([(price * rules.tick, size * rules.step) for price, size in rows]
+                      for rows in self._truth[symbol, micros])  # fmt: skip
+        return bids, asks
 
     def now(self, symbol: str) -> tuple[Levels, Levels]:
         """Where a snapshot stands; v1's does not say when: what was removed last has left no stamp."""
-        return self.truth[symbol, self.engines[symbol].changed_at // US]
+        return self.truth(symbol, self.engines[symbol].changed_at // US)
 
     def open(self, path: str) -> SandboxSession:
         session = self.venue.open(path, self.at)
@@ -289,7 +294,7 @@ class Follower:
         assert not isinstance(outcome, Resync), (outcome, text)
         if sync.state is BookState.LIVE:
             is_whole = isinstance(event, BookSnapshot)
-            bids, asks = self.exchange.now(symbol) if is_whole else self.exchange.truth[symbol, event.event_time // US]
+            bids, asks = self.exchange.now(symbol) if is_whole else self.exchange.truth(symbol, event.event_time // US)
             assert list(sync.book.levels(True)) == bids, text
             assert list(sync.book.levels(False)) == asks, text
             self.checked += 1
@@ -361,12 +366,17 @@ class Keeper:
 
     def _apply(self, rows: dict[str, Any]) -> None:
         for side, levels in rows.items():
-            kept = self.sides[side]
-            for price, size in levels:
-                kept[price] = size
-            alive = [price for price, size in kept.items() if Decimal(size)]
-            alive.sort(key=Decimal, reverse=side == "bids")
-            self.sides[side] = {price: kept[price] for price in alive[: self.depth]}
+            at_once = self._cut(side, {**self.sides[side], **dict(levels)})
+            for price, size in levels if self.sides[side] else ():
+                self.sides[side] = self._cut(side, {**self.sides[side], price: size})
+            assert not self.sides[side] or self.sides[side] == at_once
+            self.sides[side] = at_once
+
+    def _cut(self, side: str, kept: dict[str, str]) -> dict[str, str]:
+        """Some clients do it after each level, the documentation after each update."""
+        alive = [price for price, size in kept.items() if Decimal(size)]
+        alive.sort(key=Decimal, reverse=side == "bids")
+        return {price: kept[price] for price in alive[: self.depth]}
 
     def checksum(self) -> int:
         top = [one for side in ("asks", "bids") for one in list(self.sides[side].items())[:10]]
@@ -411,7 +421,7 @@ def test_a_client_that_keeps_the_documented_rule_holds_the_best_levels(path: str
             frame = json.loads(text, parse_float=str)
             if is_book(frame):
                 keeper.take(frame)
-                bids, asks = exchange.now("BTC/USD") if whole(frame) else exchange.truth["BTC/USD", instant(frame)]
+                bids, asks = exchange.now("BTC/USD") if whole(frame) else exchange.truth("BTC/USD", instant(frame))
                 assert (keeper.levels("bids"), keeper.levels("asks")) == (bids[:depth], asks[:depth])
                 updates += 1
     assert updates > 60
@@ -453,8 +463,8 @@ def test_the_changes_of_one_instant_are_one_update_of_what_came_of_them() -> Non
     told = json.loads(text, parse_float=str)["data"][0]
     assert told["asks"] == []
     assert [(one["price"], one["qty"]) for one in told["bids"]] == [
-        ("59999.0", "0.00000001"),
         ("60000.0", "0.00000000"),
+        ("59999.0", "0.00000001"),
     ]
 
 
