@@ -718,3 +718,37 @@ def test_candles_are_those_of_the_trades() -> None:
 
 
 ROW = ("start", "low", "high", "open", "close", "volume")
+
+
+def test_candles_and_batches_of_advanced_look_like_the_documented_ones() -> None:
+    """Page websocket-channels (Candles, in the corpus); advanced-trade-asyncapi.json: a batch omits the best prices."""
+    market = Market(plugins.coinbase)
+    client = subscribed(plugins.coinbase, market, ())
+    market.advance(T + SECOND)
+    for channel in ("candles", "ticker_batch", "status"):
+        client.send({"type": "subscribe", "channel": channel, "product_ids": ["BTC-USD"]}, market.at)
+    frames = [json.loads(text) for text in client.run(market, 6)]
+    found = {channel: [one for one in frames if one["channel"] == channel] for channel in map(kind_of, frames)}
+    documented = json.loads((CORPUS / "candles.json").read_text())
+    assert shape(found["candles"][0]["events"]) == shape(documented["events"])
+    assert 5 <= len(found["candles"]) <= 8
+    ticker = json.loads(RECORDED["ticker"])["events"][0]["tickers"][0]
+    (told,) = found["ticker_batch"][-1]["events"][0]["tickers"]
+    assert list(told) == [name for name in ticker if not name.startswith("best_")]
+    assert len(found["ticker_batch"]) == 2
+    assert [one["id"] for one in found["status"][0]["events"][0]["products"]] == ["BTC-USD"]
+
+
+def test_status_of_exchange_tells_products_and_currencies() -> None:
+    market = Market(plugins.coinbase_exchange)
+    client = subscribed(plugins.coinbase_exchange, market, ())
+    client.send({"type": "subscribe", "channels": [{"name": "status"}]}, T)
+    frames = [json.loads(text) for text in client.run(market, 6)]
+    told = [one for one in frames if one["type"] == "status"]
+    assert len(told) >= 2
+    assert [one["id"] for one in told[0]["products"]] == list(SYMBOLS)
+    assert {one["id"] for one in told[0]["currencies"]} == {"BTC", "USD", "ETH", "USDT"}
+    left = {"type": "unsubscribe", "channels": ["status", "heartbeat"]}
+    client.send(left, market.at)
+    (acknowledged,) = client.run(market, 6)
+    assert json.loads(acknowledged) == {"type": "subscriptions", "channels": []}
