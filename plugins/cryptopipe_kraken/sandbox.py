@@ -6,7 +6,6 @@ anything of the feed's codecs, which are to be proven by it.
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
 
 from cryptopipe.api import HttpRequest, HttpResponse, Nanos, Outgoing, SandboxSession, SimulatedBook
 from cryptopipe_kraken.sandbox_assets import rules_of
@@ -41,7 +40,7 @@ class KrakenSandbox:
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
         """`/v2`; v1 at `/` and `/ws`; any other path is not found, too many connections are refused."""
-        path = urlsplit(path).path.rstrip("/")
+        path = path.partition("?")[0].rstrip("/")
         if path not in ("/v2", "", "/ws"):
             return HttpResponse(404, b"", path)
         while self._dials and self._dials[0] <= at - DIAL_SPAN:

@@ -11,7 +11,7 @@ of 2023 and of 2026-09-03 kept in public tests.
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -69,13 +69,13 @@ class Rest:
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """One answer."""
-        url = urlsplit(request.url)
-        endpoint = self._endpoints.get(url.path.removeprefix(_PREFIX)) if url.path.startswith(_PREFIX) else None
+        path, _, asked = request.url.partition("?")
+        endpoint = self._endpoints.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
         if endpoint is None or request.method not in ("GET", "POST"):
             return _response(request, 404, {"error": ["EGeneral:Unknown method"]})
         if not self._allowed(at):
             return _response(request, 200, {"error": ["EGeneral:Too many requests"]})
-        query = dict(parse_qsl(url.query) + parse_qsl((request.body or b"").decode("utf-8", "replace")))
+        query = dict(parse_qsl(asked) + parse_qsl((request.body or b"").decode("utf-8", "replace")))
         for desk in self._desks.values():
             desk.advance()
         try:

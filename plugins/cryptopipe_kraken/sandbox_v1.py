@@ -168,7 +168,7 @@ class V1Session:
 
 def _objection(wanted: dict[str, Any]) -> str:
     name, depth = wanted.get("name"), wanted.get("depth", DEPTHS[0])
-    if name not in _CHANNELS:
+    if not isinstance(name, str) or name not in _CHANNELS:
         return "Subscription name invalid"
     if name != "book":
         return f"Subscription {name} doesn't require depth" if "depth" in wanted else ""

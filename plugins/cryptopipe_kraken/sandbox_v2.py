@@ -142,7 +142,7 @@ class V2Session:
             yield from self._instruments(reply, params, due)
         elif params.get("channel") not in ("book", "trade", "ticker"):
             yield reply.refusal("Subscription name invalid")
-        elif params["channel"] == "book" and params.get("depth", DEPTHS[0]) not in DEPTHS:
+        elif params["channel"] == "book" and not _is_depth(params.get("depth", DEPTHS[0])):
             yield reply.refusal("Subscription depth not supported")
         elif not isinstance(params.get("symbol"), list) or not all(isinstance(one, str) for one in params["symbol"]):
             yield reply.malformed()
@@ -176,8 +176,11 @@ class V2Session:
         else:
             yield reply.done({"channel": "instrument", "snapshot": snapshot})
             text = instrument_data([desk.instrument for desk in self._desks.values()])
-            desk = next(iter(self._desks.values()))
-            yield from self._wire.follow(key, desk, Stream(lambda at: text), due, snapshot)
+            yield from self._wire.follow(key, None, Stream(lambda at: text), due, snapshot)
+
+
+def _is_depth(depth: object) -> bool:
+    return isinstance(depth, int) and depth in DEPTHS
 
 
 def _stream(desk: Desk, params: dict[str, Any]) -> Stream:

@@ -21,10 +21,11 @@ MESSAGES_A_SECOND = 100
 """The venue has a limit and publishes no number: it "will vary depending upon the load" (same page)."""
 
 Answer = Callable[[Nanos], Iterable[str]]
+Key = tuple[str, str]
 
 
 class _Followed(msgspec.Struct):
-    desk: Desk
+    desk: Desk | None
     stream: Stream
     position: int
 
@@ -34,7 +35,7 @@ class Wire:
 
     def __init__(self, greeting: str, heartbeat: str, at: Nanos) -> None:
         self.heartbeat = heartbeat
-        self.channels: dict[tuple[str, str], _Followed] = {}
+        self.channels: dict[Key, _Followed] = {}
         self._answers: deque[tuple[Nanos, Answer]] = deque()
         self._heard_at = self._said_at = at
         self._second = 0
@@ -53,15 +54,16 @@ class Wire:
         """Carry this out when the venue would: it gets the time then."""
         self._answers.append((at + ANSWER_AFTER, answer))
 
-    def follow(self, key: tuple[str, str], desk: Desk, stream: Stream, at: Nanos, snapshot: bool) -> Iterator[str]:
-        """Subscribe: the snapshot, if wanted, and from here on every text of the stream."""
-        desk.advance()
+    def follow(self, key: Key, desk: Desk | None, stream: Stream, at: Nanos, snapshot: bool) -> Iterator[str]:
+        """Subscribe: the snapshot, if wanted, and from here on every text of the stream; its desk keeps it up."""
+        if desk is not None:
+            desk.advance()
         self.channels[key] = _Followed(desk, stream, stream.count)
         text = stream.snapshot(at) if snapshot else ""
         if text:
             yield text
 
-    def leave(self, key: tuple[str, str]) -> bool:
+    def leave(self, key: Key) -> bool:
         """Unsubscribe; False if it was not subscribed."""
         return self.channels.pop(key, None) is not None
 
@@ -87,7 +89,8 @@ class Wire:
             yield HangUp(1000, "")
 
     def _news(self, one: _Followed, at: Nanos) -> Iterable[str]:
-        one.desk.advance()
+        if one.desk is not None:
+            one.desk.advance()
         stream = one.stream
         if one.position == stream.count:
             return ()

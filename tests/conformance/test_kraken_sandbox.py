@@ -8,8 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recordings import RECORDINGS, needs_recordings, read_lines
 
 import cryptopipe_kraken as plugins
@@ -617,6 +620,52 @@ def test_v1_refuses_as_the_venue_does(request_text: str, expected: str) -> None:
     (answer,) = answers("/", request_text)
     assert answer == json.loads(expected)
     assert list(answer) == list(json.loads(expected))
+
+
+KEYS = ("method", "event", "params", "channel", "symbol", "pair", "subscription", "name", "depth", "snapshot", "req_id",
+        "reqid", "event_trigger")  # fmt: skip
+WORDS = ("subscribe", "unsubscribe", "ping", "book", "trade", "ticker", "instrument", "BTC/USD", "XBT/USD", "bbo", "")
+leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(WORDS) | st.text()
+values = st.recursive(
+    leaves | st.sampled_from((10, 10.0)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=12,
+)
+words = st.sampled_from(WORDS)
+wanted = st.fixed_dictionaries(
+    {"channel": words | values, "name": words | values},
+    optional={"symbol": st.lists(words) | values, "depth": values, "snapshot": values, "event_trigger": values},
+)
+requests = st.fixed_dictionaries(
+    {"method": words, "event": words, "params": wanted, "pair": st.lists(words) | values, "subscription": wanted},
+    optional={"req_id": values, "reqid": values},
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(requests | values, st.sampled_from(["/v2", "/"]))
+def test_whatever_a_client_says_is_answered_and_the_connection_lives(value: Any, path: str) -> None:
+    exchange = Exchange("BTC/USD", each_side=2)
+    session = exchange.open(path)
+    text = json.dumps(value)
+    assert not list(session.receive(text, exchange.at))
+    assert not list(session.receive(text[1:], exchange.at))
+    list(session.receive('{"method":"ping","event":"ping","req_id":8,"reqid":8}', exchange.at))
+    heard = run(exchange, session, 50, orders=0)
+    assert any(frame.get("req_id", frame.get("reqid")) == 8 for frame in heard if isinstance(frame, dict))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["Time", "Assets", "AssetPairs", "Ticker", "Depth", "Trades", "OHLC", "[", ""]),
+    st.dictionaries(
+        st.sampled_from(["pair", "asset", "count", "since", "interval"]), st.sampled_from(WORDS) | st.text(max_size=20)
+    ),
+)
+def test_whatever_is_asked_for_is_answered_with_a_result_or_an_error(path: str, query: dict[str, str]) -> None:
+    request = HttpRequest("GET", f"/0/public/{path}?{urlencode(query, errors='replace')}")
+    answer = json.loads(Exchange("BTC/USD", each_side=2).venue.answer(request, T).body)
+    assert ("result" in answer) == (answer["error"] == [])
 
 
 def test_one_bad_pair_does_not_spoil_the_others() -> None:
