@@ -19,7 +19,7 @@ from cryptopipe.sandbox.house import House
 
 LONGEST_TEXT = 1 << 20
 """Bytes that a client may send in one message."""
-GOODBYE = 0.5
+GOODBYE = 0.4
 """Seconds that a client has to answer a close."""
 
 _log = structlog.get_logger()
@@ -48,9 +48,13 @@ class OriginServer:
                 _log.warning("sandbox.overflow", venue=self.house.venue, connection=delivery.conn, kept=outbox.kept)
 
     async def goodbye(self) -> None:
-        """Close every websocket: going away."""
+        """Close every websocket: going away. Break those whose client does not answer."""
         closing = (ws.close(code=1001, message=b"the sandbox ends") for ws in tuple(self._sockets))
-        await asyncio.gather(*closing, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * GOODBYE):
+                await asyncio.gather(*closing, return_exceptions=True)
+        for outbox in tuple(self._outboxes.values()):
+            outbox.abort()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Every request of the origin."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos, Stamper
-from cryptopipe.drivers.origin import GOODBYE, OriginServer
+from cryptopipe.drivers.origin import OriginServer
 from cryptopipe.drivers.outbox import Delays
 from cryptopipe.errors import CryptopipeError, UsageError
 from cryptopipe.model.facts import VenueId
@@ -26,7 +26,7 @@ from cryptopipe.sandbox.house import House
 
 HOST = "127.0.0.1"
 STEP = 5 * MILLISECOND
-_SETTLED_WITHIN = 0.5
+_SETTLED_WITHIN = 0.2
 """Seconds that requests in hand have at the end."""
 
 
@@ -91,8 +91,7 @@ async def serving(
             yield Served(origins, delays)
             stepping.cancel()
     finally:
-        async with asyncio.timeout(2 * GOODBYE):
-            await asyncio.gather(*(one.goodbye() for one in servers))
+        await asyncio.gather(*(one.goodbye() for one in servers))
         await asyncio.gather(*(runner.cleanup() for runner in runners))
         for bound in sockets:
             bound.close()
