@@ -71,15 +71,22 @@ class MarketOptions:
             yield Place("live", "", None, as_written, str, lambda at: [])
             return
         from cryptopipe.drivers.child import sandbox
+        from cryptopipe.sandbox.faults import load_faults
 
         missing = [venue for venue, plugin in plugins.items() if plugin.sandbox is None]
         if missing:
             raise UsageError(
                 f"no simulated venue for {', '.join(missing)}", where="--venues", fix="leave it out, or --market live"
             )
+        schedule = () if self.faults is None else load_faults(self.faults, plugins)
         with sandbox(list(plugins), self.seed, self.faults, self.parameters, assets) as child:
             yield Place(
-                "sandbox", "simulated venues, not a market", child.seed, child.rewrite, child.ended, lambda at: []
+                kind="sandbox",
+                label="simulated venues, not a market",
+                seed=child.seed,
+                rewrite=child.rewrite,
+                ended=child.ended,
+                faults=lambda at: in_force(schedule, at - child.started_at),
             )
 
 

@@ -20,6 +20,7 @@ from cryptopipe.cli.output import print_json
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
+    from cryptopipe.clock import Nanos
     from cryptopipe.drivers.outbox import Delays
     from cryptopipe.drivers.serve import Served
     from cryptopipe.model.contracts import ExchangePlugin
@@ -64,10 +65,11 @@ def sandbox(
     for_ns = duration_option(for_text)
     plugins = _plugins(_names(venues, "--venues"))
     seed = time.time_ns() % 1_000_000 if seed is None else seed
-    world, houses = _market(plugins, _names(assets, "--assets"), seed, faults, parameters)
+    start_at = time.time_ns()
+    world, houses = _market(plugins, _names(assets, "--assets"), seed, start_at, faults, parameters)
     with ExitStack() as stack:
         authority = stack.enter_context(_authority()) if tls else None
-        announcement = _Announcement(common, seed, houses, None if authority is None else authority.ca_file)
+        announcement = _Announcement(common, seed, start_at, houses, None if authority is None else authority.ca_file)
         delays = serve(
             houses, world.advance, announcement.listening, announcement.measured, port_base,
             None if authority is None else authority.context, for_ns, until_stdin_closes,
@@ -77,7 +79,12 @@ def sandbox(
 
 
 def _market(
-    plugins: "Sequence[ExchangePlugin]", assets: Sequence[str], seed: int, faults: Path | None, parameters: Path | None
+    plugins: "Sequence[ExchangePlugin]",
+    assets: Sequence[str],
+    seed: int,
+    start_at: "Nanos",
+    faults: Path | None,
+    parameters: Path | None,
 ) -> "tuple[World, list[House]]":
     """Raises `ConfigError` for what the files say."""
     from cryptopipe.model.facts import Asset
@@ -89,7 +96,6 @@ def _market(
     by_venue = {plugin.venue: plugin for plugin in plugins}
     schedule = () if faults is None else load_faults(faults, by_venue)
     flow = Parameters.load(parameters)
-    start_at = time.time_ns()
     world = World(by_venue, flow, seed, start_at, frozenset(Asset(name) for name in assets) or None)
     return world, [House(plugin, world.books[plugin.venue], schedule, seed, start_at) for plugin in plugins]
 
@@ -128,8 +134,11 @@ def _plugins(names: Sequence[str]) -> "list[ExchangePlugin]":
 class _Announcement:
     """What is told: at the start where to connect, when asked and at the end how quick the sandbox is."""
 
-    def __init__(self, common: Common, seed: int, houses: "Sequence[House]", ca_file: Path | None) -> None:
-        self._json, self._seed, self._houses, self._ca_file = common.json, seed, houses, ca_file
+    def __init__(
+        self, common: Common, seed: int, start_at: "Nanos", houses: "Sequence[House]", ca_file: Path | None
+    ) -> None:
+        self._json, self._seed, self._start_at = common.json, seed, start_at
+        self._houses, self._ca_file = houses, ca_file
 
     def listening(self, served: "Served") -> None:
         """All venues listen."""
@@ -160,6 +169,8 @@ class _Announcement:
         click.echo(f"{line['frames']} frames, own delay {quick}", err=True)
 
     def _document(self, served: "Served") -> dict[str, Any]:
+        from cryptopipe.clock import format_at
+
         venues = {}
         for house in self._houses:
             origin = served.origins[house.venue]
@@ -171,4 +182,5 @@ class _Announcement:
                 "networks": [],
             }
         tls = {} if self._ca_file is None else {"ca_file": str(self._ca_file)}
-        return {"pid": os.getpid(), "seed": self._seed, "venues": venues, **tls}
+        started_at = format_at(self._start_at)
+        return {"pid": os.getpid(), "seed": self._seed, "started_at": started_at, "venues": venues, **tls}

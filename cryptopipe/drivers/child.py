@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from cryptopipe.clock import Nanos, parse_at
 from cryptopipe.errors import VenueUnavailable
 from cryptopipe.model.facts import VenueId
 
@@ -34,6 +35,11 @@ class Sandbox:
     def seed(self) -> int:
         """What its markets were drawn from."""
         return int(self.document["seed"])
+
+    @property
+    def started_at(self) -> Nanos:
+        """When its market began."""
+        return parse_at(self.document["started_at"])
 
     def rewrite(self, venue: VenueId, url: str) -> str:
         """The venue's URL on the simulated venue: another origin, the same path and query."""

@@ -239,3 +239,13 @@ def _above_zero(text: str) -> Nanos:
 def of_venue(faults: Collection[Fault], venue: str) -> Iterator[tuple[int, Fault]]:
     """The faults that concern a venue, each with its place in the schedule."""
     return ((number, fault) for number, fault in enumerate(faults) if fault.venue in ("", venue))
+
+
+def in_force(faults: Collection[Fault], since: Nanos) -> list[str]:
+    """Those in force so long after the start of the sandbox, in words: `stall at alpha, 12 s left`."""
+    found = [fault for fault in faults if fault.at <= since < fault.until]
+    return [f"{fault.kind} at {fault.venue or 'every venue'}{_left(fault, since)}" for fault in found]
+
+
+def _left(fault: Fault, since: Nanos) -> str:
+    return "" if fault.until >= LAST else f", {(fault.until - since + SECOND - 1) // SECOND} s left"
