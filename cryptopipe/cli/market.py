@@ -71,7 +71,7 @@ class MarketOptions:
             yield Place("live", "", None, as_written, str, lambda at: [])
             return
         from cryptopipe.drivers.child import sandbox
-        from cryptopipe.sandbox.faults import load_faults
+        from cryptopipe.sandbox.faults import in_force, load_faults
 
         missing = [venue for venue, plugin in plugins.items() if plugin.sandbox is None]
         if missing:
