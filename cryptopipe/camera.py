@@ -210,6 +210,8 @@ def link_of(supervisor: Supervisor, at: Nanos) -> str:
         return f"back-off {-(-left // SECOND)} s" if left else "dialling"
     if Stage.DIALING in stages:
         return "dialling"
+    if supervisor.absent:
+        return f"nothing of {', '.join(supervisor.absent)}"
     return "closing" if Stage.CLOSING in stages else ""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.clock import LAST, SECOND, Nanos
 from cryptopipe.market.pacing import Backoff, Bucket
 from cryptopipe.market.silence import SHORTEST_LIMIT, Lag, VenueClock, seconds
 from cryptopipe.market.supply import ANSWER_WITHIN, HEALTHY_AFTER, LONGEST_WAIT, Stream, Supply
@@ -196,9 +196,10 @@ class Line:
         watch = supply.watch
         if not watch.last:
             self.changed = True
-            self._unheard -= 1
+            self._unheard -= 0 if supply.absent else 1
+            supply.absent = False
             if not self._unheard:
-                self._healthy_since = at
+                self._healthy_since = self._healthy_since or at
         self._last_data = at
         watch.arrived(at)
         if kind is BookSnapshot and not supply.by_request:
@@ -209,6 +210,8 @@ class Line:
 
     def _deadline(self, supply: Supply) -> Nanos:
         watch = supply.watch
+        if supply.absent:
+            return LAST
         return max(watch.last, self._heartbeat_at) + watch.limit if watch.last else self._opened_at + ANSWER_WITHIN
 
     def _silent(self, at: Nanos) -> str | None:
@@ -218,6 +221,9 @@ class Line:
                 watch.learn()
             if at >= self._deadline(supply):
                 silent = seconds(at - (watch.last or self._opened_at))
+                if not watch.last and self._unheard < len(self.supplies):
+                    self._give_up(supply, at)
+                    continue
                 if not watch.last:
                     return f"no {supply.stream.channel.value} of {symbol} in {silent} since {self.feed.conn} opened"
                 limit = watch.limit
@@ -229,6 +235,15 @@ class Line:
                     return f"no snapshot of {symbol} on {self.feed.conn} in {seconds(at - supply.asked_at)}"
                 supply.answered(False, at)
         return None
+
+    def _give_up(self, supply: Supply, at: Nanos) -> None:
+        """Others speak on this connection and this stream never has: the venue does not have it, or refused it. It may
+        not cost the others theirs; the next connection asks for it again.
+        """
+        supply.absent, supply.asked_at, supply.needed = True, 0, False
+        self._unheard -= 1
+        if not self._unheard:
+            self._healthy_since = at
 
     def _keep_alive(self, at: Nanos, out: list[Command]) -> None:
         connect = self.feed.connect

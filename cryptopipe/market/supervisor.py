@@ -141,6 +141,11 @@ class Supervisor:
         limits: list[Nanos] = [supply.watch.limit for supply in self.lines[conn].supplies]
         return max(limits)
 
+    @property
+    def absent(self) -> list[str]:
+        """Symbols that were subscribed to and never spoke while others of their connection did."""
+        return [one.stream.symbol for line in self.lines.values() for one in line.supplies if one.absent]
+
     def _add(self, line: Line) -> None:
         conn = line.feed.conn
         if conn in self.lines:

@@ -43,6 +43,8 @@ class Supply:
         self.backoff = backoff
         self.watch = Watch()
         self.needed = False
+        self.absent = False
+        """Given up for this connection: it never spoke while others did."""
         self.begun_at: Nanos = 0
         """The first delta since the book was lost, or its snapshot asked for in the stream; 0 before it."""
         self.asked_at: Nanos = 0
@@ -53,7 +55,7 @@ class Supply:
     def open(self, at: Nanos) -> None:
         """Subscribed anew: the stream brings its snapshot, or its first delta starts the buffer."""
         self.watch.open()
-        self.begun_at = 0
+        self.begun_at, self.absent = 0, False
         is_book = self.stream.channel is Channel.DEPTH
         self.needed = is_book and self.by_request
         self.asked_at = at if is_book and not self.by_request else 0

@@ -49,6 +49,7 @@ from cryptopipe.model.facts import Side
 T: Nanos = 1_800_000_000 * SECOND
 CONNECT = Connect("wss://foo.example/ws", ('{"op":"subscribe"}',), 20.0, '{"op":"ping"}')
 DIAL = Dial(CONNECT.url, "foo#1")
+PING = Send('{"op":"ping"}', "foo#1")
 SUBSCRIBE = Send('{"op":"subscribe"}', "foo#1")
 FETCH = Fetch("XY", "foo#1")
 STREAMED = Feed("foo#1", CONNECT, (Stream("XY"),))
@@ -743,3 +744,20 @@ def test_two_connections_of_one_name_or_one_requested_book_are_refused() -> None
     other = Feed("foo#2", CONNECT, (Stream("XY"),), snapshot_by_request=True)
     with pytest.raises(ValueError, match="the depth of XY on foo#2 and on foo#1"):
         Supervisor((REQUESTED, other), largest)
+
+
+def test_a_stream_that_never_speaks_costs_nobody_else_a_connection() -> None:
+    session = opened(Feed("foo#1", CONNECT, (Stream("XY"), Stream("ZZ"))))
+    for second in range(1, 40):
+        assert session.hear(second, delta() if second > 1 else snapshot()) == []
+        assert session.tell(second + 0.5, Tick()) in ([], [PING])
+    assert session.supervisor.absent == ["ZZ"]
+    assert session.hear(40, delta(symbol="ZZ")) == []
+    assert session.supervisor.absent == []
+    (close,) = session.tell(43, Tick())
+    assert isinstance(close, Close) and close.reason.startswith("silence of XY")
+
+
+def test_a_connection_on_which_nothing_speaks_is_given_up() -> None:
+    session = opened(Feed("foo#1", CONNECT, (Stream("XY"), Stream("ZZ"))))
+    assert session.tell(10, Tick()) == [Close("no depth of XY in 10.000 s since foo#1 opened", "foo#1")]
