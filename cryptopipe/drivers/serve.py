@@ -143,18 +143,18 @@ def _stopped_by(stop: asyncio.Event, stdin: bool, asked: Callable[[], None]) -> 
     for number in signals:
         loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGUSR1, asked)
-    descriptor = sys.stdin.fileno() if stdin else -1
+    descriptor = sys.stdin.fileno() if stdin and sys.stdin is not None else -1
     if stdin:
         try:
             loop.add_reader(descriptor, readable)
-        except PermissionError:  # a file, which nobody will write to
+        except (PermissionError, ValueError):  # a file, which nobody will write to, or closed already
             stop.set()
     try:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGUSR1)
         end()
-        if stdin:
+        if descriptor >= 0:
             loop.remove_reader(descriptor)
 
 

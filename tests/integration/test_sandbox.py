@@ -289,6 +289,19 @@ def test_pings_are_answered_until_a_black_hole() -> None:
     run(steps())
 
 
+def test_a_world_that_fails_ends_the_sandbox() -> None:
+    def fail(until: Nanos) -> None:
+        raise ArithmeticError("the world is out of joint")
+
+    async def steps() -> None:
+        async with serving([House(loud, {})], fail):
+            await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(ExceptionGroup) as failed:
+        run(steps())
+    assert [repr(one) for one in failed.value.exceptions] == ["ArithmeticError('the world is out of joint')"]
+
+
 def test_tls_by_its_own_authority() -> None:
     async def steps() -> None:
         market = Market()

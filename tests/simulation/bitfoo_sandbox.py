@@ -41,8 +41,9 @@ class BitFooSession:
             book = self._books[symbol]
             grid = api.Grid(rules_of(book))
             for c in book.changes(number):
-                sides = {side.value: [[grid.price(c.price), grid.size(c.size)]] for side in (c.side,)}
-                yield say("delta", symbol, c.number, bids=sides.get("buy", []), asks=sides.get("sell", []))
+                level, nothing = [[grid.price(c.price), grid.size(c.size)]], list[object]()
+                bids, asks = (level, nothing) if c.side is api.Side.BUY else (nothing, level)
+                yield say("delta", symbol, c.number, bids=bids, asks=asks)
             for t in book.trades(trade_id):
                 price, size = grid.price(t.price), grid.size(t.size)
                 yield say("trade", symbol, t.trade_id, price=price, size=size, taker=t.side.value)

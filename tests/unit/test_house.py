@@ -10,6 +10,7 @@ from decimal import Decimal as D
 from itertools import pairwise
 
 import pytest
+from conformance.bitfoo import BitFooFeed
 from hypothesis import given
 from hypothesis import strategies as st
 from simulation.bitfoo_sandbox import bitfoo
@@ -17,6 +18,7 @@ from simulation.bitfoo_sandbox import bitfoo
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import PluginError
 from cryptopipe.model.contracts import HttpRequest, HttpResponse
+from cryptopipe.model.events import BookDelta, BookSnapshot
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules
 from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
 from cryptopipe.sandbox.engine import Engine
@@ -374,3 +376,32 @@ def test_the_sample_venue_speaks_after_its_acknowledgement() -> None:
         {"type": "delta", "symbol": SYMBOL, "seq": 3, "bids": [], "asks": [["1.01", "0.000"]]},
         {"type": "trade", "symbol": SYMBOL, "seq": 1, "price": "1.01", "size": "0.002", "taker": "buy"},
     ]
+
+
+ORDERS = st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 12), st.integers(1, 9)), max_size=30)
+
+
+@given(ORDERS, st.integers(0, 30))
+def test_both_ends_of_the_sample_have_one_book(orders: list[tuple[Side, int, int]], subscribed_after: int) -> None:
+    book, one = market()
+    conn = dialled(one, path="/v2")
+    feed = BitFooFeed()
+    sides: dict[Side, dict[D, D]] = {side: {} for side in Side}
+    numbers = []
+    for n, (side, price, size) in enumerate([*orders, (Side.BUY, 1, 1)]):
+        at = T + n * 10 * MILLISECOND
+        if n == min(subscribed_after, max(0, len(orders) - 2)):
+            one.receive(conn, f'{{"op":"sub","s":"{SYMBOL}"}}', at)
+        book.limit(side, price, size, at)
+        for delivery in [*one.step(at), *(one.step(at + 9 * MILLISECOND) if n == len(orders) else ())]:
+            for event in feed.decode(str(delivery.what).encode(), at):
+                if isinstance(event, BookSnapshot | BookDelta):
+                    numbers.append(event.version)
+                    for own, levels in ((Side.BUY, event.bids), (Side.SELL, event.asks)):
+                        sides[own].update({D(price): D(size) for price, size in json.loads(bytes(levels))})
+    if numbers:
+        assert numbers == list(range(numbers[0], book.number + 1))
+        for side in Side:
+            shown = {D(price) * RULES.tick: D(size) * RULES.step for price, size in book.levels(side, 99)}
+            assert {price: size for price, size in sides[side].items() if size} == shown
+    assert numbers or len(orders) < 3
