@@ -50,7 +50,7 @@ class KrakenSandbox:
             return HttpResponse(429, b"error code: 1015", path, {"Retry-After": str(wait)})
         self._dials.append(at)
         self._connections += 1
-        number = (_FIRST_CONNECTION + self._connections * _NEXT_CONNECTION) % (1 << 63)
+        number = (_FIRST_CONNECTION + self._connections * _NEXT_CONNECTION) % (1 << 64)
         session = V2Session(self._desks, number, at) if path == "/v2" else V1Session(self._desks, number, at)
         return _Watched(session, self)
 

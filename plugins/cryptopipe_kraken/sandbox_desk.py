@@ -40,6 +40,8 @@ class Dialect(Protocol):
 
     def trades(self, desk: "Desk", prints: Sequence[TradePrint]) -> str: ...
     def ticker(self, desk: "Desk", at: Nanos, snapshot: bool) -> str: ...
+    def candles(self, desk: "Desk", minutes: int, at: Nanos, snapshot: bool) -> str:
+        """The growing candle, or for a new subscriber what the dialect shows; empty for none."""
 
 
 class Stream:
@@ -84,6 +86,7 @@ class Desk:
         self._books: WeakValueDictionary[tuple[str, int], Stream] = WeakValueDictionary()
         self._trades: WeakValueDictionary[str, Stream] = WeakValueDictionary()
         self._tickers: WeakValueDictionary[tuple[str, str], Stream] = WeakValueDictionary()
+        self._candles: WeakValueDictionary[tuple[str, int], Stream] = WeakValueDictionary()
         self._dialects: dict[str, Dialect] = {}
         self._best: Best = (None, None)
 
@@ -131,6 +134,16 @@ class Desk:
             stream = self._tickers[key] = Stream(lambda at: dialect.ticker(self, at, True))
         return stream
 
+    def candle_stream(self, dialect: Dialect, minutes: int) -> Stream:
+        """Candles of so many minutes."""
+        self.advance()
+        key = (dialect.name, minutes)
+        stream = self._candles.get(key)
+        if stream is None:
+            self._dialects[dialect.name] = dialect
+            stream = self._candles[key] = Stream(lambda at: dialect.candles(self, minutes, at, True))
+        return stream
+
     def advance(self) -> None:
         """Brings every stream up to the engine's newest change."""
         if self.book.number == self.ladder.number:
@@ -141,6 +154,8 @@ class Desk:
             self._advance_trades(prints)
         if self._tickers:
             self._advance_tickers(bool(prints))
+        for (name, minutes), stream in list(self._candles.items()) if prints else ():
+            stream.put(self._dialects[name].candles(self, minutes, self.ladder.at, False))
 
     def _advance_tickers(self, traded: bool) -> None:
         before, self._best = self._best, self.best()

@@ -5,7 +5,8 @@ trade from before the sandbox began: a new venue has no history, and none is mad
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -18,6 +19,8 @@ MINUTE: Nanos = 60 * SECOND
 DAY_MINUTES = 24 * 60
 CANDLES = 720
 """The most that one answer of OHLC holds (get-ohlc-data, 2026-11-21)."""
+INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
+"""Minutes that a candle may have (get-ohlc-data and spot-websocket-v2/ohlc, 2026-11-21)."""
 _KEPT_MINUTES = 31 * DAY_MINUTES
 
 
@@ -135,7 +138,14 @@ class Prints:
             return window.sum(minute, growing)
         return Candle(minute, found.last, found.last, found.last, found.last)
 
-    def candles(self, minutes: int) -> Iterable[Candle]:
+    def candle(self, minutes: int) -> Candle:
+        """The growing one of this many minutes. Raises `IndexError` before the first trade."""
+        newest = self._candles[-1]
+        start = newest.minute - newest.minute % minutes
+        since = list(takewhile(lambda one: one.minute >= start, reversed(self._candles)))
+        return merged(start, since[::-1])
+
+    def candles(self, minutes: int) -> Sequence[Candle]:
         """Of this many minutes each, oldest first, the last one still growing; spans without a trade are left out."""
         out: list[Candle] = []
         group: list[Candle] = []

@@ -29,7 +29,7 @@ from cryptopipe_kraken.sandbox_assets import (
 )
 from cryptopipe_kraken.sandbox_book import Level
 from cryptopipe_kraken.sandbox_desk import Desk
-from cryptopipe_kraken.sandbox_prints import MINUTE
+from cryptopipe_kraken.sandbox_prints import INTERVALS, MINUTE
 from cryptopipe_kraken.sandbox_text import SECOND, long_digits, short_digits
 from cryptopipe_kraken.sandbox_ticker import Fields
 
@@ -37,7 +37,6 @@ BURST = 30
 """Requests at once, after which one a second is served: measured live by others on 2026-10-02; the venue documents "a
 frequency of 1 per second (or less)" (support.kraken.com/articles/206548367, 2026-11-21)."""
 DEPTH = 500
-_INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 _PREFIX = "/0/public/"
 
 Query = Mapping[str, str]
@@ -140,7 +139,7 @@ class Rest:
     def _ohlc(self, query: Query, at: Nanos) -> dict[str, Any]:
         key, desk = self._one(query)
         minutes = _number(query, "interval", 1)
-        if minutes not in _INTERVALS:
+        if minutes not in INTERVALS:
             raise _Refused("EGeneral:Invalid arguments")
         digits, since = short_digits(desk.rules), _since(query)
         candles = [one for one in desk.prints.candles(minutes) if one.minute * MINUTE >= since]

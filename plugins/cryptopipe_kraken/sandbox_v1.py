@@ -1,12 +1,13 @@
 """The venue's end of WebSocket v1, at `/`: frozen, still served.
 
 Enters: a client's requests `{"event":"subscribe","pair":["XBT/USD"],"subscription":{"name":"book","depth":10}}`, the
-desks. Leaves: subscriptionStatus, systemStatus, heartbeat and the frames of book, trade and ticker. Never: a checksum
-in a snapshot, or a key out of the order that was recorded.
+desks. Leaves: subscriptionStatus, systemStatus, heartbeat and the frames of book, trade, ticker and ohlc. Never: a
+checksum in a snapshot, or a key out of the order that was recorded.
 
-Read for it: docs.kraken.com/exchange/api-reference/spot-websocket-v1, pages book, trade, ticker, subscriptionstatus,
-systemstatus, heartbeat, ping, error (2026-11-21), and the stream recorded on 2021-04-17, whose digits and channel ids
-these are. Refusals are quoted from live tests of others: "Unsupported event", "Pair field must be an array".
+Read for it: docs.kraken.com/exchange/api-reference/spot-websocket-v1, pages book, trade, ticker, ohlc,
+subscriptionstatus, systemstatus, heartbeat, ping, error (2026-11-21), and the stream recorded on 2021-04-17, whose
+digits and channel ids these are. Refusals are quoted from live tests of others: "Unsupported event", "Pair field must
+be an array".
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,14 +19,15 @@ from cryptopipe.api import Instrument, Nanos, Outgoing, TradePrint, TradingRules
 from cryptopipe_kraken.metadata import v1_symbol
 from cryptopipe_kraken.sandbox_book import Event, Level
 from cryptopipe_kraken.sandbox_desk import Desk, Stream
+from cryptopipe_kraken.sandbox_prints import INTERVALS, MINUTE
 from cryptopipe_kraken.sandbox_text import Digits, epoch, long_digits
 from cryptopipe_kraken.sandbox_ticker import Fields
 from cryptopipe_kraken.sandbox_wire import Wire
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _HEARTBEAT = '{"event":"heartbeat"}'
-_CHANNELS = {"book": 0, "trade": 1, "ticker": 4}
-"""What is added to sixteen times the number of a pair to make a channel id."""
+_CHANNELS = {"book": 0, "trade": 1, "ticker": 4} | {f"ohlc-{minutes}": 7 + n for n, minutes in enumerate(INTERVALS)}
+"""What is added to sixteen times the number of a pair to make a channel id (ohlc-1: an id seen in 2023)."""
 
 
 class V1:
@@ -78,6 +80,16 @@ class V1:
         sums = msgspec.json.encode({**top, **dict(fields.sums())}).decode()
         return f"[{_id(desk, 'ticker')},{sums},{self._tail(desk, 'ticker')}"
 
+    def candles(self, desk: Desk, minutes: int, at: Nanos, snapshot: bool) -> str:
+        """The growing candle, also for a new subscriber: when it changed and when it ends, then its numbers."""
+        if desk.prints.last is None:
+            return ""
+        digits, one, channel = desk.digits(self), desk.prints.candle(minutes), f"ohlc-{minutes}"
+        stamps = epoch(desk.prints.last.at), epoch((one.minute + minutes) * MINUTE)
+        prices = (digits.price(each) for each in (one.first, one.high, one.low, one.last, one.mean))
+        texts = ",".join(f'"{text}"' for text in (*stamps, *prices, digits.size(one.lots)))
+        return f"[{_id(desk, channel)},[{texts},{one.count}],{self._tail(desk, channel)}"
+
     def _tail(self, desk: Desk, channel: str) -> str:
         return f'"{channel}","{self.symbol(desk.instrument)}"]'
 
@@ -90,7 +102,7 @@ def _levels(digits: Digits, levels: Sequence[Level]) -> str:
 
 
 def _id(desk: Desk, channel: str) -> int:
-    return 16 * desk.index + _CHANNELS[channel]
+    return 16 * desk.index + _CHANNELS["book" if channel.startswith("book") else channel]
 
 
 _AGAIN = ',"r"'
@@ -147,40 +159,62 @@ class V1Session:
                 yield from (reply.refusal(error, pair),) if error else self._one(event, wanted, pair, reply, due)
 
     def _one(self, event: str, wanted: dict[str, Any], pair: str, reply: "_Reply", due: Nanos) -> Iterator[str]:
-        desk, name, depth = self._desks.get(pair), wanted["name"], wanted.get("depth", DEPTHS[0])
-        channel = f"book-{depth}" if name == "book" else name
+        desk, channel = self._desks.get(pair), _channel(wanted)
         key = (channel, pair)
         if desk is None:
             text = "Currency pair not supported" if pair.count("/") == 1 else "Currency pair not in ISO 4217-A3 format"
             yield reply.refusal(f"{text} {pair}", pair)
         elif event == "unsubscribe":
             if self._wire.leave(key):
-                yield reply.status(_id(desk, name), channel, pair, "unsubscribed")
+                yield reply.status(desk, channel, pair, "unsubscribed")
             else:
                 yield reply.refusal("Subscription Not Found", pair)
         elif key in self._wire.channels:
             yield reply.refusal("Already subscribed", pair)
         else:
-            yield reply.status(_id(desk, name), channel, pair, "subscribed")
-            stream = _stream(desk, name, depth)
-            yield from self._wire.follow(key, desk, stream, due, wanted.get("snapshot") is not False)
+            yield reply.status(desk, channel, pair, "subscribed")
+            yield from self._wire.follow(key, desk, _stream(desk, channel), due, wanted.get("snapshot") is not False)
 
 
 def _objection(wanted: dict[str, Any]) -> str:
-    name, depth = wanted.get("name"), wanted.get("depth", DEPTHS[0])
-    if not isinstance(name, str) or name not in _CHANNELS:
+    name, depth, interval = wanted.get("name"), wanted.get("depth", DEPTHS[0]), wanted.get("interval", INTERVALS[0])
+    if name not in ("book", "trade", "ticker", "ohlc"):
         return "Subscription name invalid"
-    if name != "book":
-        return f"Subscription {name} doesn't require depth" if "depth" in wanted else ""
+    if name != "book" and "depth" in wanted:
+        return f"Subscription {name} doesn't require depth"
+    if name != "ohlc" and "interval" in wanted:
+        return f"Subscription {name} doesn't require interval"
     if not isinstance(depth, int):
         return "Subscription book depth must be an integer"
+    if not isinstance(interval, int):
+        return "Subscription ohlc interval must be an integer"
+    if interval not in INTERVALS:
+        return "Subscription ohlc interval not supported"
     return "" if depth in DEPTHS else "Subscription depth not supported"
 
 
-def _stream(desk: Desk, name: str, depth: int) -> Stream:
-    if name == "book":
-        return desk.book_stream(WORDS, depth)
-    return desk.trade_stream(WORDS) if name == "trade" else desk.ticker_stream(WORDS, "trades")
+def _channel(wanted: dict[str, Any]) -> str:
+    """Its name, as the frames have it."""
+    match wanted["name"]:
+        case "book":
+            return f"book-{wanted.get('depth', DEPTHS[0])}"
+        case "ohlc":
+            return f"ohlc-{wanted.get('interval', INTERVALS[0])}"
+        case name:
+            return str(name)
+
+
+def _stream(desk: Desk, channel: str) -> Stream:
+    name, _, number = channel.partition("-")
+    match name:
+        case "book":
+            return desk.book_stream(WORDS, int(number))
+        case "ohlc":
+            return desk.candle_stream(WORDS, int(number))
+        case "trade":
+            return desk.trade_stream(WORDS)
+        case _:
+            return desk.ticker_stream(WORDS, "trades")
 
 
 class _Reply:
@@ -189,12 +223,15 @@ class _Reply:
     def __init__(self, number: dict[str, int], wanted: Any) -> None:
         self._number, self._wanted = number, wanted
 
-    def status(self, channel_id: int, channel: str, pair: str, status: str) -> str:
-        """`subscribed` or `unsubscribed`; `subscription` is what was asked for, with the depth that was meant."""
+    def status(self, desk: Desk, channel: str, pair: str, status: str) -> str:
+        """`subscribed` or `unsubscribed`; `subscription` is what was asked for, or meant where it was not."""
         wanted = dict(self._wanted)
         if wanted["name"] == "book":
             wanted.setdefault("depth", DEPTHS[0])
-        head = {"channelID": channel_id, "channelName": channel, "event": "subscriptionStatus", "pair": pair}
+        if wanted["name"] == "ohlc":
+            wanted.setdefault("interval", INTERVALS[0])
+        number = _id(desk, channel)
+        head = {"channelID": number, "channelName": channel, "event": "subscriptionStatus", "pair": pair}
         return _text({**head, **self._number, "status": status, "subscription": dict(sorted(wanted.items()))})
 
     def refusal(self, error: str, pair: Any) -> str:

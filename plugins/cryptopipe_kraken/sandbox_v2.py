@@ -1,13 +1,14 @@
 """The venue's end of WebSocket v2, at `/v2`.
 
 Enters: a client's requests `{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}`, the desks.
-Leaves: acknowledgements, refusals and the frames of book, trade, ticker, instrument, status and heartbeat. Never:
+Leaves: acknowledgements, refusals, the frames of book, trade, ticker, ohlc, instrument, status and heartbeat. Never:
 anything of the feed that reads them.
 
-Read for it: docs.kraken.com/exchange/api-reference/spot-websocket-v2, pages book, trade, ticker, instrument, status,
-heartbeat, ping (2026-11-21). The pages name no error texts; these are quoted from the venue's answers in public issues
-and tests: "Currency pair not supported", "Already subscribed", "Subscription depth not supported", "Malformed request".
-"Subscription name invalid" and "Subscription Not Found" are v1's, taken over.
+Read for it: docs.kraken.com/exchange/api-reference/spot-websocket-v2, pages book, trade, ticker, ohlc, instrument,
+status, heartbeat, ping (2026-11-21). The pages name no error texts; these are quoted from the venue's answers in public
+issues and tests: "Currency pair not supported", "Already subscribed", "Subscription depth not supported", "Malformed
+request". "Subscription name invalid", "Subscription ohlc interval not supported" and "Subscription Not Found" are v1's,
+taken over.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,10 +16,11 @@ from typing import Any
 
 import msgspec
 
-from cryptopipe.api import Instrument, Nanos, Outgoing, TradePrint, TradingRules
+from cryptopipe.api import Instrument, Nanos, Outgoing, TradePrint, TradingRules, format_at
 from cryptopipe_kraken.sandbox_assets import instrument_data
 from cryptopipe_kraken.sandbox_book import Event, Level
 from cryptopipe_kraken.sandbox_desk import Desk, Stream
+from cryptopipe_kraken.sandbox_prints import INTERVALS, MINUTE, Candle
 from cryptopipe_kraken.sandbox_text import Digits, rfc3339, short_digits
 from cryptopipe_kraken.sandbox_wire import Wire
 
@@ -94,6 +96,24 @@ class V2:
             f'"trades":{day.count},"timestamp":"{rfc3339(at)}"}}]}}'
         )
 
+    def candles(self, desk: Desk, minutes: int, at: Nanos, snapshot: bool) -> str:
+        """Oldest first; spans without a trade are left out (a frame of 2026-09-10)."""
+        prints = desk.prints
+        found = prints.candles(minutes) if snapshot else (prints.candle(minutes),)
+        rows = ",".join(_candle(desk, desk.digits(self), one, minutes) for one in found)
+        kind, stamp = "snapshot" if snapshot else "update", format_at(at)
+        return f'{{"channel":"ohlc","type":"{kind}","timestamp":"{stamp}","data":[{rows}]}}' if rows else ""
+
+
+def _candle(desk: Desk, digits: Digits, one: Candle, minutes: int) -> str:
+    price, begin = digits.price, one.minute * MINUTE
+    return (
+        f'{{"symbol":"{desk.instrument.symbol}","open":{price(one.first)},"high":{price(one.high)},'
+        f'"low":{price(one.low)},"close":{price(one.last)},"trades":{one.count},"volume":{digits.size(one.lots)},'
+        f'"vwap":{price(one.mean)},"interval_begin":"{format_at(begin)}","interval":{minutes},'
+        f'"timestamp":"{rfc3339(begin + minutes * MINUTE)}"}}'
+    )
+
 
 def _levels(digits: Digits, levels: Sequence[Level]) -> str:
     return ",".join(f'{{"price":{digits.price(one.price)},"qty":{digits.size(one.size)}}}' for one in levels)
@@ -109,7 +129,7 @@ class V2Session:
         self._desks = desks
         greeting = (
             '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",'
-            f'"connection_id":{number}}}]}}'
+            f'"connection_id":{number},"upcoming_maintenance":[],"emergency":[]}}]}}'
         )
         self._wire = Wire(greeting, _HEARTBEAT, at)
 
@@ -140,10 +160,12 @@ class V2Session:
             yield reply.malformed()
         elif params.get("channel") == "instrument":
             yield from self._instruments(reply, params, due)
-        elif params.get("channel") not in ("book", "trade", "ticker"):
+        elif params.get("channel") not in ("book", "trade", "ticker", "ohlc"):
             yield reply.refusal("Subscription name invalid")
         elif params["channel"] == "book" and not _is_depth(params.get("depth", DEPTHS[0])):
             yield reply.refusal("Subscription depth not supported")
+        elif params["channel"] == "ohlc" and not _is_interval(params.get("interval")):
+            yield reply.refusal("Subscription ohlc interval not supported")
         elif not isinstance(params.get("symbol"), list) or not all(isinstance(one, str) for one in params["symbol"]):
             yield reply.malformed()
         else:
@@ -183,11 +205,17 @@ def _is_depth(depth: object) -> bool:
     return isinstance(depth, int) and depth in DEPTHS
 
 
+def _is_interval(minutes: object) -> bool:
+    return isinstance(minutes, int) and minutes in INTERVALS
+
+
 def _stream(desk: Desk, params: dict[str, Any]) -> Stream:
     if params["channel"] == "book":
         return desk.book_stream(WORDS, params.get("depth", DEPTHS[0]))
     if params["channel"] == "trade":
         return desk.trade_stream(WORDS)
+    if params["channel"] == "ohlc":
+        return desk.candle_stream(WORDS, params["interval"])
     return desk.ticker_stream(WORDS, "bbo" if params.get("event_trigger") == "bbo" else "trades")
 
 
@@ -198,9 +226,12 @@ def _echo(params: dict[str, Any], symbol: str, subscribed: bool) -> dict[str, An
         echo["depth"] = params.get("depth", DEPTHS[0])
     if params["channel"] == "ticker":
         echo["event_trigger"] = "bbo" if params.get("event_trigger") == "bbo" else "trades"
+    if params["channel"] == "ohlc":
+        echo["interval"] = params["interval"]
     if subscribed:
         echo["snapshot"] = params.get("snapshot", True) is not False
-    return {**echo, "symbol": symbol}
+    warned = {"warnings": ["timestamp is deprecated, use interval_begin"]} if params["channel"] == "ohlc" else {}
+    return {**echo, "symbol": symbol, **warned}
 
 
 class _Reply:

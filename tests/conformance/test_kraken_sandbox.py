@@ -594,6 +594,16 @@ V1_REFUSALS = [
         '"status":"error","subscription":{"name":"trade"}}',
     ),
     (
+        '{"event":"subscribe","pair":["XBT/USD"],"subscription":{"name":"book","interval":30}}',
+        '{"errorMessage":"Subscription book doesn\'t require interval","event":"subscriptionStatus","pair":"XBT/USD",'
+        '"status":"error","subscription":{"name":"book","interval":30}}',
+    ),
+    (
+        '{"event":"subscribe","pair":["XBT/USD"],"subscription":{"name":"ohlc","interval":20}}',
+        '{"errorMessage":"Subscription ohlc interval not supported","event":"subscriptionStatus","pair":"XBT/USD",'
+        '"status":"error","subscription":{"name":"ohlc","interval":20}}',
+    ),
+    (
         '{"event":"subscribe","pair":["XBT/USD"],"subscription":{"name":"book","depth":20}}',
         '{"errorMessage":"Subscription depth not supported","event":"subscriptionStatus","pair":"XBT/USD",'
         '"status":"error","subscription":{"name":"book","depth":20}}',
@@ -623,8 +633,21 @@ def test_v1_refuses_as_the_venue_does(request_text: str, expected: str) -> None:
 
 
 KEYS = ("method", "event", "params", "channel", "symbol", "pair", "subscription", "name", "depth", "snapshot", "req_id",
-        "reqid", "event_trigger")  # fmt: skip
-WORDS = ("subscribe", "unsubscribe", "ping", "book", "trade", "ticker", "instrument", "BTC/USD", "XBT/USD", "bbo", "")
+        "reqid", "event_trigger", "interval")  # fmt: skip
+WORDS = (
+    "subscribe",
+    "unsubscribe",
+    "ping",
+    "book",
+    "trade",
+    "ticker",
+    "ohlc",
+    "instrument",
+    "BTC/USD",
+    "XBT/USD",
+    "bbo",
+    "",
+)
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(WORDS) | st.text()
 values = st.recursive(
     leaves | st.sampled_from((10, 10.0)),
@@ -634,7 +657,13 @@ values = st.recursive(
 words = st.sampled_from(WORDS)
 wanted = st.fixed_dictionaries(
     {"channel": words | values, "name": words | values},
-    optional={"symbol": st.lists(words) | values, "depth": values, "snapshot": values, "event_trigger": values},
+    optional={
+        "symbol": st.lists(words) | values,
+        "depth": values,
+        "interval": values,
+        "snapshot": values,
+        "event_trigger": values,
+    },
 )
 requests = st.fixed_dictionaries(
     {"method": words, "event": words, "params": wanted, "pair": st.lists(words) | values, "subscription": wanted},
@@ -731,11 +760,17 @@ LIVE_TICKER = """{"channel":"ticker","type":"snapshot","data":[{"symbol":"USDT/U
 44620.68691883,"ask":0.99981,"ask_qty":1087605.70466858,"last":0.99981,"volume":270638277.50461281,"vwap":0.99983,"low":0.99959,"high":
 1.00000,"change":0.00005,"change_pct":0.01,"trades":38144,"timestamp":"2026-09-24T03:54:18.054886Z"}]}"""
 LIVE_STATUS = """{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",
-"connection_id":9471984923908980762}]}"""
+"connection_id":7734965360043499011,"upcoming_maintenance":[],"emergency":[]}]}"""
+LIVE_CANDLE = """{"channel":"ohlc","type":"snapshot","timestamp":"2026-09-10T17:44:43.105760475Z","data":[{"symbol":
+"BTC/USDT","open":77400.0,"high":77445.8,"low":77400.0,"close":77416.3,"trades":15,"volume":0.25302078,"vwap":77416.2,
+"interval_begin":"2026-09-10T17:32:00.000000000Z","interval":1,"timestamp":"2026-09-10T17:33:00.000000Z"}]}"""
+LIVE_CANDLES_ACKNOWLEDGED = """{"method":"subscribe","result":{"channel":"ohlc","interval":1,"snapshot":true,"symbol":
+"BTC/USDT","warnings":["timestamp is deprecated, use interval_begin"]},"success":true,"time_in":
+"2026-09-10T17:44:43.105193Z","time_out":"2026-09-10T17:44:43.105248Z"}"""
 LIVE_ACKNOWLEDGED = """{"method":"subscribe","req_id":7,"result":{"channel":"ticker","event_trigger":"trades",
 "snapshot":true,"symbol":"BTC/USD"},"success":true,"time_in":"2026-07-07T17:23:59.172238Z","time_out":
 "2026-07-07T17:23:59.172284Z"}"""
-"""Frames of ws.kraken.com/v2 of 2026-07 and 2026-09, as kept in public repositories (read 2026-11-21)."""
+"""Frames of ws.kraken.com/v2 of 2026-07 to 2026-10, as kept in public repositories (read 2026-11-21)."""
 INSTRUMENT = """{"channel":"instrument","type":"snapshot","data":{"assets":[{"id":"USD","status":"enabled",
 "precision":4,"precision_display":2,"borrowable":true,"collateral_value":1.00,"margin_rate":0.050000}],"pairs":[{"symbol":"BTC/USD",
 "base":"BTC","quote":"USD","status":"online","qty_precision":8,"qty_increment":0.00000001,"price_precision":1,
@@ -780,6 +815,34 @@ def test_greeting_acknowledgement_and_pong_of_v2_have_the_shape_of_the_venues() 
     assert shape(status) == shape(json.loads(LIVE_STATUS))
     assert shape(acknowledged) == shape(json.loads(LIVE_ACKNOWLEDGED))
     assert shape(pong) == shape(corpus("pong"))
+
+
+def test_candles_of_v2_have_the_shape_of_the_venues_and_tell_the_engines_trades() -> None:
+    frames = heard("/v2", method="subscribe", params={"channel": "ohlc", "symbol": ["BTC/USD"], "interval": 5})
+    acknowledged, snapshot, *updates = [one for one in frames if one != {"channel": "heartbeat"}]
+    assert shape(acknowledged) == shape(json.loads(LIVE_CANDLES_ACKNOWLEDGED))
+    assert shape(snapshot) == shape(json.loads(LIVE_CANDLE))
+    assert shape(updates[-1]) == shape({**json.loads(LIVE_CANDLE), "type": "update"})
+    assert updates[-1]["data"][0]["trades"] > snapshot["data"][0]["trades"] > 0
+    assert updates[-1]["data"][0]["interval_begin"] == "2026-10-07T09:20:00.000000000Z"
+
+
+def test_candles_of_v1_are_written_as_documented() -> None:
+    """spot-websocket-v1/ohlc (2026-11-21): time, end, open, high, low, close, vwap, volume, count."""
+    documented = ["1542057314.748456", "1542057360.435743", "3586.70000", "3586.70000", "3586.60000", "3586.60000",
+                  "3586.68894", "0.03373000", 2]  # fmt: skip
+    exchange = Exchange("BTC/USD")
+    session = exchange.open("/")
+    run(exchange, session, 300)
+    ask(exchange, session, event="subscribe", pair=["XBT/USD"], subscription={"name": "ohlc", "interval": 5})
+    status, *frames = run(exchange, session, 500)
+    printed = exchange.engines["BTC/USD"].trades(0)
+    prices = [one.price for one in printed]
+    assert (status["channelName"], status["subscription"]) == ("ohlc-5", {"interval": 5, "name": "ohlc"})
+    assert [type(one) for one in frames[-1][1]] == [type(one) for one in documented]
+    assert (frames[-1][2:], frames[-1][1][1]) == (["ohlc-5", "XBT/USD"], "1791365100.000000")
+    assert [Decimal(text) * 10 for text in frames[-1][1][2:6]] == [prices[0], max(prices), min(prices), prices[-1]]
+    assert (Decimal(frames[-1][1][7]) * 10**8, frames[-1][1][8]) == (sum(one.size for one in printed), len(printed))
 
 
 @needs_recordings
