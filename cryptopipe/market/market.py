@@ -18,6 +18,8 @@ from cryptopipe.model.facts import VenueId
 
 Decode = Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]]
 
+_DAMAGED = "\ufffd"
+"""What a damaged byte is read as. Of a frame with one in its kind or symbol nobody knows which book it changed."""
 _RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
 
 
@@ -183,8 +185,10 @@ class Market:
         kind = type(event)
         if kind is Trade:
             connection.counts.trades += 1
-        elif kind is Unknown:
+        elif isinstance(event, Unknown):
             connection.counts.unknown += 1
+            if _DAMAGED in event.kind:
+                raise ProtocolError(f"a frame of kind {event.kind!r}: its text is damaged", where=connection.name)
         elif isinstance(event, Resync):
             self._resync(connection, event)
         elif isinstance(event, Send):
@@ -205,6 +209,8 @@ class Market:
         """
         sync = self.books[connection.venue].get(symbol)
         if sync is None:
+            if _DAMAGED in symbol:
+                raise ProtocolError(f"a frame of {symbol!r}: its text is damaged", where=connection.name)
             if symbol in connection.unknown:
                 return None
             assert connection.codec is not None
