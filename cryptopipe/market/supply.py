@@ -14,7 +14,7 @@ from cryptopipe.model.contracts import Channel
 HEALTHY_AFTER = 30 * SECOND
 """Data for this long resets a back-off: twice its cap, so a venue that breaks every few seconds is never healthy."""
 
-LONGEST_WAIT = 4 * SECOND
+LONGEST_WAIT = 2 * SECOND
 """Cap of the delays between two requests of a book, which can do nothing but wait; the bucket protects the venue."""
 ANSWER_WITHIN = 10 * SECOND
 """A dial, a snapshot, the first data after a subscription: what takes longer is tried again."""

@@ -473,7 +473,7 @@ def test_a_snapshot_that_is_too_old_is_asked_for_again_with_back_off() -> None:
     session = opened(REQUESTED)
     session.hear(0, delta())
     now = 0.0
-    for bound in (0.5, 1, 2, 4, 4):
+    for bound in (0.5, 1, 2, 2):
         session.hear(now, delta())
         assert session.tell(now, Answered("XY", False)) == []
         due = now + bound

@@ -1,0 +1,262 @@
+"""A run and its simulated venues on the virtual clock, watched from both ends.
+
+Enters: plugins, instruments, parameters, a seed, faults. Leaves: what happened, with virtual times: dials, answers,
+inputs, books that were lost and found, tops that the engine never had. Never: a second opinion of a codec's.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Protocol
+
+import msgspec
+from simulation.truth import Truth
+
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.drivers.simulate import LATENCY, STEP, Simulation
+from cryptopipe.market.feeds import Feeds, subscriptions_of
+from cryptopipe.market.market import Market
+from cryptopipe.market.sync import BookState
+from cryptopipe.model.contracts import ExchangePlugin, HttpRequest, HttpResponse
+from cryptopipe.model.facts import Asset, Instrument, VenueId
+from cryptopipe.model.simulated import Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
+from cryptopipe.sandbox.engine import LEAST_KEPT, Engine
+from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.house import House
+from cryptopipe.sandbox.parameters import Parameters
+from cryptopipe.sandbox.world import World, simulated
+
+START: Nanos = 1_800_000_000 * SECOND
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A book's new state."""
+
+    at: Nanos
+    book: str
+    state: BookState
+    reason: str
+
+
+@dataclass
+class Venue:
+    """What was seen of one venue. Dials and requests: when each came there, its answer's status (200 for a connection, 0
+    for none at all), how long a refusal asked to wait.
+    """
+
+    dials: list[tuple[Nanos, int, Nanos]] = field(default_factory=list)
+    requests: list[tuple[Nanos, int, Nanos]] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    opened: list[Nanos] = field(default_factory=list)
+    closed: list[tuple[Nanos, str]] = field(default_factory=list)
+    arrivals: list[tuple[Nanos, bytes]] = field(default_factory=list)
+    """Frames of the first connection, as long as the arena listens."""
+    said: list[tuple[Nanos, str]] = field(default_factory=list)
+    """What its first session said, as long as the arena listens, before the faults."""
+    last_frame_at: Nanos = 0
+
+
+class Taker(Protocol):
+    """What takes a run's inputs: a `Market`, or a `Pipe` over one."""
+
+    def receive(self, entry: Input) -> None: ...
+
+
+def plain(parameters: Parameters, rate: float) -> Parameters:
+    """Shallow books with few orders, for runs that are many."""
+    few = dict.fromkeys(("near_orders", "middle_orders", "deep_orders"), 20)
+    venues = {name: msgspec.structs.replace(one, **few) for name, one in parameters.venues.items()}
+    return msgspec.structs.replace(parameters, rate=rate, venues=venues)
+
+
+class Arena:
+    """One run over simulated venues. `instruments` are subscribed to; the world has all that `assets` allow."""
+
+    def __init__(
+        self,
+        plugins: Mapping[VenueId, ExchangePlugin],
+        parameters: Parameters,
+        seed: int,
+        faults: Collection[Fault] = (),
+        assets: Collection[str] | None = None,
+        instruments: Mapping[VenueId, Sequence[Instrument]] | None = None,
+        step: Nanos = STEP,
+        market: Market | None = None,
+        taker: Taker | None = None,
+        turn_ended: Callable[[Nanos], None] | None = None,
+        watch_truth: bool = True,
+        listening: bool = False,
+    ) -> None:
+        wanted = frozenset(map(Asset, assets if assets is not None else parameters.assets))
+        self.world = World(plugins, parameters, seed, START, wanted)
+        self.market = market or Market(plugins)
+        self.venues = {venue: Venue() for venue in plugins}
+        self.told: list[Told] = []
+        self.inputs: list[Input] = []
+        self.listening = listening
+        self._taker = taker or self.market
+        self._turn_ended = turn_ended or self._forget
+        found = instruments or {v: simulated(p, wanted, parameters.perpetuals) for v, p in plugins.items()}
+        self.truths = {
+            one.id: Truth.of(self._engine(venue, one)) for venue, ones in found.items() for one in ones if watch_truth
+        }
+        self.feeds = Feeds(
+            self.market, plugins, {v: subscriptions_of(ones) for v, ones in found.items()}, Random(seed).random, START
+        )
+        houses = {
+            venue: _Watched(self._overheard(plugin), self.world.books[venue], faults, seed, self.venues[venue])
+            for venue, plugin in plugins.items()
+        }
+        self.simulation = Simulation(
+            self.world, houses, self.feeds, self._take, self._turn_ended, START, LATENCY, step
+        )  # fmt: skip
+        self._trace = hashlib.sha256()
+
+    @property
+    def now(self) -> Nanos:
+        """Since the start."""
+        return self.simulation.now - START
+
+    def run(self, until: Nanos) -> None:
+        """Up to so long after the start."""
+        while self.now < until:
+            self.simulation.run(min(START + until, self.simulation.now + LEAST_KEPT))
+            for truth in self.truths.values():
+                truth.engine.follow()
+
+    def trace(self) -> str:
+        """A hash of all inputs and of the book's tops after each of them."""
+        return self._trace.hexdigest()
+
+    def live(self) -> bool:
+        """Whether every book that was subscribed to may be read."""
+        books = [sync for books in self.market.books.values() for sync in books.values()]
+        return len(books) >= len(self.truths) and all(sync.state is BookState.LIVE for sync in books)
+
+    def lies(self) -> list[str]:
+        """Tops of live books that the engine never had from the last match on."""
+        return [f"{name} at {at - START}: {top}" for name, one in self.truths.items() for at, top in one.lies]
+
+    def _engine(self, venue: VenueId, one: Instrument) -> Engine:
+        """Of an instrument, by whatever name an older dialect calls it."""
+        wanted = (one.base, one.quote, one.kind)
+        books = ((book.instrument, book) for book in self.world.books[venue].values())
+        return next(engine for its, engine in books if (its.base, its.quote, its.kind) == wanted)
+
+    def _take(self, entry: Input) -> None:
+        self.inputs.append(entry)
+        self._note(entry)
+        market = self.market
+        known = len(market.transitions)
+        self._taker.receive(entry)
+        fresh = market.transitions[known if len(market.transitions) >= known else 0 :]
+        for one in fresh:
+            self.told.append(Told(entry.at - START, one.sync.id, one.state, one.reason))
+        for name, sync in market.changed.items():
+            if name not in self.truths:
+                continue
+            if sync.state is BookState.LIVE:
+                self.truths[name].check(sync, entry.at)
+            else:
+                self.truths[name].ends(entry.at)
+
+    def wrong_for(self) -> list[tuple[Nanos, Nanos]]:
+        """From when to when a live book showed a top that the engine never had; to now if it still does."""
+        spans = (span for one in self.truths.values() for span in one.wrong_for(self.simulation.now))
+        return sorted((first - START, last - START) for first, last in spans)
+
+    def _note(self, entry: Input) -> None:
+        venue = self.venues.get(VenueId(entry.venue))
+        if venue is None:
+            return
+        if entry.direction is Direction.RECV:
+            if not venue.closed:
+                venue.last_frame_at = entry.at - START
+                if self.listening:
+                    venue.arrivals.append((entry.at - START, entry.payload))
+        elif entry.direction is Direction.OPEN:
+            venue.opened.append(entry.at - START)
+            venue.urls.append(entry.url)
+        elif entry.direction is Direction.CLOSE:
+            venue.closed.append((entry.at - START, entry.payload.decode()))
+
+    def _forget(self, at: Nanos) -> None:
+        self.market.take_changed()
+        self.market.transitions.clear()
+
+    def _overheard(self, plugin: ExchangePlugin) -> ExchangePlugin:
+        simulate, venue = plugin.sandbox, self.venues[plugin.venue]
+        assert simulate is not None
+        return replace(plugin, sandbox=lambda books: _Overheard(simulate(books), self, venue))
+
+
+class _Watched(House):
+    """A house whose door is watched."""
+
+    def __init__(
+        self,
+        plugin: ExchangePlugin,
+        books: Mapping[str, SimulatedBook],
+        faults: Collection[Fault],
+        seed: int,
+        seen: Venue,
+    ) -> None:
+        super().__init__(plugin, books, faults, seed, START)
+        self._seen = seen
+
+    def dial(self, path: str, at: Nanos) -> int | HttpResponse | None:
+        opened = super().dial(path, at)
+        status = 200 if isinstance(opened, int) else 0 if opened is None else opened.status
+        self._seen.dials.append((at - START, status, _wait(opened)))
+        return opened
+
+    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
+        answer = super().answer(request, at)
+        self._seen.requests.append((at - START, 0 if answer is None else answer.status, _wait(answer)))
+        return answer
+
+
+def _wait(answer: object) -> Nanos:
+    return int(answer.headers.get("Retry-After", "0")) * SECOND if isinstance(answer, HttpResponse) else 0
+
+
+class _Overheard:
+    """A simulated venue whose first session is overheard, before the faults."""
+
+    def __init__(self, venue: SandboxVenue, arena: Arena, seen: Venue) -> None:
+        self.endpoints = venue.endpoints
+        self._venue, self._arena, self._seen = venue, arena, seen
+        self._opened = False
+
+    def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
+        opened = self._venue.open(path, at)
+        if isinstance(opened, HttpResponse) or self._opened:
+            return opened
+        self._opened = True
+        return _OverheardSession(opened, self._arena, self._seen)
+
+    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
+        return self._venue.answer(request, at)
+
+
+class _OverheardSession:
+    def __init__(self, session: SandboxSession, arena: Arena, seen: Venue) -> None:
+        self._session, self._arena, self._seen = session, arena, seen
+
+    def receive(self, message: str, at: Nanos) -> Sequence[Outgoing]:
+        return self._heard(self._session.receive(message, at))
+
+    def publish(self, at: Nanos) -> Sequence[Outgoing]:
+        return self._heard(self._session.publish(at))
+
+    def _heard(self, said: object) -> Sequence[Outgoing]:
+        frames: list[Outgoing] = list(said)  # type: ignore[call-overload]
+        if self._arena.listening:
+            now = self._arena.now
+            self._seen.said += [(now, one.text) for one in frames if isinstance(one, Say)]
+        return frames
+
+
+__all__ = ["MILLISECOND", "START", "Arena", "Told", "Venue", "plain"]

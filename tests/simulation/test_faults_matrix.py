@@ -1,0 +1,88 @@
+"""Every kind of fault at every simulated venue: how soon it is noticed, how soon all is well again, no lie between.
+
+What is expected: a reset, a close, a gap, a wrong checksum makes the book untradable within 2 s, silence within its
+limit and 1 s; live again 3 s after the first connection that the venue accepts; five dials a minute, delays up to 15 s,
+Retry-After before all; every top of a live book on a proven stream is one that the engine had, in the engine's order.
+docs/faults.md has the measured distributions.
+"""
+
+import os
+
+import pytest
+from conformance.bitfoo import make
+from simulation.trials import CASES, ENDS, OF_FRAMES, Trial, faults_kind, try_out
+
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import SECOND
+from cryptopipe.market.market import Market
+from cryptopipe.market.silence import SHORTEST_LIMIT
+from cryptopipe.market.sync import BookState
+from cryptopipe.model.contracts import Proof
+from cryptopipe.model.facts import VenueId
+from cryptopipe.sandbox.faults import KINDS
+
+SEEDS = int(os.environ.get("CRYPTOPIPE_FAULT_SEEDS", "100"))
+SILENT = ("stall", "black_hole", "delay")
+HARMLESS = ("duplicate", "clock_offset", "clock_drift")
+"""What costs no book on a proven stream, and must not: a clock that is a second wrong is not a late stream."""
+AT_ONCE = ("reset", "accept_then_close", "refuse", "http_429", "http_5xx", "stale_snapshot", "huge_frame")
+"""The connection ends: what is not harmless or silent, and hits no single frames."""
+
+
+def judge(trial: Trial) -> None:
+    """One run against what must hold."""
+    kind = faults_kind(trial.case)
+    proven = trial.proof is not Proof.NONE
+    assert trial.checked > 10, f"hardly anything was looked at: {trial}"
+    assert trial.dials_a_minute <= 5 and not trial.hurries(), trial
+    assert trial.healed_in is not None and trial.healed_in <= 3 * SECOND, trial
+    if proven and _content_is_proven(trial):
+        assert not trial.lies, trial
+    if kind in HARMLESS:
+        assert trial.down is None, trial
+    elif kind in SILENT:
+        assert trial.silent_for is not None and trial.silent_for <= SHORTEST_LIMIT + SECOND, trial
+    elif kind in AT_ONCE or (proven and _content_is_proven(trial) and trial.struck is not None):
+        assert trial.detected_in is not None and trial.detected_in <= 2 * SECOND, trial
+
+
+def _content_is_proven(trial: Trial) -> bool:
+    """Numbers show that a frame is missing, not that a digit in it is another one; only a checksum does."""
+    return trial.case != "corrupt_digit" or trial.proof is Proof.CHECKSUM
+
+
+def test_every_kind_of_fault_is_tried() -> None:
+    assert {faults_kind(case) for case in CASES} == set(KINDS) == {*SILENT, *HARMLESS, *AT_ONCE, *OF_FRAMES}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_is_noticed_and_healed(case: str, end: str) -> None:
+    judge(try_out(case, end, seed=0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_is_noticed_and_healed_whatever_the_seed(case: str, end: str) -> None:
+    hit = 0
+    for seed in range(SEEDS):
+        trial = try_out(case, end, seed)
+        judge(trial)
+        hit += trial.struck is not None
+    assert hit >= SEEDS // 2, f"{case} at {end} hit the book in {hit} of {SEEDS} runs only"
+
+
+@pytest.mark.parametrize("damaged", ["b\ufffdcusdt", "\ufffdtcusdt"])
+def test_a_frame_of_a_damaged_symbol_leaves_no_book_live(damaged: str) -> None:
+    """Its number was in order, so the next one would not have shown that a change of some book was lost."""
+    market = Market({VenueId("bitfoo"): make()})
+    levels = '"bids":[["100.00","1"]],"asks":[["101.00","1"]]'
+    texts = [f'{{"type":"snapshot","symbol":"btcusdt","seq":7,{levels}}}']
+    texts += [f'{{"type":"delta","symbol":"{damaged}","seq":8,{levels}}}']
+    for number, text in enumerate(texts, 1):
+        before = [sync.state for sync in market.books[VenueId("bitfoo")].values()]
+        market.receive(Input(number, number, number, Direction.RECV, "bitfoo", "bitfoo#1", "", text.encode()))
+    assert before == [BookState.LIVE]
+    assert {sync.state for sync in market.books[VenueId("bitfoo")].values()} == {BookState.SYNCING}
+    assert market.counts[VenueId("bitfoo")].refused == 1

@@ -1,0 +1,276 @@
+"""One fault at one simulated venue, and what it did to the run: what docs/faults.md counts.
+
+Enters: a kind of fault, a venue, a seed. Leaves: a `Trial` of measured times. Never: an expectation; those stand in
+`test_faults_matrix`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from random import Random
+
+from simulation.arena import Arena, Venue, plain
+from simulation.hits import first_difference, meaning
+
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.drivers.simulate import LATENCY
+from cryptopipe.market.sync import BookState
+from cryptopipe.model.contracts import ExchangePlugin, Instrument, Proof
+from cryptopipe.model.facts import VenueId
+from cryptopipe.registry import Registry
+from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.parameters import Parameters
+from cryptopipe_kraken.feed_v1 import KrakenV1Feed
+
+STEP = 20 * MILLISECOND
+RATE = 0.3
+LONGEST = 100 * SECOND
+"""A run that has not healed by then has failed."""
+CALM = 2 * SECOND
+"""Watched after everything is well again,"""
+CALM_UNPROVEN = 30 * SECOND
+"""and for so long where nothing proves that it is."""
+LOOKS = SECOND // 4
+MINUTE = 60 * SECOND
+
+
+@dataclass(frozen=True)
+class End:
+    """A venue's wire that is tried: `kraken_v1` is an older dialect of one venue."""
+
+    venue: VenueId
+    assets: tuple[str, ...]
+    v1: bool = False
+
+
+ENDS: Mapping[str, End] = {
+    "binance": End(VenueId("binance"), ("BTC", "USDT")),
+    "binance_usdm": End(VenueId("binance_usdm"), ("BTC", "USDT")),
+    "bybit": End(VenueId("bybit"), ("BTC", "USDT")),
+    "coinbase": End(VenueId("coinbase"), ("BTC", "USD")),
+    "kraken": End(VenueId("kraken"), ("BTC", "USD")),
+    "kraken_v1": End(VenueId("kraken"), ("BTC", "USD"), v1=True),
+    "coinbase_exchange": End(VenueId("coinbase_exchange"), ("BTC", "USD")),
+}
+
+_BROKEN = Fault("reset", lasts=STEP)
+_FRAMES = {"lasts": 5 * SECOND, "probability": 0.1}
+
+CASES: Mapping[str, tuple[Fault, ...]] = {
+    "reset": (Fault("reset", lasts=SECOND),),
+    "accept_then_close": (Fault("accept_then_close", lasts=8 * SECOND), _BROKEN),
+    "refuse": (Fault("refuse", lasts=8 * SECOND, values={"retry_after": 5 * SECOND}), _BROKEN),
+    "stall": (Fault("stall", lasts=8 * SECOND),),
+    "black_hole": (Fault("black_hole", lasts=8 * SECOND),),
+    "drop": (Fault("drop", **_FRAMES),),
+    "duplicate": (Fault("duplicate", **_FRAMES),),
+    "reorder": (Fault("reorder", **_FRAMES),),
+    "truncate": (Fault("truncate", **_FRAMES),),
+    "corrupt": (Fault("corrupt", **_FRAMES),),
+    "corrupt_digit": (Fault("corrupt", values={"digit": 1}, **_FRAMES),),
+    "delay": (Fault("delay", lasts=8 * SECOND, values={"delay": 3 * SECOND}),),
+    "http_429": (Fault("http_429", lasts=8 * SECOND, values={"retry_after": 5 * SECOND}), _BROKEN),
+    "http_5xx": (Fault("http_5xx", lasts=8 * SECOND), _BROKEN),
+    "stale_snapshot": (Fault("stale_snapshot", lasts=8 * SECOND, values={"age": 5 * SECOND}), _BROKEN),
+    "clock_offset": (Fault("clock_offset", lasts=8 * SECOND, values={"offset": SECOND}),),
+    "clock_drift": (Fault("clock_drift", lasts=20 * SECOND, values={"drift_ppm": 200}),),
+    "huge_frame": (Fault("huge_frame", lasts=SECOND),),
+}
+"""What is tried; the first fault of each gives its kind. What only a new connection or a request meets comes together
+with a reset.
+"""
+
+
+OF_FRAMES = ("drop", "duplicate", "reorder", "truncate", "corrupt")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one run showed. Times since its start."""
+
+    case: str
+    end: str
+    seed: int
+    begun: Nanos
+    """When the fault began,"""
+    ended: Nanos
+    """and when it was over."""
+    struck: Nanos | None
+    """When the first change of the book that the fault hit would have arrived; None if it hit none."""
+    heard: Nanos
+    """The last frame on the first connection."""
+    down: Nanos | None
+    """When the book could not be read any more; None if it always could."""
+    why: str
+    calm_from: Nanos
+    """Since when, after the fault, nothing stood in the way: its end, the end of a wait that the venue asked for, or
+    the first connection that it accepted afterwards."""
+    up: Nanos | None
+    """When every book could be read after the fault; None if it stayed lost."""
+    losses: int
+    dials: tuple[tuple[Nanos, int, Nanos], ...]
+    requests: tuple[tuple[Nanos, int, Nanos], ...]
+    closed: tuple[Nanos, ...]
+    lies: tuple[str, ...]
+    wrong: tuple[tuple[Nanos, Nanos], ...]
+    """From when to when a book that could be read showed a top that the engine never had."""
+    checked: int
+    proof: Proof
+
+    @property
+    def detected_in(self) -> Nanos | None:
+        """From the first change that was hit, or from the beginning, until the book could not be read."""
+        if self.struck is None or self.down is None:
+            return None
+        return max(0, self.down - self.struck)
+
+    @property
+    def silent_for(self) -> Nanos | None:
+        """From the last frame until the book could not be read."""
+        return None if self.down is None else self.down - self.heard
+
+    @property
+    def healed_in(self) -> Nanos | None:
+        """From when nothing stood in the way until all could be read."""
+        return None if self.up is None else max(0, self.up - self.calm_from)
+
+    @property
+    def dials_a_minute(self) -> int:
+        """The most in any minute."""
+        times = [at for at, _, _ in self.dials]
+        return max(sum(at <= other < at + MINUTE for other in times) for at in times)
+
+    def hurries(self) -> list[str]:
+        """Dials and requests that came before the venue allowed them, and waits that nothing asked for."""
+        found = []
+        for name, asked in (("dial", self.dials), ("request", self.requests)):
+            for at, _, wait in asked:
+                early = [one for one, _, _ in asked if at + 2 * LATENCY < one < at + wait]
+                found += [f"{name} at {one}, told at {at} to wait {wait}" for one in early]
+        dials = [at for at, _, _ in self.dials]
+        for number, at in enumerate(dials):
+            before = [one for one in self.closed if one < at]
+            if not before:
+                continue
+            held = [told + wait for told, _, wait in self.dials if told < at]
+            free = [dials[number - 5] + MINUTE] if number >= 5 else []
+            if at > max(before[-1] + 15 * SECOND, *held, *free) + 2 * LATENCY:
+                found.append(f"dial at {at} waited since {before[-1]}")
+        return found
+
+
+def try_out(case: str, end: str, seed: int) -> Trial:
+    """One run: four seconds of calm, the fault, and what follows until all is well again."""
+    one = ENDS[end]
+    phase = Random(f"{case} {end} {seed}").randrange(SECOND)
+    begun = 4 * SECOND + phase
+    faults = [replace(fault, at=begun) for fault in CASES[case]]
+    ended = faults[0].until
+    venues = {one.venue: _plugin(end)}
+    arena = Arena(venues, _parameters(), seed, faults, one.assets, _instruments(end), STEP, listening=True)
+    arena.run(begun)
+    if not arena.live():
+        raise AssertionError(f"{end} is not live after {arena.now}: {arena.told}")
+    calm = CALM_UNPROVEN if _proof(end) is Proof.NONE and faults[0].kind in OF_FRAMES else CALM
+    arena.run(ended)
+    while not _well_for(arena, ended, calm) and arena.now < LONGEST:
+        arena.run(arena.now + LOOKS)
+    return _trial(arena, case, end, seed, begun, ended)
+
+
+def _well_for(arena: Arena, ended: Nanos, calm: Nanos) -> bool:
+    up = _up(arena, ended)
+    return up is not None and arena.live() and arena.now >= max(up, ended) + calm
+
+
+def _up(arena: Arena, ended: Nanos) -> Nanos | None:
+    """When all books could be read first, at the fault's end or after it."""
+    lost: set[str] = set()
+    known: set[str] = set()
+    up: Nanos | None = None
+    for told in arena.told:
+        if told.at > ended and not lost and known:
+            break
+        known.add(told.book)
+        (lost.discard if told.state is BookState.LIVE else lost.add)(told.book)
+        up = told.at
+    return None if lost or up is None else max(up, ended)
+
+
+def _trial(arena: Arena, case: str, end: str, seed: int, begun: Nanos, ended: Nanos) -> Trial:
+    venue = arena.venues[ENDS[end].venue]
+    down = next((one for one in arena.told if one.at >= begun and one.state is not BookState.LIVE), None)
+    up = _up(arena, ended)
+    return Trial(
+        case, end, seed, begun, ended,
+        _struck(faults_kind(case), venue, end, begun),
+        venue.last_frame_at,
+        None if down is None else down.at,
+        "" if down is None else down.reason,
+        _calm_from(venue, ended, up),
+        up,
+        sum(one.at >= begun and one.state is not BookState.LIVE for one in arena.told),
+        tuple(venue.dials), tuple(venue.requests), tuple(at for at, _ in venue.closed),
+        tuple(arena.lies()), tuple(arena.wrong_for()),
+        sum(one.checked for one in arena.truths.values()),
+        _proof(end),
+    )  # fmt: skip
+
+
+def _calm_from(venue: Venue, ended: Nanos, up: Nanos | None) -> Nanos:
+    waits = [at + wait + 2 * LATENCY for at, _, wait in (*venue.dials, *venue.requests) if wait]
+    calm = max([ended, *waits])
+    first = next((at for at in venue.opened if at >= ended), None)
+    return calm if first is None or (up is not None and first > up) else max(calm, first)
+
+
+def _struck(kind: str, venue: Venue, end: str, begun: Nanos) -> Nanos | None:
+    """When the first change of the book would have come that did not come so; for other faults the beginning.
+
+    Where a checksum covers a part of the book: when that part, which could be read, first was not as the venue's.
+    """
+    if kind not in OF_FRAMES and kind not in ("stall", "black_hole"):
+        return begun
+    covered = first_difference(_plugin(end), venue, begun) if _proof(end) is Proof.CHECKSUM else None
+    if covered is not None:
+        return covered
+    said = [(at, text.encode()) for at, text in venue.said]
+    if kind == "corrupt":
+        came = [text for _, text in venue.arrivals]
+        return next(
+            (at + LATENCY for (at, text), got in zip(said, came, strict=False) if _damaged(end, text, got)), None
+        )
+    of_book = [(at, text) for at, text in said if meaning(_plugin(end), text)]
+    texts = {text for _, text in of_book}
+    rest = (text for _, text in venue.arrivals if text in texts)
+    return next((at + LATENCY for at, text in of_book if next(rest, None) != text), None)
+
+
+def _damaged(end: str, said: bytes, came: bytes) -> bool:
+    return said != came and meaning(_plugin(end), said) != meaning(_plugin(end), came)
+
+
+def faults_kind(case: str) -> str:
+    """The kind of fault that is tried."""
+    return CASES[case][0].kind
+
+
+@cache
+def _parameters() -> Parameters:
+    return plain(Parameters.load(), RATE)
+
+
+@cache
+def _plugin(end: str) -> ExchangePlugin:
+    plugin = Registry().exchange(ENDS[end].venue)
+    return replace(plugin, feed=KrakenV1Feed) if ENDS[end].v1 else plugin
+
+
+def _proof(end: str) -> Proof:
+    return _plugin(end).feed().rule.proof
+
+
+def _instruments(end: str) -> Mapping[VenueId, list[Instrument]] | None:
+    if not ENDS[end].v1:
+        return None
+    return {ENDS[end].venue: [_plugin(end).instruments.find("XBT/USD")]}
