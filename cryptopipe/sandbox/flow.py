@@ -122,6 +122,7 @@ class Flow:
         self._bid, self._ask = self._quotes()
         bands = (self._profile.near_orders, self._profile.middle_orders, self._profile.deep_orders)
         self._wanted = bands
+        self._come_near = _COUNT * bands[_NEAR] // (bands[_NEAR] + bands[_MIDDLE])
         self._pools: tuple[tuple[list[int], list[int]], ...] = tuple(([], []) for _ in bands)
         self._taker_buys = 0
         self._populate(start_at)
@@ -219,8 +220,18 @@ class Flow:
         stale = 1 if up else 0
         gone = self._clear(stale, (bits >> _BITS) < self._orders.taken * _COUNT, at)
         self._renew(1 - stale, at)
-        for n in range(round(gone * self._orders.renewed)):
-            self._place(n & 1, _NEAR, self._bits(24), at)
+        for _ in range(round(gone * self._orders.renewed)):
+            self._come_along(stale, at)
+
+    def _come_along(self, stale: int, at: Nanos) -> None:
+        """One order anew on either side, so that the depth moves with the price; on the side that was left behind an
+        old one goes for it.
+        """
+        bits = self._bits(62)
+        band = _NEAR if (bits >> 48) & _MASK < self._come_near else _MIDDLE
+        self._place(stale, band, bits, at)
+        self._place(1 - stale, band, bits >> 24, at)
+        self._withdraw(self._pools[band][1 - stale], bits >> 12, at)
 
     def _renew(self, side: int, at: Nanos) -> None:
         """One order at the venue's quote."""

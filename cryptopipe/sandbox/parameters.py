@@ -78,12 +78,15 @@ class Dislocation(_Section, frozen=True):
     most_bp: NotNegative
     rise_least_s: Positive
     rise_most_s: Positive
+    hold_least_s: NotNegative
+    hold_most_s: NotNegative
     half_life_least_s: Positive
     half_life_most_s: Positive
 
     def __post_init__(self) -> None:
         _in_order(least_bp=self.least_bp, most_bp=self.most_bp)
         _in_order(rise_least_s=self.rise_least_s, rise_most_s=self.rise_most_s)
+        _in_order(hold_least_s=self.hold_least_s, hold_most_s=self.hold_most_s)
         _in_order(half_life_least_s=self.half_life_least_s, half_life_most_s=self.half_life_most_s)
 
 

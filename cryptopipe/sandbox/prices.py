@@ -76,14 +76,17 @@ class Efficient(Series):
 
 
 class Dislocations:
-    """One venue's short departures from an asset's efficient price: they grow for a moment and decay in seconds."""
+    """One venue's short departures from an asset's efficient price: they grow for a moment, last for
+    another and decay in seconds.
+    """
 
     def __init__(self, parameters: Dislocation, step_s: float, random: Random) -> None:
         self._parameters = parameters
         self._step_s = step_s
         self._random = random
         self._starts_at = self._gap()
-        self._active: list[tuple[float, float, float, float]] = []  # begin, rise, half-life (seconds), size (log)
+        self._active: list[tuple[float, float, float, float, float]] = []
+        # begin, rise, hold, half-life (seconds), size (log)
 
     def _gap(self) -> float:
         return self._random.expovariate(1 / self._parameters.every_s)
@@ -93,8 +96,9 @@ class Dislocations:
         size = random.lognormvariate(log(told.median_bp), told.spread)
         size = min(max(size, told.least_bp), told.most_bp) * random.choice((-BP, BP))
         rise = random.uniform(told.rise_least_s, told.rise_most_s)
+        hold = random.uniform(told.hold_least_s, told.hold_most_s)
         half_life = random.uniform(told.half_life_least_s, told.half_life_most_s)
-        self._active.append((self._starts_at, rise, half_life, size))
+        self._active.append((self._starts_at, rise, hold, half_life, size))
         self._starts_at += self._gap()
 
     def at_step(self, step: int) -> float:
@@ -106,11 +110,11 @@ class Dislocations:
             return 0.0
         total, lasting = 0.0, []
         for one in self._active:
-            begin, rise, half_life, size = one
+            begin, rise, hold, half_life, size = one
             age = now - begin
-            value = size * age / rise if age < rise else size * 0.5 ** ((age - rise) / half_life)
+            value = size * age / rise if age < rise else size * 0.5 ** (max(0.0, age - rise - hold) / half_life)
             total += value
-            if age < rise or abs(value) > 0.1 * BP:
+            if age < rise + hold or abs(value) > 0.1 * BP:
                 lasting.append(one)
         self._active = lasting
         most = self._parameters.most_bp * BP

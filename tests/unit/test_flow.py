@@ -138,19 +138,20 @@ def test_a_dislocation_grows_and_halves_as_stated() -> None:
     told = changed(
         Parameters.load(),
         dislocation={"every_s": 1000, "median_bp": 40, "spread": 0, "rise_least_s": 0.2, "rise_most_s": 0.2,
-                     "half_life_least_s": 2, "half_life_most_s": 2},
+                     "hold_least_s": 0.5, "hold_most_s": 0.5, "half_life_least_s": 2, "half_life_most_s": 2},
     ).dislocation  # fmt: skip
     path = [abs(at) for at in map(Dislocations(told, 0.01, Random(4)).at_step, range(400_000))]
     begin = next(k for k, size in enumerate(path) if size)
     assert isclose(max(path[begin : begin + 1000]), 40e-4, rel_tol=0.01)
     assert path[begin : begin + 1000].index(max(path[begin : begin + 1000])) in (19, 20, 21)
-    assert isclose(path[begin + 220], 20e-4, rel_tol=0.01)
-    assert isclose(path[begin + 420], 10e-4, rel_tol=0.01)
+    assert all(isclose(size, 40e-4) for size in path[begin + 20 : begin + 69])
+    assert isclose(path[begin + 270], 20e-4, rel_tol=0.01)
+    assert isclose(path[begin + 470], 10e-4, rel_tol=0.01)
     assert path[begin + 5000] == 0
 
 
 def test_dislocations_are_rare_enough_and_never_beyond_most() -> None:
-    brief = {"half_life_least_s": 0.05, "half_life_most_s": 0.05}  # so that few overlap
+    brief = {"hold_most_s": 0.2, "half_life_least_s": 0.05, "half_life_most_s": 0.05}  # so that few overlap
     told = changed(Parameters.load(), dislocation=brief).dislocation
     found, largest = 0, 0.0
     for seed in range(20):
