@@ -1,0 +1,141 @@
+"""ccxt.pro at the sandbox: REST as at every start, then books with checksums, trades and tickers.
+
+Enters: `told.options` with `books` by venue (symbols of ccxt). Leaves: lines of `told`. Never: an option changed but
+the URLs and the books' checksums.
+"""
+
+import asyncio
+import traceback
+
+import ccxt.pro
+from told import attempt_async, called, complain, finish, frames, listen_to, moments, options, started_when, versions
+
+CLASSES = {"coinbase_exchange": "coinbaseexchange", "binance_usdm": "binanceusdm"}
+CALLS = {
+    "fetchTime": ("fetch_time", lambda symbols: ()),
+    "fetchStatus": ("fetch_status", lambda symbols: ()),
+    "fetchMarkets": ("fetch_markets", lambda symbols: ()),
+    "fetchCurrencies": ("fetch_currencies", lambda symbols: ()),
+    "fetchTickers": ("fetch_tickers", lambda symbols: (symbols,)),
+    "fetchTicker": ("fetch_ticker", lambda symbols: symbols[:1]),
+    "fetchBidsAsks": ("fetch_bids_asks", lambda symbols: (symbols,)),
+    "fetchOrderBook": ("fetch_order_book", lambda symbols: (symbols[0], 20)),
+    "fetchTrades": ("fetch_trades", lambda symbols: symbols[:1]),
+    "fetchOHLCV": ("fetch_ohlcv", lambda symbols: (symbols[0], "1m")),
+}
+SIGNED = {
+    "binance": {"fetchCurrencies"},
+    "binance_usdm": {"fetchCurrencies"},
+    "bybit": {"fetchCurrencies"},
+    "coinbase": {"fetchBidsAsks"},
+}
+"""What ccxt asks only with a key: without one it answers with nothing, or fails before it asks."""
+STREAMED = {
+    "watchOrderBook": "watch_order_book",
+    "watchTrades": "watch_trades",
+    "watchTicker": "watch_ticker",
+    "watchOHLCV": "watch_ohlcv",
+}
+UNCHECKED = {"kraken"}
+"""Whose checksums ccxt.pro 4.5.90 cannot check in Python, whatever the server says: its books hold floats, and its
+`format_number` splits text. Its own default is off; python_kraken_sdk.py and cryptofeed_feeds.py check them here.
+"""
+
+
+PLACEHOLDERS = {"coinbase_exchange": {"apiKey": "none", "secret": "bm9uZQ==", "password": "none"}}
+"""ccxt signs that venue's `level2`, as the real one demands; the sandbox reads no signature."""
+
+
+def origin_of(host, venue):
+    """Which simulated venue stands for a host: Binance's futures have origins of their own."""
+    if venue == "binance_usdm" and not host.startswith(("fapi.", "fstream.")):
+        return "binance"
+    return venue
+
+
+def repointed(urls, venue):
+    """The same nested addresses at the sandbox: scheme, host and port are replaced, paths kept."""
+    if isinstance(urls, dict):
+        return {key: repointed(value, venue) for key, value in urls.items()}
+    if isinstance(urls, list):
+        return [repointed(value, venue) for value in urls]
+    if not isinstance(urls, str) or "://" not in urls:
+        return urls
+    scheme, _, rest = urls.partition("://")
+    host, slash, path = rest.partition("/")
+    side = "ws" if scheme.startswith("ws") else "rest"
+    return options["origins"][side][origin_of(host, venue)] + slash + path
+
+
+class Client:
+    """One venue's books, followed as a user would."""
+
+    def __init__(self, venue, symbols):
+        self.venue, self.symbols = venue, symbols
+        checksum = {} if venue in UNCHECKED else {"options": {"watchOrderBook": {"checksum": True}}}
+        self.exchange = getattr(ccxt.pro, CLASSES.get(venue, venue))({**checksum, **PLACEHOLDERS.get(venue, {})})
+        self.exchange.urls = {**self.exchange.urls, "api": repointed(self.exchange.urls["api"], venue)}
+        self.books = {}
+        self.streamed = [name for feature, name in STREAMED.items() if self.exchange.has.get(feature)]
+        self.updates = dict.fromkeys(self.streamed, 0)
+        handle = self.exchange.handle_message
+
+        def counted(client, message):
+            frames[venue] += 1
+            return handle(client, message)
+
+        self.exchange.handle_message = counted  # reads along
+
+    async def start(self):
+        """What is asked before the first stream."""
+        await attempt_async(self.venue, "load_markets", self.exchange.load_markets())
+        for feature, (name, arguments) in CALLS.items():
+            if self.exchange.has.get(feature) and feature not in SIGNED.get(self.venue, ()):
+                size = int if feature == "fetchTime" else len
+                await attempt_async(self.venue, name, getattr(self.exchange, name)(*arguments(self.symbols)), size)
+
+    async def watch(self, name, symbol):
+        """One stream for ever; whatever it raises is a complaint, and it is watched again as a user would."""
+        call = getattr(self.exchange, name)
+        while True:
+            try:
+                got = await call(symbol)
+            except Exception:  # noqa: BLE001 -- whatever a client raises is what is measured
+                complain(self.venue, f"{name} {symbol}: {traceback.format_exc(limit=-3)}")
+                await asyncio.sleep(1)
+                continue
+            self.updates[name] += 1
+            if name == "watch_order_book":
+                self.books[symbol] = got
+
+    def read(self, symbol):
+        book = self.books[symbol]
+        return [level[:2] for level in book["bids"]], [level[:2] for level in book["asks"]]
+
+
+async def main():
+    versions("ccxt")
+    listen_to("", "ccxt")
+    clients = {venue: Client(venue, symbols) for venue, symbols in options["books"].items()}
+    for client in clients.values():
+        await client.start()
+    watching = [
+        asyncio.create_task(client.watch(name, symbol))
+        for client in clients.values()
+        for symbol in client.symbols
+        for name in client.streamed
+    ]
+    await started_when(lambda: all(len(client.books) == len(client.symbols) for client in clients.values()))
+    books = [f"{client.venue} {symbol}" for client in clients.values() for symbol in client.symbols]
+    await moments(books, lambda name: clients[name.split()[0]].read(name.split()[1]))
+    for one in watching:
+        one.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    for client in clients.values():
+        for name, count in client.updates.items():
+            called(client.venue, name, count)
+        await client.exchange.close()
+    finish()
+
+
+asyncio.run(main())

@@ -1,0 +1,114 @@
+"""cryptofeed at the sandbox: books with checksums and cross checks on, trades and tickers of all venues in one loop.
+
+Enters: `told.options` with `books` by venue (symbols of cryptofeed). Leaves: lines of `told`. Never: a class of
+cryptofeed's changed but for its addresses; it dials only `wss`, so the sandbox serves TLS.
+"""
+
+import asyncio
+import logging
+import os
+
+from cryptofeed import FeedHandler
+from cryptofeed.connection import RestEndpoint, WebsocketEndpoint
+from cryptofeed.defines import L2_BOOK, TICKER, TRADES
+from cryptofeed.exchanges import EXCHANGE_MAP
+from told import Complaints, called, finish, frames, moments, options, started_when, tell, versions
+
+IDS = {
+    "binance": "BINANCE",
+    "binance_usdm": "BINANCE_FUTURES",
+    "bybit": "BYBIT",
+    "coinbase": "COINBASE",
+    "kraken": "KRAKEN",
+}
+KEYS = {"coinbase": {"key_id": "none", "key_secret": "none"}}
+"""cryptofeed signs Coinbase's public channels too; the sandbox reads no signature."""
+PUBLIC = {"/api/v3/brokerage": "/api/v3/brokerage/market"}
+"""cryptofeed lists Coinbase's products where a key is needed; the same list is public here."""
+
+
+def repointed(address, origin):
+    """The same address or list of addresses at another origin."""
+    if isinstance(address, list):
+        return [repointed(one, origin) for one in address]
+    _, _, rest = address.partition("://")
+    _, slash, path = rest.partition("/")
+    path = slash + path
+    return origin + PUBLIC.get(path, path)
+
+
+def at_the_sandbox(venue):
+    """cryptofeed's class of a venue with other addresses."""
+    found = EXCHANGE_MAP[IDS[venue]]
+    rest, ws = (options["origins"][side][venue] for side in ("rest", "ws"))
+    for endpoint in found.rest_endpoints:
+        assert isinstance(endpoint, RestEndpoint)
+        endpoint.address = repointed(endpoint.address, rest)
+    for endpoint in found.websocket_endpoints:
+        assert isinstance(endpoint, WebsocketEndpoint)
+        endpoint.address = repointed(endpoint.address, ws)
+    return found
+
+
+class Reader:
+    """Callbacks of one venue."""
+
+    def __init__(self, venue):
+        self.venue, self.books, self.counts = venue, {}, dict.fromkeys((L2_BOOK, TRADES, TICKER), 0)
+
+    async def book(self, book, received_at):
+        self.counts[L2_BOOK] += 1
+        self.books[book.symbol] = book.book
+
+    async def trade(self, trade, received_at):
+        self.counts[TRADES] += 1
+
+    async def ticker(self, ticker, received_at):
+        self.counts[TICKER] += 1
+
+    def read(self, symbol):
+        sides = (self.books[symbol].bids, self.books[symbol].asks)
+        return [[side.index(place) for place in range(min(options["depth"], len(side)))] for side in sides]
+
+
+async def main():
+    versions("cryptofeed", "order-book")
+    logger = logging.getLogger("feedhandler")
+    handler = FeedHandler(config={"log": {"filename": os.devnull, "level": "WARNING"}, "uvloop": False, **KEYS})
+    logger.addHandler(Complaints())
+    logging.getLogger("asyncio").addHandler(Complaints())
+    readers = {}
+    for venue, symbols in options["books"].items():
+        found, reader = at_the_sandbox(venue), Reader(venue)
+        readers[venue] = reader
+        channels = [one for one in (L2_BOOK, TRADES, TICKER) if one in found.websocket_channels]
+        callbacks = {L2_BOOK: reader.book, TRADES: reader.trade, TICKER: reader.ticker}
+        handler.add_feed(
+            found(
+                config=handler.config,
+                symbols=symbols,
+                channels=channels,
+                callbacks={one: callbacks[one] for one in channels},
+                checksum_validation=True,
+                cross_check=True,
+                retries=0,
+            )
+        )
+        tell("call", venue=venue, what="symbols", got=len(found.symbol_mapping()))
+    handler.run(start_loop=False, install_signal_handlers=False)
+    await started_when(
+        lambda: all(len(readers[venue].books) == len(symbols) for venue, symbols in options["books"].items())
+    )
+    books = [f"{venue} {symbol}" for venue, symbols in options["books"].items() for symbol in symbols]
+    await moments(books, lambda name: readers[name.split()[0]].read(name.split()[1]))
+    for feed in handler.feeds:
+        venue = next(name for name, one in IDS.items() if one == feed.id)
+        frames[venue] += sum(one.conn.received for one in feed.connection_handlers)
+        for channel, count in readers[venue].counts.items():
+            if channel in feed.normalized_channels and (channel, venue) != (TICKER, "bybit"):
+                called(venue, channel, count)
+    finish()
+    os._exit(0)  # cryptofeed's own end waits for its retries
+
+
+asyncio.run(main())

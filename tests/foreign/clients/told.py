@@ -1,0 +1,125 @@
+"""What every client here tells the test: versions, calls, moments of its books, complaints; a JSON line each on stdout.
+
+Enters: one argument of JSON (`origins`, `seconds`, `moments`, `depth`, `seed`, and what the client needs beside).
+Leaves: lines. Never: an import of cryptopipe; any interpreter that has the client can run these files.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from importlib.metadata import version
+
+options = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+frames = Counter()
+"""Of each book's venue, counted by the client."""
+
+
+def tell(kind, **what):
+    """One line."""
+    sys.stdout.write(json.dumps({"kind": kind, **what}) + "\n")
+    sys.stdout.flush()
+
+
+def versions(*names):
+    """Of the distributions that are tested."""
+    tell("versions", **{name: version(name) for name in names})
+
+
+def complain(venue, text):
+    """What a user of the client would take for a fault of the venue."""
+    tell("complaint", venue=venue, text=str(text)[:2000])
+
+
+def called(venue, what, got):
+    """A call that was answered: `got` is how much came, never nothing where something must come."""
+    tell("call", venue=venue, what=what, got=got)
+    if not got:
+        complain(venue, f"{what} came back empty")
+
+
+def attempt(venue, what, call, size=len):
+    """Make a call; tell how much came, or complain."""
+    try:
+        got = call()
+    except Exception:  # noqa: BLE001 -- whatever a client raises is what is measured
+        complain(venue, f"{what}: {traceback.format_exc(limit=-3)}")
+        return None
+    called(venue, what, size(got))
+    return got
+
+
+async def attempt_async(venue, what, awaitable, size=len):
+    """The same for what is awaited."""
+    try:
+        got = await awaitable
+    except Exception:  # noqa: BLE001 -- whatever a client raises is what is measured
+        complain(venue, f"{what}: {traceback.format_exc(limit=-3)}")
+        return None
+    called(venue, what, size(got))
+    return got
+
+
+async def started_when(ready, within=30):
+    """Wait until every book is there; complain of the time otherwise."""
+    async with asyncio.timeout(within):
+        while not ready():  # noqa: ASYNC110 -- clients tell of no event
+            await asyncio.sleep(0.05)
+    tell("started")
+
+
+def moment(book, bids, asks):
+    """The client's book as it is now: best first, numbers in the client's digits."""
+    at = time.time_ns()
+    depth = options["depth"]
+    bids, asks = ([[str(price), str(size)] for price, size in list(side)[:depth]] for side in (bids, asks))
+    tell("moment", book=book, at=at, bids=bids, asks=asks)
+
+
+async def moments(books, read):
+    """`moment` of each of `books` at random times within the seconds asked for; `read(book)` gives bids and asks."""
+    chance = random.Random(options["seed"])
+    began = time.monotonic()
+    times = sorted((chance.uniform(0, options["seconds"]), book) for book in books for _ in range(options["moments"]))
+    for due, book in times:
+        await asyncio.sleep(max(0.0, began + due - time.monotonic()))
+        moment(book, *read(book))
+
+
+def threaded_moments(books, read):
+    """The same for clients that run in threads of their own; `read` must return a copy."""
+
+    async def asked():
+        await moments(books, read)
+
+    asyncio.run(asked())
+
+
+class Complaints(logging.Handler):
+    """Every record from WARNING on is a complaint."""
+
+    def __init__(self, venue=None):
+        super().__init__(logging.WARNING)
+        self._venue = venue
+
+    def emit(self, record):
+        text = self.format(record)
+        complain(self._venue, f"{record.name} {record.levelname}: {text}")
+
+
+def listen_to(*names, venue=None):
+    """Loggers whose warnings count."""
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.addHandler(Complaints(venue))
+        if name:
+            logger.propagate = False
+
+
+def finish():
+    """The end: how many frames came."""
+    tell("frames", **frames)
