@@ -12,6 +12,7 @@ import structlog
 
 def configure(verbose: int = 0) -> None:
     """Warnings only; with 1 the canonical lines, with 2 everything."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a socket that just broke
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     structlog.configure(
