@@ -1,10 +1,10 @@
-"""`cryptopipe bench feed|replay`: what the paths cost, beside other libraries where they are installed.
+"""`cryptopipe bench feed|replay|load`: what the paths cost, beside other libraries where they are installed.
 
-Enters: recordings. Leaves: a table or JSON. Never: a figure from a time other than this run's.
+Enters: recordings, or simulated venues. Leaves: a table or JSON. Never: a figure from a time other than this run's.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,14 +13,21 @@ from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptopipe.app import Running
+    from cryptopipe.bench.load import Outcome
     from cryptopipe.bench.report import Report
     from cryptopipe.journal.log import RecordSink
+    from cryptopipe.model.contracts import ExchangePlugin
+    from cryptopipe.model.facts import VenueId
     from cryptopipe.pipe import Pipe
+    from cryptopipe.settings import Settings
 
 
 @click.group()
 def bench() -> None:
-    """Measure the paths on recordings (CRYPTOPIPE_RECORDINGS), else on the generated capture."""
+    """Measure the paths on recordings (CRYPTOPIPE_RECORDINGS), else on the generated capture; under load."""
 
 
 @bench.command()
@@ -92,6 +99,82 @@ def replay(common: Common, runs: int, strategy: str) -> None:
     _show(report)
     for note in notes:
         click.echo(f"note: {note}")
+
+
+@bench.command()
+@click.option("--for", "for_text", default="60s", show_default=True, metavar="T", help="How long at the rate.")
+@click.option("--rate", type=click.IntRange(1), default=10_000, show_default=True, help="Frames a second.")
+@click.option(
+    "--burst", type=click.IntRange(0), default=50_000, show_default=True, help="Frames in one second afterwards."
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N", help="Of the market.")
+@click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="The strategy of the run.")
+@click.option("--lose", type=click.IntRange(0), hidden=True, help="The number of a frame that is never sent.")
+@common_options
+def load(common: Common, for_text: str, rate: int, burst: int, seed: int, strategy: str, lose: int | None) -> None:
+    """A whole run under frames of simulated venues on five loopback connections, from another process.
+
+    Capture, books with their proofs, strategy, gate and journal are those of `--mode action`. Exit code 1 if a frame
+    was lost or a book did not stay alive; a figure that misses its goal is only a note.
+
+    \b
+    Examples:
+      cryptopipe bench load
+      cryptopipe bench load --for 10s --rate 5000 --json
+    """
+    from cryptopipe.bench.load import Load, measure
+    from cryptopipe.cli.action import duration_option
+
+    for_ns = duration_option(for_text)
+    assert for_ns is not None, "--for has a default"
+    settings = common.load([strategy])
+    outcome = measure(
+        Load(rate, for_ns, burst, seed, lose),
+        settings.assets,
+        lambda plugins, directory: _run_of(strategy, settings, plugins, directory, seed),
+        lambda text: click.echo(text, err=True),
+    )
+    if common.json:
+        print_json({**outcome.report.document(), "ok": not outcome.problems, "problems": outcome.problems})
+    else:
+        _show_load(outcome)
+    if outcome.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _run_of(
+    strategy: str, settings: "Settings", plugins: "Mapping[VenueId, ExchangePlugin]", directory: "Path", seed: int
+) -> "Running":
+    from cryptopipe.app import Origin, Running
+    from cryptopipe.drivers.replay import ReplayLabel
+    from cryptopipe.wiring import Wiring
+
+    wiring = Wiring(strategy, settings.model_copy(update={"data_dir": directory}), plugins)
+    return Running(wiring, Origin("sandbox", ReplayLabel(True, "recorded simulated venues, not a market", ()), seed))
+
+
+def _show_load(outcome: "Outcome") -> None:
+    from rich.table import Table
+
+    from cryptopipe.cli.output import terminal
+
+    console, report = terminal(), outcome.report
+    table = Table(title=f"bench load, {report.core} core", title_justify="left")
+    table.add_column("")
+    for column in ("n", "", "", "of single seconds"):
+        table.add_column(column, justify="right" if column != "" else "left")
+    for row in report.rows:
+        spread = row.spread
+        between = "" if spread.min == spread.max else f"{spread.min:,.2f} to {spread.max:,.2f}"
+        table.add_row(row.name, f"{row.n:,}", f"{spread.value:,.2f}", row.unit, between)
+    if report.rows:
+        console.print(table)
+    for problem in outcome.problems:
+        console.print(problem, style="bold red", highlight=False)
+    if not outcome.problems:
+        console.print("no frame was lost, every book stayed alive, the capture holds every frame", highlight=False)
+    for line in _footnotes(report):
+        console.print(line, style="dim", highlight=False)
 
 
 def _show(report: "Report") -> None:

@@ -44,9 +44,11 @@ class Live:
         turn_ended: Callable[[], None],
         stamp: Stamper,
         tls: SSLContext | None = None,
+        ready: deque[Arrival] | None = None,
     ) -> None:
+        """`ready` is where arrivals wait for their turn; somebody who measures gives one that looks at the clock."""
         self._feeds, self._intake, self._turn_ended, self._stamp, self._tls = feeds, intake, turn_ended, stamp, tls
-        self._ready: deque[Arrival] = deque()
+        self._ready: deque[Arrival] = deque() if ready is None else ready
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._sockets: dict[str, ClientConnection] = {}

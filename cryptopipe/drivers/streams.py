@@ -6,6 +6,7 @@ waits for ever for venues that nobody can reach.
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ import structlog
 
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import SECOND, Nanos, Stamper
-from cryptopipe.drivers.intake import Intake
+from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
 from cryptopipe.drivers.stop import Stop
 from cryptopipe.errors import VenueUnavailable
@@ -35,7 +36,8 @@ class Streams:
     """What a run is connected to, and who takes what it says.
 
     `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
-    called between turns with the time, at most four times a second, for who shows the run.
+    called between turns with the time, at most four times a second, for who shows the run. `ready` is where arrivals
+    wait for their turn.
     """
 
     plugins: Mapping[VenueId, ExchangePlugin]
@@ -47,6 +49,7 @@ class Streams:
     ended: Callable[[], str] = str
     looked: Callable[[Nanos], None] = lambda at: None
     reached_within: Nanos = REACHED_WITHIN
+    ready: deque[Arrival] = field(default_factory=deque)
     _reached: set[str] = field(default_factory=set)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +80,7 @@ class Streams:
                 raise self._unreachable()
             return self.ended()
 
-        live = Live(self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp)
+        live = Live(self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp, ready=self.ready)
         try:
             why = await live.run(over)
         except VenueUnavailable:
