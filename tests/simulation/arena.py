@@ -5,7 +5,7 @@ inputs, books that were lost and found, tops that the engine never had. Never: a
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
@@ -16,10 +16,10 @@ from simulation.truth import Truth
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.simulate import LATENCY, STEP, Simulation
-from cryptopipe.market.feeds import Feeds, subscriptions_of
+from cryptopipe.market.feeds import Feeds, Task, subscriptions_of
 from cryptopipe.market.market import Market
-from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import ExchangePlugin, HttpRequest, HttpResponse
+from cryptopipe.market.sync import BookState, BookSync
+from cryptopipe.model.contracts import ExchangePlugin, HttpRequest, HttpResponse, Subscription
 from cryptopipe.model.facts import Asset, Instrument, VenueId
 from cryptopipe.model.simulated import Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
 from cryptopipe.sandbox.engine import LEAST_KEPT, Engine
@@ -42,8 +42,8 @@ class Told(msgspec.Struct, frozen=True):
 
 @dataclass
 class Venue:
-    """What was seen of one venue. Dials and requests: when each came there, its answer's status (200 for a connection, 0
-    for none at all), how long a refusal asked to wait.
+    """What one venue saw. Dials and requests: when each came, its answer's status (200 for a connection,
+    0 for none at all), how long a refusal asked to wait.
     """
 
     dials: list[tuple[Nanos, int, Nanos]] = field(default_factory=list)
@@ -88,6 +88,7 @@ class Arena:
         turn_ended: Callable[[Nanos], None] | None = None,
         watch_truth: bool = True,
         listening: bool = False,
+        traced: bool = False,
     ) -> None:
         wanted = frozenset(map(Asset, assets if assets is not None else parameters.assets))
         self.world = World(plugins, parameters, seed, START, wanted)
@@ -96,15 +97,17 @@ class Arena:
         self.told: list[Told] = []
         self.inputs: list[Input] = []
         self.listening = listening
+        self.watchers: list[Callable[[], None]] = []
+        """Called after each input."""
         self._taker = taker or self.market
         self._turn_ended = turn_ended or self._forget
         found = instruments or {v: simulated(p, wanted, parameters.perpetuals) for v, p in plugins.items()}
         self.truths = {
             one.id: Truth.of(self._engine(venue, one)) for venue, ones in found.items() for one in ones if watch_truth
         }
-        self.feeds = Feeds(
-            self.market, plugins, {v: subscriptions_of(ones) for v, ones in found.items()}, Random(seed).random, START
-        )
+        wishes = {venue: subscriptions_of(ones) for venue, ones in found.items()}
+        self._trace = hashlib.sha256() if traced else None
+        self.feeds = _Traced(self.market, plugins, wishes, Random(seed).random, START, self._add)
         houses = {
             venue: _Watched(self._overheard(plugin), self.world.books[venue], faults, seed, self.venues[venue])
             for venue, plugin in plugins.items()
@@ -112,7 +115,6 @@ class Arena:
         self.simulation = Simulation(
             self.world, houses, self.feeds, self._take, self._turn_ended, START, LATENCY, step
         )  # fmt: skip
-        self._trace = hashlib.sha256()
 
     @property
     def now(self) -> Nanos:
@@ -127,7 +129,8 @@ class Arena:
                 truth.engine.follow()
 
     def trace(self) -> str:
-        """A hash of all inputs and of the book's tops after each of them."""
+        """A hash of all inputs, of the commands after each, and of the tops that it changed."""
+        assert self._trace is not None, "this arena keeps no trace"
         return self._trace.hexdigest()
 
     def live(self) -> bool:
@@ -136,7 +139,7 @@ class Arena:
         return len(books) >= len(self.truths) and all(sync.state is BookState.LIVE for sync in books)
 
     def lies(self) -> list[str]:
-        """Tops of live books that the engine never had from the last match on."""
+        """Tops of live books that the engine never had."""
         return [f"{name} at {at - START}: {top}" for name, one in self.truths.items() for at, top in one.lies]
 
     def _engine(self, venue: VenueId, one: Instrument) -> Engine:
@@ -147,6 +150,7 @@ class Arena:
 
     def _take(self, entry: Input) -> None:
         self.inputs.append(entry)
+        self._add(entry)
         self._note(entry)
         market = self.market
         known = len(market.transitions)
@@ -154,7 +158,11 @@ class Arena:
         fresh = market.transitions[known if len(market.transitions) >= known else 0 :]
         for one in fresh:
             self.told.append(Told(entry.at - START, one.sync.id, one.state, one.reason))
+        for watch in self.watchers:
+            watch()
         for name, sync in market.changed.items():
+            if self._trace is not None:
+                self._add((name, sync.state.value, top_of(sync)))
             if name not in self.truths:
                 continue
             if sync.state is BookState.LIVE:
@@ -166,6 +174,10 @@ class Arena:
         """From when to when a live book showed a top that the engine never had; to now if it still does."""
         spans = (span for one in self.truths.values() for span in one.wrong_for(self.simulation.now))
         return sorted((first - START, last - START) for first, last in spans)
+
+    def _add(self, what: object) -> None:
+        if self._trace is not None:
+            self._trace.update(msgspec.msgpack.encode(what))
 
     def _note(self, entry: Input) -> None:
         venue = self.venues.get(VenueId(entry.venue))
@@ -190,6 +202,34 @@ class Arena:
         simulate, venue = plugin.sandbox, self.venues[plugin.venue]
         assert simulate is not None
         return replace(plugin, sandbox=lambda books: _Overheard(simulate(books), self, venue))
+
+
+def top_of(sync: BookSync) -> tuple[str, ...]:
+    """As text; empty if there is none."""
+    top = sync.book.top
+    return () if top is None else tuple(map(str, (top.bid, top.bid_size, top.ask, top.ask_size, top.version)))
+
+
+class _Traced(Feeds):
+    """Feeds whose commands are noted."""
+
+    def __init__(
+        self,
+        market: Market,
+        plugins: Mapping[VenueId, ExchangePlugin],
+        subscriptions: Mapping[VenueId, Sequence[Subscription]],
+        jitter: Callable[[], float],
+        at: Nanos,
+        note: Callable[[object], None],
+    ) -> None:
+        super().__init__(market, plugins, subscriptions, jitter, at)
+        self._note = note
+
+    def after(self, entry: Input) -> Iterable[tuple[VenueId, Task]]:
+        tasks = list(super().after(entry))
+        for venue, task in tasks:
+            self._note((venue, type(task).__name__, task))
+        return tasks
 
 
 class _Watched(House):

@@ -1,4 +1,4 @@
-"""When a fault on the way first made a difference to a book.
+"""When a fault on the way made a difference to a book.
 
 Enters: what a venue's session said, and what arrived of it. Leaves: what a frame means to a book; the time from which
 two books, one of each, differ where a checksum looks. Never: a part of a run.
@@ -45,19 +45,26 @@ def _levels(raw: object, form: LevelFormat) -> Meaning:
     return () if raw is None else tuple(tuple(str(row[place]) for place in places) for row in json.loads(bytes(raw)))  # type: ignore[call-overload]
 
 
-def first_difference(plugin: ExchangePlugin, venue: Venue, begun: Nanos) -> Nanos | None:
-    """When the levels under the checksum of a book first were not the venue's, while it could be read."""
-    url = "" if not venue.urls else venue.urls[0]
+def difference(plugin: ExchangePlugin, venue: Venue, begun: Nanos) -> Nanos | None:
+    """Since when the levels under the checksum of a book were not the venue's, when it was lost or at the end.
+
+    A lost change that the next one of the same level makes good does no harm, and no checksum shows it. None if no
+    level under the checksum was wrong when the book was lost, or in the end.
+    """
+    url = venue.urls[0] if venue.urls else ""
     ours, theirs = _Follower(plugin, url), _Follower(plugin, url)
     said = ((at + LATENCY, theirs, text.encode()) for at, text in venue.said)
     came = ((at, ours, text) for at, text in venue.arrivals)
     coming = list(merge(said, came, key=itemgetter(0)))
+    since: Nanos | None = None
     for number, (at, follower, text) in enumerate(coming):
         follower.take(at, text)
-        together = number + 1 < len(coming) and coming[number + 1][0] // LATENCY == at // LATENCY
-        if at >= begun and not together and ours.live and ours.covered() != theirs.covered():
-            return at
-    return None
+        if at < begun or (number + 1 < len(coming) and coming[number + 1][0] // LATENCY == at // LATENCY):
+            continue
+        if not ours.live:
+            return since
+        since = None if ours.covered() == theirs.covered() else since or at
+    return since
 
 
 class _Follower:

@@ -38,6 +38,8 @@ def judge(trial: Trial) -> None:
     assert trial.healed_in is not None and trial.healed_in <= 3 * SECOND, trial
     if proven and _content_is_proven(trial):
         assert not trial.lies, trial
+        assert not trial.backwards or _cannot_tell_order(trial), trial
+        assert all(till - since <= 2 * SECOND for since, till in trial.wrong), trial
     if kind in HARMLESS:
         assert trial.down is None, trial
     elif kind in SILENT:
@@ -49,6 +51,13 @@ def judge(trial: Trial) -> None:
 def _content_is_proven(trial: Trial) -> bool:
     """Numbers show that a frame is missing, not that a digit in it is another one; only a checksum does."""
     return trial.case != "corrupt_digit" or trial.proof is Proof.CHECKSUM
+
+
+def _cannot_tell_order(trial: Trial) -> bool:
+    """A checksum proves which state a book is in, not that it follows the one before: of two changes of one level that
+    come in the wrong order each is proven, until the next.
+    """
+    return faults_kind(trial.case) == "reorder" and trial.proof is Proof.CHECKSUM
 
 
 def test_every_kind_of_fault_is_tried() -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from random import Random
 
 from simulation.arena import Arena, Venue, plain
-from simulation.hits import first_difference, meaning
+from simulation.hits import difference, meaning
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.simulate import LATENCY
@@ -114,6 +114,8 @@ class Trial:
     lies: tuple[str, ...]
     wrong: tuple[tuple[Nanos, Nanos], ...]
     """From when to when a book that could be read showed a top that the engine never had."""
+    backwards: int
+    """How often such a top was one that the engine had had before the last."""
     checked: int
     proof: Proof
 
@@ -203,7 +205,7 @@ def _trial(arena: Arena, case: str, end: str, seed: int, begun: Nanos, ended: Na
     up = _up(arena, ended)
     return Trial(
         case, end, seed, begun, ended,
-        _struck(faults_kind(case), venue, end, begun),
+        _struck(faults_kind(case), venue, end, begun, ended),
         venue.last_frame_at,
         None if down is None else down.at,
         "" if down is None else down.reason,
@@ -211,7 +213,7 @@ def _trial(arena: Arena, case: str, end: str, seed: int, begun: Nanos, ended: Na
         up,
         sum(one.at >= begun and one.state is not BookState.LIVE for one in arena.told),
         tuple(venue.dials), tuple(venue.requests), tuple(at for at, _ in venue.closed),
-        tuple(arena.lies()), tuple(arena.wrong_for()),
+        tuple(arena.lies()), tuple(arena.wrong_for()), sum(len(one.backwards) for one in arena.truths.values()),
         sum(one.checked for one in arena.truths.values()),
         _proof(end),
     )  # fmt: skip
@@ -224,17 +226,17 @@ def _calm_from(venue: Venue, ended: Nanos, up: Nanos | None) -> Nanos:
     return calm if first is None or (up is not None and first > up) else max(calm, first)
 
 
-def _struck(kind: str, venue: Venue, end: str, begun: Nanos) -> Nanos | None:
+def _struck(kind: str, venue: Venue, end: str, begun: Nanos, ended: Nanos) -> Nanos | None:
     """When the first change of the book would have come that did not come so; for other faults the beginning.
 
-    Where a checksum covers a part of the book: when that part, which could be read, first was not as the venue's.
+    Where a checksum covers a part of the book: since when that part was not the venue's when it was noticed.
     """
     if kind not in OF_FRAMES and kind not in ("stall", "black_hole"):
         return begun
-    covered = first_difference(_plugin(end), venue, begun) if _proof(end) is Proof.CHECKSUM else None
-    if covered is not None:
+    covered = difference(_plugin(end), venue, begun) if _proof(end) is Proof.CHECKSUM else None
+    if covered is not None or (_proof(end) is Proof.CHECKSUM and kind in ("drop", "reorder")):
         return covered
-    said = [(at, text.encode()) for at, text in venue.said]
+    said = [(at, text.encode()) for at, text in venue.said if at <= ended]
     if kind == "corrupt":
         came = [text for _, text in venue.arrivals]
         return next(

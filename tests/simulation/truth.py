@@ -64,13 +64,16 @@ class EngineTops:
 
 @dataclass
 class Truth:
-    """Judges the tops of one book. `lies` are those that the engine had at no number from the last match on."""
+    """Judges the tops of one book. `lies` are those that the engine never had, `backwards` those that it had had before
+    the one that the book showed last.
+    """
 
     engine: EngineTops
     checked: int = 0
     matched: int = 0
     """Where in the engine's tops the book was last."""
     lies: list[tuple[Nanos, Top]] = field(default_factory=list)
+    backwards: list[tuple[Nanos, Top]] = field(default_factory=list)
     _last: Top | None = None
     _wrong_since: Nanos = 0
     _spans: list[tuple[Nanos, Nanos]] = field(default_factory=list)
@@ -93,7 +96,7 @@ class Truth:
         try:
             self.matched = self.engine.tops.index(top, self.matched)
         except ValueError:
-            self.lies.append((at, top))
+            (self.backwards if top in self.engine.tops else self.lies).append((at, top))
             self._wrong_since = self._wrong_since or at
         else:
             self.ends(at)
@@ -105,5 +108,5 @@ class Truth:
             self._wrong_since = 0
 
     def wrong_for(self, now: Nanos) -> list[tuple[Nanos, Nanos]]:
-        """From when to when the top was none of the engine's."""
+        """From when to when the top was none of the engine's, or an earlier one than before."""
         return [*self._spans, *([(self._wrong_since, now)] if self._wrong_since else [])]
