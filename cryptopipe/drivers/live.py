@@ -11,12 +11,13 @@ from contextlib import suppress
 from ssl import SSLContext, create_default_context
 
 import aiohttp
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from cryptopipe import __version__
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.supply import ANSWER_WITHIN
@@ -27,8 +28,8 @@ LARGEST_FRAME = 16 << 20
 TURN = 256
 """Most arrivals in one turn."""
 _AHEAD = 8 * TURN
-"""Arrivals that may wait for a turn; then readers wait too, and the sockets' own buffers fill."""
-_QUEUED_FRAMES = 512
+"""Arrivals that may wait for a turn; then sockets are read no further, and their own buffers fill."""
+_RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
 _KEPT_HEADERS = ("retry-after", "date")
 Headers = tuple[tuple[str, str], ...]
 _AGENT = f"cryptopipe/{__version__}"
@@ -50,8 +51,8 @@ class Live:
         self._feeds, self._intake, self._turn_ended, self._stamp, self._tls = feeds, intake, turn_ended, stamp, tls
         self._ready: deque[Arrival] = deque() if ready is None else ready
         self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._sockets: dict[str, ClientConnection] = {}
+        self._full = False
+        self._sockets: dict[str, Ear] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,8 +102,10 @@ class Live:
         if due:
             self._carry_out(intake.tick())
         self._turn_ended()
-        if len(ready) < _AHEAD:
-            self._room.set()
+        if self._full and len(ready) < _AHEAD:
+            self._full = False
+            for socket in self._sockets.values():
+                socket.resume()
 
     def _carry_out(self, tasks: Tasks) -> None:
         for venue, task in tasks:
@@ -135,12 +138,12 @@ class Live:
         if reader is not None:
             reader.cancel()
 
-    async def _heard(self, arrival: Arrival) -> None:
+    def _heard(self, arrival: Arrival) -> bool:
+        """Whether there is room for more."""
         self._ready.append(arrival)
         self._wake.set()
-        if len(self._ready) >= _AHEAD:
-            self._room.clear()
-            await self._room.wait()
+        self._full = len(self._ready) >= _AHEAD
+        return not self._full
 
     async def _read(self, venue: VenueId, dial: Dial, life: int) -> None:
         """One connection, from the dial to its end."""
@@ -151,7 +154,7 @@ class Live:
                 dial.url,
                 compression=None,
                 max_size=LARGEST_FRAME,
-                max_queue=_QUEUED_FRAMES,
+                create_connection=Ear,
                 ping_interval=None,
                 open_timeout=None,
                 close_timeout=1,
@@ -161,11 +164,11 @@ class Live:
             ) as socket:
                 if life != self._intake.life(conn):
                     return
+                assert isinstance(socket, Ear), f"connect was asked for an Ear: {type(socket)}"
                 self._sockets[conn] = socket
-                await self._heard(Arrival(Direction.OPEN, venue, conn, life, url=dial.url))
-                while True:
-                    payload = await socket.recv(decode=False)
-                    await self._heard(Arrival(Direction.RECV, venue, conn, life, payload))
+                self._heard(Arrival(Direction.OPEN, venue, conn, life, url=dial.url))
+                socket.listen(lambda payload: self._heard(Arrival(_RECV, venue, conn, life, payload)))
+                await socket.recv()  # raises at its end; every message goes to the line above
         except ConnectionClosed as closed:
             why = str(closed)
         except InvalidStatus as refused:
@@ -176,18 +179,18 @@ class Live:
         finally:
             if life == self._intake.life(conn):
                 self._sockets.pop(conn, None)
-        await self._heard(Arrival(Direction.CLOSE, venue, conn, life, why.encode(), dial.url, status, headers))
+        self._heard(Arrival(Direction.CLOSE, venue, conn, life, why.encode(), dial.url, status, headers))
 
     def _secure(self) -> SSLContext:
         """Made once, where a URL needs it: reading the authorities takes tens of milliseconds."""
         self._tls = self._tls or create_default_context()
         return self._tls
 
-    async def _send(self, socket: ClientConnection, text: str) -> None:
+    async def _send(self, socket: Ear, text: str) -> None:
         with suppress(ConnectionClosed):  # the reader tells
             await socket.send(text)
 
-    async def _ping(self, socket: ClientConnection) -> None:
+    async def _ping(self, socket: Ear) -> None:
         with suppress(ConnectionClosed):
             await socket.ping()
 
@@ -204,7 +207,7 @@ class Live:
                 status, headers = answer.status, _kept(answer.headers.items())
         except (aiohttp.ClientError, OSError, TimeoutError) as failed:
             payload = f"no answer: {failed or type(failed).__name__}".encode()
-        await self._heard(
+        self._heard(
             Arrival(Direction.HTTP, venue, ask.conn, life, payload, request.url, status, headers, ask.tag)
         )  # fmt: skip
 
