@@ -5,13 +5,14 @@ journal records that are a function of the inputs and the configuration. Never: 
 without a durable intent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from cryptopipe.act.ledger import Ledger
 from cryptopipe.act.paper import PaperVenue, TakenLiquidity
 from cryptopipe.act.plan import Plan
+from cryptopipe.act.unwind import closing_orders
 from cryptopipe.capture.inputs import Input
 from cryptopipe.clock import Agenda, Nanos
 from cryptopipe.evaluate.value import executable_value
@@ -181,15 +182,19 @@ class Pipe:
         self._tell(told.posted(self.ledger.transactions, why, entries))
 
     def _start(self, decision: Decision) -> None:
-        """Intents first, durable; only then are the orders on their way."""
+        """Carry out an accepted decision."""
         price = self._in_numeraire(decision.opportunity.numeraire, Decimal(1))
         assert price is not None, "an edge whose asset has no price is not accepted"
         self._plan = Plan.of(decision, price)
-        for order in self._plan.orders:
+        self._send(self._plan.orders)
+
+    def _send(self, orders: Iterable[Order]) -> None:
+        """Intents first, durable; only then are the orders on their way."""
+        for order in orders:
             self._tell(told.intended(order))
         self._sink.sync()
         self.market.touched = {}
-        for order in self._plan.orders:
+        for order in orders:
             self._agenda.wake_at(self._now + self._settings.latency, order)
 
     def _run_due(self, until: Nanos) -> None:
@@ -216,8 +221,16 @@ class Pipe:
 
     def _end_plan(self, plan: Plan) -> None:
         dust, exposure = plan.split()
+        if exposure and not plan.closing:
+            orders = closing_orders(
+                plan, exposure, self.view, self._settings.fees, self.ledger.balance, self._limits.unwind_bps
+            )
+            if orders:
+                plan.close_with(orders)
+                self._send(orders)
+                return
         restoring = Decimal(0)
-        if len(plan.orders) == 2:
+        if plan.legs == 2:
             with exact():
                 restoring = plan.moved() * plan.price * self._settings.restoring_bps / 10_000
         self._value.plan_ended(dust, restoring)

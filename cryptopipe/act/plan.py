@@ -7,7 +7,7 @@ lot, or exposure. Never: a residual that is silently dropped.
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cryptopipe.model.facts import Asset, Side
+from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Decision, Fill, Leg, Order
 
@@ -22,6 +22,8 @@ class Plan:
     """Of the asset the cycle starts in, in the numeraire, when it was decided."""
     fills: list[Fill] = field(default_factory=list)
     arrived: int = 0
+    closing: bool = False
+    """What unfilled legs left is being closed; that is tried once."""
 
     @classmethod
     def of(cls, decision: Decision, price: Decimal = Decimal(1)) -> "Plan":
@@ -38,6 +40,15 @@ class Plan:
             for number, leg in enumerate(decision.opportunity.legs, 1)
         )
         return cls(decision, orders, price)
+
+    @property
+    def legs(self) -> int:
+        """Orders of the decision itself."""
+        return len(self.decision.opportunity.legs)
+
+    def close_with(self, orders: tuple[Order, ...]) -> None:
+        """Go on with orders that close what was left."""
+        self.orders, self.closing = (*self.orders, *orders), True
 
     @property
     def done(self) -> bool:
@@ -76,9 +87,13 @@ class Plan:
 
     def moved(self) -> Decimal:
         """Notional bought on one venue and sold on another, in the start asset: what must be moved back one day."""
+        net: dict[VenueId, Decimal] = {}
         with exact():
-            bought = sum((f.price * f.quantity for f in self.fills if f.side is Side.BUY), Decimal(0))
-            sold = sum((f.price * f.quantity for f in self.fills if f.side is Side.SELL), Decimal(0))
+            for f in self.fills:
+                amount = f.price * f.quantity if f.side is Side.BUY else -f.price * f.quantity
+                net[f.instrument.venue] = net.get(f.instrument.venue, Decimal(0)) + amount
+            bought = sum((amount for amount in net.values() if amount > 0), Decimal(0))
+            sold = -sum((amount for amount in net.values() if amount < 0), Decimal(0))
         return min(bought, sold)
 
 

@@ -31,6 +31,8 @@ class Limits:
     max_edge_bps: Decimal
     max_loss: Decimal
     max_residual: Decimal
+    unwind_bps: Decimal = Decimal(0)
+    """What an unfilled leg left is closed up to this much worse than the best price; 0: it is left."""
 
 
 class TradingMode(Enum):

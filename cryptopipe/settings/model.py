@@ -83,6 +83,12 @@ class RiskSettings(BaseModel):
         "500", gt=0, description="gross; an edge above it is a wrong book or two assets of one name"
     )
     max_loss: Amount = _setting("500", gt=0, description="of one run, in the numeraire; beyond it the run halts")
+    unwind_bps: Bps = _setting(
+        "50",
+        ge=0,
+        lt=10_000,
+        description="what an unfilled leg left is closed at once, this much worse than the best price or less; 0: left",
+    )
     max_residual: Amount = _setting(
         "50", description="exposure left by the unfilled legs of a run together, in the numeraire; beyond it: halt"
     )

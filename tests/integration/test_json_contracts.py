@@ -22,7 +22,10 @@ def documented(section: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
+    """One with a run in it: tests of one module may be spread over several processes."""
+    place = str(tmp_path_factory.mktemp("data"))
+    assert main(["action", "--replay=generated", "--data-dir", place]) == 0
+    return place
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""Closes what a plan's unfilled legs have left, at once, at the best of the plan's own markets.
+
+Enters: a plan that has ended with exposure, the view, fees, balances, how much worse than the best price is borne.
+Leaves: orders that reduce the exposure. Never: an order that turns it round, spends more than is at hand, or is priced
+beyond that bound.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from cryptopipe.act.plan import Plan
+from cryptopipe.market.view import View
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, VenueId, ceil_to, floor_to
+from cryptopipe.model.money import exact
+from cryptopipe.model.trading import Order
+
+_BP = Decimal("0.0001")
+
+
+def closing_orders(
+    plan: Plan,
+    exposure: Mapping[Asset, Decimal],
+    view: View,
+    fees: Mapping[VenueId, FeeSchedule],
+    balance: Callable[[VenueId, Asset], Decimal],
+    bound_bps: Decimal,
+) -> tuple[Order, ...]:
+    """One order for each exposed asset that a market of the plan trades as its base: where it is sold dearest, or
+    bought cheapest, after the fee. None for a bound of zero, or where no such book is live.
+    """
+    orders: list[Order] = []
+    for asset, amount in exposure.items() if bound_bps else ():
+        found = [
+            (price, order)
+            for instrument in dict.fromkeys(leg.instrument for leg in plan.decision.opportunity.legs)
+            if instrument.base == asset and instrument.kind is Kind.SPOT
+            for price, order in _order(plan, instrument, amount, view, fees[instrument.venue], balance, bound_bps)
+        ]
+        if found:
+            best = max(found, key=lambda one: one[0]) if amount > 0 else min(found, key=lambda one: one[0])
+            orders.append(best[1])
+    return tuple(orders)
+
+
+def _order(
+    plan: Plan,
+    instrument: Instrument,
+    amount: Decimal,
+    view: View,
+    fees: FeeSchedule,
+    balance: Callable[[VenueId, Asset], Decimal],
+    bound_bps: Decimal,
+) -> list[tuple[Decimal, Order]]:
+    """(price after fee, order), or nothing where it cannot be placed."""
+    top, rules = view.top(instrument), instrument.rules
+    price = None if top is None else top.bid if amount > 0 else top.ask
+    if price is None or rules is None:
+        return []
+    venue, rate = instrument.venue, fees.taker_rate
+    with exact():
+        if amount > 0:
+            side, net = Side.SELL, price * (1 - rate)
+            limit = ceil_to(rules.tick, price * (1 - bound_bps * _BP))
+            quantity = floor_to(rules.step, min(amount, balance(venue, instrument.base)))
+            affordable = True
+        else:
+            side, net = Side.BUY, price * (1 + rate)
+            limit = floor_to(rules.tick, price * (1 + bound_bps * _BP))
+            quantity = floor_to(rules.step, -amount)
+            affordable = quantity * limit * (1 + rate) <= balance(venue, instrument.quote)
+        feasible = quantity > 0 and quantity >= rules.min_size and quantity * limit >= rules.min_notional
+    if not (feasible and affordable):
+        return []
+    client_id = f"d{plan.decision.decision_id}-{len(plan.orders) + 1}-{instrument.base}"
+    return [(net, Order(client_id, plan.decision.decision_id, instrument, side, quantity, limit))]
