@@ -39,9 +39,9 @@ from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
 from cryptopipe.pipe import Pipe
 
-MADE_WITHIN_S = 600
-GRACE = 10 * SECOND
-"""After everything was due: what has not come by then is lost."""
+MADE_WITHIN_S, TOLD_WITHIN_S = 600, 10
+GRACE = 2 * SECOND
+"""When everything was due, and nothing has come for so long, what is missing is lost."""
 WARM = 2
 """Seconds at the start that are not timed: the books begin."""
 T = TypeVar("T")
@@ -125,7 +125,7 @@ def measure(load: Load, assets: Sequence[str], begin: Begin, tell: Callable[[str
                 problems += _uncaptured(running.run.capture, conns, listening)
             rows: list[Row] = []
             if not lost(conns, listening.frames, meter):
-                sent = _told(process, Sent, GRACE // SECOND, stop)
+                sent = _told(process, Sent, TOLD_WITHIN_S, stop)
                 course = Course.of(meter, where.read_bytes(), load.schedule, sent.began_at)
                 rows = course.rows(load.warm)
                 notes += _of_sender(sent, listening, load) + _missed_goals(rows)
@@ -144,8 +144,8 @@ class _Receiving:
     def __init__(self, schedule: Schedule, meter: Meter, listening: Listening) -> None:
         self._meter, self._listening = meter, listening
         self._frames = sum(listening.frames)
-        self._within = schedule.due_at(schedule.frames - 1) + GRACE
-        self._began_at = time.monotonic_ns()
+        self._until = time.monotonic_ns() + schedule.due_at(schedule.frames - 1)
+        self._seen, self._seen_at = 0, 0
 
     def streams(self, plugins: Mapping[VenueId, ExchangePlugin], running: Running, subscriptions: Any) -> Streams:
         """The connections of the run."""
@@ -160,9 +160,12 @@ class _Receiving:
         return str(urlunsplit((scheme, f"{HOST}:{self._listening.ports[venue]}", real.path, real.query, "")))
 
     def _over(self) -> str:
-        if len(self._meter.came_on) >= self._frames:
+        now, seen = time.monotonic_ns(), len(self._meter.came_on)
+        if seen >= self._frames:
             return "all received"
-        return "frames are missing" if time.monotonic_ns() - self._began_at > self._within else ""
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        return "frames are missing" if now > max(self._until, self._seen_at) + GRACE else ""
 
 
 def _lost(conns: Sequence[str], listening: Listening, meter: Meter) -> list[str]:
