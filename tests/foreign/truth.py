@@ -13,6 +13,7 @@ from pathlib import Path
 
 NANOS = 1_000_000_000
 Levels = tuple[tuple[Decimal, Decimal], ...]
+SIDES = ("bids", "asks")
 Look = tuple[Levels, Levels]
 """The best bids and asks, best first."""
 
@@ -25,11 +26,11 @@ class Moment:
     look: Look
 
     @classmethod
-    def told(cls, line: Mapping[str, object]) -> "Moment":
+    def told(cls, line: Mapping[str, object], sides_shown: Sequence[str] = SIDES) -> "Moment":
         """From a line of a client."""
         sides = []
-        for name in ("bids", "asks"):
-            rows = line[name]
+        for name in SIDES:
+            rows = line[name] if name in sides_shown else []
             assert isinstance(rows, list)
             sides.append(tuple((Decimal(price), Decimal(size)) for price, size in rows))
         return cls(int(str(line["at"])), (sides[0], sides[1]))
@@ -37,9 +38,13 @@ class Moment:
 
 @dataclass
 class History:
-    """One book at each of its numbers, as deep as `depth`: when each look began, and which looks there were."""
+    """One book at each of its numbers, as deep as `depth`: when each look began, and which looks there were.
+
+    `sides`: those that a look shows; the other one is left empty.
+    """
 
     depth: int
+    sides: Sequence[str] = SIDES
     _levels: tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]] = field(default_factory=lambda: ({}, {}))
     _prices: tuple[list[Decimal], list[Decimal]] = field(default_factory=lambda: ([], []))
     _number: int = 0
@@ -64,7 +69,7 @@ class History:
         else:
             levels.pop(key)
             prices.pop(bisect_left(prices, key))
-        if bisect_left(prices, key) >= self.depth:
+        if bisect_left(prices, key) >= self.depth or side not in self.sides:
             return
         look = (self._best(0), self._best(1))
         self.places.setdefault(look, []).append(len(self.began))
@@ -72,6 +77,8 @@ class History:
         self.numbers.append(number)
 
     def _best(self, side: int) -> Levels:
+        if SIDES[side] not in self.sides:
+            return ()
         levels = self._levels[side]
         return tuple((abs(key), levels[key]) for key in self._prices[side][: self.depth])
 
@@ -87,14 +94,17 @@ class Verdict:
     complaints: Sequence[str]
 
 
-def histories(path: Path, depth: int) -> dict[str, History]:
-    """Each book that the market wrote down, by `venue:symbol`."""
+def histories(path: Path, depth: int, sides: Mapping[str, Sequence[str]] | None = None) -> dict[str, History]:
+    """Each book that the market wrote down, by `venue:symbol`; `sides` by venue, where not both."""
+    sides = sides or {}
     found: dict[str, History] = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             name, side, number, at, price, size = json.loads(line)
-            if side in ("bids", "asks"):
-                found.setdefault(name, History(depth)).apply(side, number, at, price, size)
+            if side in SIDES:
+                if name not in found:
+                    found[name] = History(depth, sides.get(name.partition(":")[0], SIDES))
+                found[name].apply(side, number, at, price, size)
     return found
 
 

@@ -7,6 +7,7 @@ Leaves: lines. Never: an import of cryptopipe; any interpreter that has the clie
 import asyncio
 import json
 import logging
+import os
 import random
 import sys
 import time
@@ -15,6 +16,8 @@ from collections import Counter
 from importlib.metadata import version
 
 options = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+START = 30
+"""Seconds until all streams must have brought something."""
 frames = Counter()
 """Of each book's venue, counted by the client."""
 
@@ -25,14 +28,18 @@ def tell(kind, **what):
     sys.stdout.flush()
 
 
+over = []
+
+
 def versions(*names):
     """Of the distributions that are tested."""
     tell("versions", **{name: version(name) for name in names})
 
 
 def complain(venue, text):
-    """What a user of the client would take for a fault of the venue."""
-    tell("complaint", venue=venue, text=str(text)[:2000])
+    """What a user of the client would take for a fault of the venue; not what it says of its own end."""
+    if not over:
+        tell("complaint", venue=venue, text=str(text)[:2000])
 
 
 def called(venue, what, got):
@@ -64,12 +71,21 @@ async def attempt_async(venue, what, awaitable, size=len):
     return got
 
 
-async def started_when(ready, within=30):
-    """Wait until every book is there; complain of the time otherwise."""
-    async with asyncio.timeout(within):
-        while not ready():  # noqa: ASYNC110 -- clients tell of no event
-            await asyncio.sleep(0.05)
+async def started_when(ready, counts=None):
+    """Wait until every book is there; complain and end after half a minute, with what had come by then."""
+    try:
+        async with asyncio.timeout(START):
+            while not ready():  # noqa: ASYNC110 -- clients tell of no event
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        complain(None, f"not everything came within {START} s; what came: {counts or dict(frames)}")
+        os._exit(1)  # the client's threads would go on
     tell("started")
+
+
+def wait_until(ready, counts=None):
+    """The same for clients that run in threads of their own."""
+    asyncio.run(started_when(ready, counts))
 
 
 def moment(book, bids, asks):
@@ -121,5 +137,6 @@ def listen_to(*names, venue=None):
 
 
 def finish():
-    """The end: how many frames came."""
+    """The end, before anything is closed: how many frames came."""
     tell("frames", **frames)
+    over.append(True)

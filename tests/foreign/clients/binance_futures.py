@@ -1,0 +1,60 @@
+"""binance-futures-connector at the sandbox: REST and combined streams of `binance_usdm`, partial books compared.
+
+Enters: `told.options` with `books` of `binance_usdm`. Leaves: lines of `told`. Never: anything but addresses given.
+"""
+
+import json
+
+from binance.um_futures import UMFutures
+from binance.websocket.um_futures.websocket_client import UMFuturesWebsocketClient
+from told import attempt, called, complain, finish, frames, listen_to, options, threaded_moments, versions, wait_until
+
+VENUE = "binance_usdm"
+versions("binance-futures-connector")
+listen_to("")
+symbols = options["books"][VENUE]
+first = symbols[0]
+counts, books = {}, {}
+
+
+def on_message(_, text):
+    frames[VENUE] += 1
+    message = json.loads(text)
+    if "stream" not in message:
+        if message.get("result", "") is not None:
+            complain(VENUE, text)
+        return
+    symbol, _, stream = message["stream"].partition("@")
+    counts[stream] = counts.get(stream, 0) + 1
+    if stream.startswith("depth20"):
+        books[symbol.upper()] = message["data"]
+
+
+client = UMFutures(base_url=options["origins"]["rest"][VENUE])
+for name, call in {
+    "ping": lambda: [client.ping()],
+    "time": client.time,
+    "exchange_info": client.exchange_info,
+    "depth": lambda: client.depth(first),
+    "trades": lambda: client.trades(first),
+    "agg_trades": lambda: client.agg_trades(first),
+    "klines": lambda: client.klines(first, "1m"),
+    "ticker_24hr_price_change": lambda: client.ticker_24hr_price_change(first),
+    "book_ticker": lambda: client.book_ticker(first),
+}.items():
+    attempt(VENUE, name, call)
+
+streams = UMFuturesWebsocketClient(
+    stream_url=options["origins"]["ws"][VENUE],
+    on_message=on_message,
+    on_error=lambda _, error: complain(VENUE, repr(error)),
+    is_combined=True,
+)
+kinds = ["depth@100ms", "aggTrade", "kline_1m", "bookTicker", "miniTicker"]
+streams.subscribe([f"{one.lower()}@depth20@100ms" for one in symbols] + [f"{first.lower()}@{kind}" for kind in kinds])
+wait_until(lambda: len(books) == len(symbols) and len(counts) == 6, counts)
+threaded_moments([f"{VENUE} {one}" for one in symbols], lambda name: [books[name.split()[1]][one] for one in "ba"])
+for name, count in counts.items():
+    called(VENUE, name, count)
+finish()
+streams.stop()
