@@ -28,6 +28,8 @@ _ILLEGAL = "Illegal characters found in parameter '{}'; legal range is '{}'."
 _LEGAL_SYMBOL = "^[A-Z0-9-_.]{1,20}$"
 _LEGAL_LIST = r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$'
 
+AVERAGED = 5
+"""Minutes of `avgPrice`."""
 Query = Mapping[str, str]
 Weigh = Callable[[Query], int]
 
@@ -69,6 +71,8 @@ class Rest:
             "trades": self._trades,
             "aggTrades": self._aggregates,
             "klines": self._candles,
+            "uiKlines": self._candles,
+            "avgPrice": self._average,
             "ticker/24hr": self._tickers,
             "ticker/price": self._prices,
             "ticker/bookTicker": self._tops,
@@ -80,11 +84,12 @@ class Rest:
         if request.method == "GET" and parts.path in self._charter.empty:
             empty = self._charter.empty[parts.path]
             return self._weight.spend(1, at) or self._of(empty(at) if callable(empty) else empty)
-        way = self._ways.get(parts.path.removeprefix(self._charter.prefix))
+        name = parts.path.removeprefix(self._charter.prefix)
+        way = self._ways.get(name) if name in self._charter.weights else None
         if request.method != "GET" or way is None or not parts.path.startswith(self._charter.prefix):
             return self._charter.unknown(request.method, parts.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        weigh = self._charter.weights[parts.path.removeprefix(self._charter.prefix)]
+        weigh = self._charter.weights[name]
         refused = self._weight.spend(weigh(query), at)
         if refused is not None:
             return refused
@@ -146,6 +151,16 @@ class Rest:
         found = [b for b in told.tally.bars(interval) if start <= span_of(interval, b.open_at)[0] <= end]
         part = found[:limit] if start else found[-limit:]
         return [candle(told, interval, bar) for bar in part]
+
+    def _average(self, query: Query, at: Nanos) -> Fields:
+        """Turnover by volume of the last five minutes, the running one among them; without a trade the last price, with
+        nothing ever traded the best bid."""
+        told = self._one(query)
+        told.tally.absorb(at)
+        bars = told.tally.bars("1m")[-AVERAGED:]
+        volume, turnover = sum(bar.volume for bar in bars), sum(bar.turnover for bar in bars)
+        price = turnover // volume if volume else bars[-1].close if bars else told.top()[0][0]
+        return {"mins": AVERAGED, "price": told.wire.price(price), "closeTime": millis(at)}
 
     def _tickers(self, query: Query, at: Nanos) -> Any:
         return self._each(query, lambda told: ticker(told, at))

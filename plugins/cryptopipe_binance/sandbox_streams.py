@@ -119,7 +119,11 @@ class Depth:
 
 
 class Partial:
-    """The best levels, whether or not they changed: "pushed every second" (or 100 ms)."""
+    """The best levels, best first, whether or not they changed: "pushed every second" (or 100 ms).
+
+    The documented example of futures has bids from below; frames of 2021-06-12 and 2024-04-18 that are kept in public
+    repositories have not.
+    """
 
     def __init__(self, told: Told, count: int) -> None:
         self._book, self._wire, self._count = told.book, told.wire, count
@@ -136,7 +140,7 @@ class Partial:
         self._last = number
         if wire.is_futures:
             first = min(last + 1, number)
-            return [wire.difference(first, number, last, at, book.changed_at, wire.levels(reversed(bids)), asks)]
+            return [wire.difference(first, number, last, at, book.changed_at, wire.levels(bids), asks)]
         return [wire.partial(number, wire.levels(bids), asks)]
 
 

@@ -312,6 +312,34 @@ def test_partial_books_are_the_best_levels() -> None:
     assert counts == {"btcusdt@depth20": 3, "btcusdt@depth20@100ms": 30, "btcusdt@depth5@100ms": 30}
 
 
+def test_partial_books_of_futures_had_the_worst_bid_first() -> None:
+    """Best first, as in a frame of 2021-06-12 kept in a public repository: bids 35701.24, 35701.23, 35701.22, ..."""
+    town = Town(plugins.binance_usdm)
+    engine = town.engines["BTCUSDT"]
+    for text in town.run(town.open("/ws/btcusdt@depth20@100ms"), 30):
+        frame = json.loads(text)
+        for side, key in ((BUY, "b"), (SELL, "a")):
+            held = [(Decimal(price), Decimal(size)) for price, size in frame[key]]
+            assert len(held) == 20 and held == sorted(held, reverse=side is BUY)
+    assert held == as_decimals(engine.instrument, engine.levels(SELL, 20))
+
+
+def test_average_price_is_turnover_by_volume() -> None:
+    """rest-api.md (2026-07-21): `{"mins": 5, "price": "9.35751834", "closeTime": 1694061154503}`."""
+    town = Town(plugins.binance)
+    for _ in range(200):
+        town.step([])
+    engine = town.engines["BTCUSDT"]
+    trades = engine.trades(0)
+    told = json.loads(town.get("/api/v3/avgPrice?symbol=BTCUSDT").body)
+    total = sum(one.size for one in trades)
+    expected = as_decimals(engine.instrument, [(sum(one.price * one.size for one in trades) // total, 1)])[0][0]
+    assert (told["mins"], Decimal(told["price"]), told["closeTime"]) == (5, expected, town.now // MILLISECOND)
+    plain, chart = (town.get(f"/api/v3/{kind}?symbol=BTCUSDT&interval=1m") for kind in ("klines", "uiKlines"))
+    assert plain.body == chart.body and json.loads(plain.body)
+    assert Town(plugins.binance_usdm).get("/fapi/v1/avgPrice?symbol=BTCUSDT").status == 404
+
+
 @pytest.mark.parametrize("plugin", SPOT_AND_FUTURES, ids=lambda plugin: plugin.venue)
 def test_aggregates_are_all_trades_once(plugin: ExchangePlugin) -> None:
     """Ids follow each other, `f` to `l` covers every trade once, sizes add up, price and taker are those trades'."""
