@@ -23,8 +23,6 @@ IDS = {
 }
 KEYS = {"coinbase": {"key_id": "none", "key_secret": "none"}}
 """cryptofeed signs Coinbase's public channels too; the sandbox reads no signature."""
-PUBLIC = {"/api/v3/brokerage": "/api/v3/brokerage/market"}
-"""cryptofeed lists Coinbase's products where a key is needed; the same list is public here."""
 
 
 def repointed(address, origin):
@@ -33,8 +31,7 @@ def repointed(address, origin):
         return [repointed(one, origin) for one in address]
     _, _, rest = address.partition("://")
     _, slash, path = rest.partition("/")
-    path = slash + path
-    return origin + PUBLIC.get(path, path)
+    return origin + slash + path
 
 
 def at_the_sandbox(venue):
@@ -81,6 +78,8 @@ async def main():
     for venue, symbols in options["books"].items():
         found, reader = at_the_sandbox(venue), Reader(venue)
         readers[venue] = reader
+        if venue in KEYS:
+            found.symbols(config=KEYS)  # cryptofeed's way for a venue that wants a key for its list
         channels = [one for one in (L2_BOOK, TRADES, TICKER) if one in found.websocket_channels]
         callbacks = {L2_BOOK: reader.book, TRADES: reader.trade, TICKER: reader.ticker}
         handler.add_feed(
