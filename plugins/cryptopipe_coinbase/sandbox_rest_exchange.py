@@ -110,6 +110,8 @@ class ExchangeRest:
                 }
             case ["products"]:
                 return 200, [product(one) for one in self._listed]
+            case ["products", "spark-lines"]:
+                return 200, {symbol: _spark_line(shown) for symbol, shown in self._products.items()}
             case ["currencies"]:
                 return 200, currencies(self._listed)
             case ["currencies", code]:
@@ -217,6 +219,14 @@ def _candles(shown: Shown, query: Query) -> Answer:
             _bare(shown.size(one.volume)),
         ]
         for one in shown.candles(seconds, start, end)[:_MOST_CANDLES]
+    ]
+
+
+def _spark_line(shown: Shown) -> Sequence[Sequence[object]]:
+    """Rows of time, low, high, open, close, an hour each, newest first, as ccxt's source quotes them (2026-11-21)."""
+    return [
+        [one.start, *(_bare(shown.price(price)) for price in (one.low, one.high, one.open, one.close))]
+        for one in shown.candles(3600, 0, 1 << 40)[:24]
     ]
 
 

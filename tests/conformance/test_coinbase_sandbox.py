@@ -717,6 +717,21 @@ def test_candles_are_those_of_the_trades() -> None:
         assert len(told["candles"] if isinstance(told, dict) else told) == 2
 
 
+def test_spark_lines_of_all_products_were_not_found() -> None:
+    """`{"YYY-USD": [[1639472400, 4.26, 4.38, 4.35, 4.27], ...]}`: time, low, high, open, close, as ccxt quotes it; the
+    same as the first columns of an hour's candle."""
+    market = Market(plugins.coinbase_exchange)
+    assert plugins.coinbase_exchange.sandbox is not None
+    venue = plugins.coinbase_exchange.sandbox(market.books)
+    for n in range(1, 4):
+        market.advance(T + n * 5 * SECOND)
+        told = [venue.answer(HttpRequest("GET", path), market.at).body for path in ("/products/spark-lines", HOURS)]
+    lines, candles = (json.loads(one, parse_float=Decimal, parse_int=Decimal) for one in told)
+    assert set(lines) == set(market.books)
+    assert lines["BTC-USD"] and lines["BTC-USD"] == [row[:5] for row in candles]
+
+
+HOURS = "/products/BTC-USD/candles?granularity=3600"
 ROW = ("start", "low", "high", "open", "close", "volume")
 
 
