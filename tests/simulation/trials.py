@@ -53,6 +53,11 @@ ENDS: Mapping[str, End] = {
     "coinbase_exchange": End(VenueId("coinbase_exchange"), ("BTC", "USD")),
 }
 
+_ALL = ("BTC", "ETH", "SOL", "BNB", "USDT", "USD")
+WHOLE: Mapping[str, End] = {f"{name}*": End(VenueId(name), _ALL) for name in ("binance", "bybit", "coinbase", "kraken")}
+"""Venues of the default run with all its instruments, for faults of connections."""
+_ENDS = {**ENDS, **WHOLE}
+
 _BROKEN = Fault("reset", lasts=STEP)
 _FRAMES = {"lasts": 5 * SECOND, "probability": 0.1}
 
@@ -163,7 +168,7 @@ class Trial:
 
 def try_out(case: str, end: str, seed: int) -> Trial:
     """One run: four seconds of calm, the fault, and what follows until all is well again."""
-    one = ENDS[end]
+    one = _ENDS[end]
     phase = Random(f"{case} {end} {seed}").randrange(SECOND)
     begun = 4 * SECOND + phase
     faults = [replace(fault, at=begun) for fault in CASES[case]]
@@ -200,7 +205,7 @@ def _up(arena: Arena, ended: Nanos) -> Nanos | None:
 
 
 def _trial(arena: Arena, case: str, end: str, seed: int, begun: Nanos, ended: Nanos) -> Trial:
-    venue = arena.venues[ENDS[end].venue]
+    venue = arena.venues[_ENDS[end].venue]
     down = next((one for one in arena.told if one.at >= begun and one.state is not BookState.LIVE), None)
     up = _up(arena, ended)
     return Trial(
@@ -264,8 +269,8 @@ def _parameters() -> Parameters:
 
 @cache
 def _plugin(end: str) -> ExchangePlugin:
-    plugin = Registry().exchange(ENDS[end].venue)
-    return replace(plugin, feed=KrakenV1Feed) if ENDS[end].v1 else plugin
+    plugin = Registry().exchange(_ENDS[end].venue)
+    return replace(plugin, feed=KrakenV1Feed) if _ENDS[end].v1 else plugin
 
 
 def _proof(end: str) -> Proof:
@@ -273,6 +278,6 @@ def _proof(end: str) -> Proof:
 
 
 def _instruments(end: str) -> Mapping[VenueId, list[Instrument]] | None:
-    if not ENDS[end].v1:
+    if not _ENDS[end].v1:
         return None
-    return {ENDS[end].venue: [_plugin(end).instruments.find("XBT/USD")]}
+    return {_ENDS[end].venue: [_plugin(end).instruments.find("XBT/USD")]}

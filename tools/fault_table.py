@@ -1,0 +1,183 @@
+"""Writes docs/faults.md: how soon each fault is noticed and healed, at each simulated venue, over many seeds.
+
+Enters: a number of seeds. Leaves: the page. Never: a wall clock; every time is the virtual one, so the page is the same
+wherever it is made.
+
+    python tools/fault_table.py [SEEDS]
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from multiprocessing import Pool
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+
+from simulation.test_faults_matrix import HARMLESS, SILENT, judge  # noqa: E402
+from simulation.trials import CASES, ENDS, OF_FRAMES, RATE, Trial, faults_kind, try_out  # noqa: E402
+
+from cryptopipe.model.contracts import Proof  # noqa: E402
+from cryptopipe.sandbox.faults import Fault  # noqa: E402
+
+PAGE = ROOT / "docs" / "faults.md"
+SECONDS = 1_000_000_000
+
+HEAD = """# Faults, and what becomes of them
+
+Measured on the virtual clock by `python tools/fault_table.py`: {runs} runs, {seeds} seeds for each fault at each
+simulated venue, a run's own codecs and supervisor against the venue's simulated end of the wire. Every run has one
+instrument at {rate} of the default flow, four seconds of calm, the fault, and at least two more calm seconds after the
+book is back. `kraken_v1` is Kraken's older dialect. `tests/simulation/test_faults_matrix.py` holds the same runs to
+what is promised:
+
+- a reset, a close, a gap, a wrong checksum makes the book untradable within 2 s, silence within its limit (2 s) and
+  1 s;
+- live again within 3 s after the first connection that the venue accepts, or, where the connection stayed, after the
+  fault's end;
+- at most five connection attempts in any minute, none later than 15 s after it could be made, none before the time that
+  `Retry-After` told;
+- on proven streams every top of a live book is one that the venue's matching engine had, and not one from before the
+  top that was shown last.
+
+{verdict}
+
+Times are seconds: the median, the 99th percentile and the longest of all runs.
+
+| column | meaning |
+|---|---|
+| hit | runs in which the fault hit the book; where a checksum covers ten levels a side, in them |
+| lost | runs in which the book could not be read for a while |
+| noticed | from the first hit frame of the book (silence: from the last frame) until the book could not be read |
+| healed | from when nothing stood in the way (above) until the book could be read; 0 where it could already |
+| dials | the most in any minute of any run |
+| wrong | runs that showed a top which the engine never had, or had had before |
+"""
+
+COLUMNS = """
+
+| venue | hit | lost | noticed: median | 99 % | longest | healed: median | 99 % | longest | dials | wrong |
+|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+CANNOT = """
+## What cannot be promised
+
+- **A changed digit** (`corrupt` with `digit: true`) is no gap: numbers prove that no frame is missing, not what is in
+  it. Only Kraken's checksum shows it; elsewhere the column "wrong" counts. What damages a byte on a real connection
+  also breaks its TCP or TLS checksum, so this is a venue's own error.
+- **Two changes of one level in the wrong order** are both proven by Kraken's checksum, each for the state that it
+  makes: the book then steps back to the earlier one until the next change, which the checksum refutes.
+  {backwards}
+- **Unproven streams** (`coinbase_exchange`) show a lost, reordered or changed frame only where the book comes to be
+  crossed or a ticker contradicts it. No strategy trades on them by default (`risk.max_unproven_notional: 0`).
+
+### Unproven streams: `coinbase_exchange`
+
+Each run was watched for 30 s after the fault. "Never": the book was hit and nothing was noticed by then. "Wrong": runs
+that showed a top which the engine never had, or had had before; "wrong for": how long in all in those runs.
+
+| fault | hit | noticed | never | noticed in: median | 90 % | 99 % | longest | wrong | wrong for: median | longest |
+|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def one(job: tuple[str, str, int]) -> tuple[Trial, str]:
+    """A run, and what it broke of the promises."""
+    trial = try_out(*job)
+    try:
+        judge(trial)
+    except AssertionError as error:
+        return trial, str(error).partition("\n")[0]
+    return trial, ""
+
+
+def at(values: Sequence[int], share: float) -> str:
+    """A quantile, in seconds; a dash if there are no values."""
+    if not values:
+        return "–"
+    ordered = sorted(values)
+    return f"{ordered[min(len(ordered) - 1, int(share * len(ordered)))] / SECONDS:.2f}"
+
+
+def noticed(trials: Iterable[Trial]) -> list[int]:
+    """How long it took to notice, in the runs that did."""
+    silent = [trial.silent_for if faults_kind(trial.case) in SILENT else trial.detected_in for trial in trials]
+    return [one for one in silent if one is not None]
+
+
+def told(fault: Fault) -> str:
+    """A fault as a schedule says it, without its times."""
+    more = "".join(f", {key} {value / SECONDS:g} s" if value >= 1_000_000 and key != "size" else f", {key} {value}"
+                   for key, value in fault.values.items())  # fmt: skip
+    chance = f", probability {fault.probability:g}" if fault.probability < 1 else ""
+    return f"`{fault.kind}` for {fault.lasts / SECONDS:g} s{chance}{more}"
+
+
+def row(end: str, trials: list[Trial]) -> str:
+    """One line of a fault's table."""
+    times, healed = noticed(trials), [one.healed_in for one in trials if one.healed_in is not None]
+    hit, lost = sum(one.struck is not None for one in trials), sum(one.down is not None for one in trials)
+    cells = [
+        end,
+        hit,
+        lost,
+        at(times, 0.5),
+        at(times, 0.99),
+        at(times, 1),
+        at(healed, 0.5),
+        at(healed, 0.99),
+        at(healed, 1),
+    ]
+    cells += [max(one.dials_a_minute for one in trials), sum(bool(one.wrong) for one in trials)]
+    return "| " + " | ".join(map(str, cells)) + " |\n"
+
+
+def unproven(case: str, trials: list[Trial]) -> str:
+    """One line of the distribution where nothing is proven."""
+    hit = [one for one in trials if one.struck is not None]
+    times = noticed(hit)
+    spans = [sum(till - since for since, till in one.wrong) for one in trials if one.wrong]
+    cells = [case, len(hit), len(times), len(hit) - len(times), *(at(times, share) for share in (0.5, 0.9, 0.99, 1))]
+    cells += [len(spans), at(spans, 0.5), at(spans, 1)]
+    return "| " + " | ".join(map(str, cells)) + " |\n"
+
+
+def page(outcomes: dict[tuple[str, str], list[tuple[Trial, str]]], seeds: int) -> str:
+    """The whole text."""
+    runs = sum(map(len, outcomes.values()))
+    broken = [f"- `{case}` at `{end}`, seed {trial.seed}: {why}" for (case, end), ones in outcomes.items()
+              for trial, why in ones if why]  # fmt: skip
+    verdict = "All of it held in every run." if not broken else "Broken promises:\n\n" + "\n".join(broken)
+    text = HEAD.format(runs=f"{runs:,}", seeds=seeds, rate=RATE, verdict=verdict)
+    back = [trial for ones in outcomes.values() for trial, _ in ones
+            if trial.backwards and trial.proof is Proof.CHECKSUM and trial.case == "reorder"]  # fmt: skip
+    of = sum(len(outcomes["reorder", end]) for end in ENDS if outcomes["reorder", end][0][0].proof is Proof.CHECKSUM)
+    for case, faults in CASES.items():
+        text += f"\n## {case}\n\n{' with '.join(told(fault) for fault in faults)}."
+        text += " Costs nothing." if faults_kind(case) in HARMLESS else ""
+        text += COLUMNS
+        text += "".join(row(end, [trial for trial, _ in outcomes[case, end]]) for end in ENDS)
+    longest = at([till - since for trial in back for since, till in trial.wrong], 1)
+    text += CANNOT.format(backwards=f"Seen in {len(back)} of {of} runs of `reorder`, for at most {longest} s.")
+    for case in CASES:
+        if faults_kind(case) in OF_FRAMES:
+            text += unproven(case, [trial for trial, _ in outcomes[case, "coinbase_exchange"]])
+    return text
+
+
+def main(seeds: int) -> None:
+    """Runs everything, two at a time if there are two cores."""
+    jobs = [(case, end, seed) for case in CASES for end in ENDS for seed in range(seeds)]
+    outcomes: dict[tuple[str, str], list[tuple[Trial, str]]] = {}
+    with Pool(os.cpu_count()) as pool:
+        for (case, end, _), outcome in zip(jobs, pool.imap(one, jobs, chunksize=20), strict=True):
+            outcomes.setdefault((case, end), []).append(outcome)
+            if outcome[1]:
+                print(outcome[1], file=sys.stderr, flush=True)
+    PAGE.write_text(page(outcomes, seeds), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
