@@ -121,7 +121,7 @@ def run(client: Client, python: Path, folder: Path) -> list[dict[str, Any]]:
         script = HERE / "clients" / f"{client.script}.py"
         ended = subprocess.run(
             [str(python), str(script), json.dumps(options)],
-            env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=client.seconds + 120,
+            env=environ, capture_output=True, text=True, timeout=client.seconds + 120,
         )  # fmt: skip
     told = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     if ended.returncode:
@@ -143,6 +143,12 @@ def verdicts(client: Client, told: Sequence[Mapping[str, Any]], truth: Path) -> 
         for own, symbol in zip(symbols, BOOKS[venue], strict=True):
             found[f"{venue} {own}"] = judge(books[f"{venue}:{symbol}"], moments[f"{venue} {own}"])
     return found
+
+
+def installed(client: Client, python: Path) -> bool:
+    """Whether the environment exists and has the client."""
+    command = [str(python), "-c", f"import {client.package}"]
+    return python.exists() and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def unanswered(requests: Path) -> list[str]:
