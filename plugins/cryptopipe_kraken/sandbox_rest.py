@@ -4,7 +4,8 @@ Enters: requests, GET or POST, and the time. Leaves: answers `{"error":[],"resul
 errors with status 200 but for an unknown path. Never: private endpoints.
 
 Read for it: docs.kraken.com/api/docs/rest-api, pages get-server-time, get-system-status, get-asset-info,
-get-tradable-asset-pairs, get-ticker-information, get-order-book, get-recent-trades, get-ohlc-data (2026-11-21); answers
+get-tradable-asset-pairs, get-ticker-information, get-order-book, get-recent-trades, get-ohlc-data,
+get-recent-spreads (2026-11-21); answers
 of 2023 and of 2026-09-03 kept in public tests.
 """
 
@@ -64,6 +65,7 @@ class Rest:
             "Depth": self._depth,
             "Trades": self._trades,
             "OHLC": self._ohlc,
+            "Spread": self._spread,
         }
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
@@ -149,6 +151,14 @@ class Rest:
             for one in candles
         ]  # fmt: skip
         return {key: rows, "last": (candles[-2] if len(candles) > 1 else candles[-1]).minute * 60 if candles else 0}
+
+    def _spread(self, query: Query, at: Nanos) -> dict[str, Any]:
+        """`[1688671834, "30292.10000", "30292.20000"]`: the present top only; what it was before is not kept."""
+        key, desk = self._one(query)
+        bid, ask = desk.best()
+        digits, time = long_digits(desk.rules), at // SECOND
+        rows = [[time, digits.price(bid[0]), digits.price(ask[0])]] if bid and ask and at > _since(query) else []
+        return {key: rows, "last": time}
 
     def _asked(self, query: Query) -> Iterator[tuple[str, Desk]]:
         if "pair" not in query:

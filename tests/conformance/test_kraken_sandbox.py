@@ -952,6 +952,17 @@ def test_a_pair_is_answered_under_its_rest_name_or_the_spelling_with_a_slash(ask
     assert list(exchange.get(f"OHLC?pair={asked}")["result"]) == [key, "last"]
 
 
+def test_spread_was_an_unknown_method() -> None:
+    """rest-api/get-recent-spreads (2026-11-21): `[1688671834, "30292.10000", "30297.50000"]` under the pair, `last`."""
+    exchange = Exchange("BTC/USD", each_side=2)
+    bids, asks = (exchange.engines["BTC/USD"].levels(side, 1) for side in (Side.BUY, Side.SELL))
+    told = exchange.get("Spread?pair=XBTUSD")["result"]
+    tick = exchange.engines["BTC/USD"].instrument.rules.tick
+    wanted = [f"{levels[0][0] * tick:.5f}" for levels in (bids, asks)]
+    assert told == {"XXBTZUSD": [[exchange.at // SECOND, *wanted]], "last": exchange.at // SECOND}
+    assert exchange.get(f"Spread?pair=XBTUSD&since={exchange.at // SECOND + 1}")["result"]["XXBTZUSD"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "error"),
     [
