@@ -63,14 +63,21 @@ def parse_duration(text: str) -> Nanos:
 
 
 class Stamper:
-    """Gives each input its stamp: the wall clock, never running backwards."""
+    """Gives each input its stamp: the wall clock, never running backwards, nor standing still where that is set back.
 
-    def __init__(self, wall: Callable[[], Nanos] = time.time_ns) -> None:
-        self._wall = wall
+    It goes on at the pace of the steady clock then; else no timer would be due until the wall clock has caught up.
+    """
+
+    def __init__(self, wall: Callable[[], Nanos] | None = None, steady: Callable[[], Nanos] = lambda: 0) -> None:
+        """The machine's clocks, or those of a simulation; `steady` is one that nobody sets, from any origin."""
+        self._wall, self._steady = (time.time_ns, time.monotonic_ns) if wall is None else (wall, steady)
+        self._ahead = 0
         self._last = 0
 
     def __call__(self) -> Nanos:
-        self._last = max(self._last + 1, self._wall())
+        wall, steady = self._wall(), self._steady()  # in this order: a pause between them delays, never advances
+        self._ahead = max(self._ahead, wall - steady)
+        self._last = max(self._last + 1, steady + self._ahead)
         return self._last
 
 

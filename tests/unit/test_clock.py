@@ -97,6 +97,21 @@ def test_stamps_rise_whatever_the_wall_clock_does(wall: list[int]) -> None:
     assert all(stamp >= at for stamp, at in zip(stamps, wall, strict=True))
 
 
+@given(st.lists(st.integers(0, 10 * SECOND)), st.lists(st.integers(-100 * SECOND, SECOND), min_size=9, max_size=9))
+def test_a_wall_clock_that_is_set_back_does_not_stop_time(pauses: list[int], steps: list[int]) -> None:
+    """Who waits ten seconds has waited ten seconds, whatever was done to the clock on the wall."""
+    now, wall = 7, 1_800_000_000 * SECOND
+    stamp = Stamper(lambda: wall, lambda: now)
+    began, waited = stamp(), 0
+    for pause, step in zip(pauses, steps, strict=False):
+        now, wall, waited = now + pause, wall + pause + step, waited + pause
+        at = stamp()
+        assert at - began >= waited
+        assert at >= wall
+        if all(one <= 0 for one in steps):
+            assert at - began <= waited + len(steps), "no faster either, but for one nanosecond a stamp"
+
+
 @given(st.lists(st.integers(0, 5)), st.integers(0, 6))
 def test_timers_come_in_order_of_due_time_then_of_asking(due: list[int], now: int) -> None:
     agenda: Agenda[int] = Agenda()

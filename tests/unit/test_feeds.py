@@ -13,6 +13,7 @@ from cryptopipe.clock import MILLISECOND, SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task, subscriptions_of
 from cryptopipe.market.market import Market
+from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.sync import BookState
 from cryptopipe.model.contracts import Channel, HttpRequest, HttpResponse
 from cryptopipe.model.events import Close, Dial, Send
@@ -59,7 +60,8 @@ class Run:
         self.market = Market({VENUE: plugin})
         wanted = {VENUE: subscriptions_of([COIN])}
         self.feeds = Feeds(self.market, {VENUE: plugin}, wanted, lambda: 1.0, T, lambda venue, url: f"{url}#{venue}")
-        self.intake = Intake(self.feeds, self._take, Stamper(lambda: self.now))
+        self.wall_off: Nanos = 0
+        self.intake = Intake(self.feeds, self._take, Stamper(lambda: self.now + self.wall_off, lambda: self.now))
 
     def _take(self, entry: Input) -> None:
         self.inputs.append(entry)
@@ -162,6 +164,15 @@ def test_a_refused_upgrade_holds_the_next_dial_as_long_as_it_says() -> None:
     run.hear(Direction.CLOSE, b"HTTP 429", status=429, headers=(("Retry-After", "9"),))
     assert only(run.tick(8 * SECOND), Dial) == []
     assert len(only(run.tick(2 * SECOND), Dial)) == 1
+
+
+def test_a_silent_book_does_not_stay_live_because_the_wall_clock_was_set_back() -> None:
+    run = Run(make()).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    run.wall_off = -3600 * SECOND
+    (closed,) = run.tick(SHORTEST_LIMIT + MILLISECOND)
+    assert isinstance(closed, Close) and closed.reason.startswith("silence of btcusdt on bitfoo#1")
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.DEAD
 
 
 def test_numbers_count_up_and_stamps_never_fall() -> None:
