@@ -19,8 +19,10 @@ def conceding(legs: Sequence[Leg], steps: Sequence[CycleStep], net_bps: Decimal,
     """Each leg's limit gives way by an equal part of `share` of the net edge that is left with every order filled
     wholly at its limit; not at all where that is nothing.
     """
+    # n steps of a share p each, of prices that differ by the edge e, cost (1-p)^n >= 1 - np: np may be e / (1 + e).
     impact = sum((in_bps(abs(leg.limit - leg.vwap), leg.vwap) for leg in legs), Decimal(0))
-    each = (share * max(Decimal(0), net_bps - impact) / len(legs)).quantize(_FINEST, ROUND_FLOOR)
+    bearable = net_bps / (1 + net_bps * _BP) if net_bps > 0 else Decimal(0)
+    each = (share * max(Decimal(0), bearable - impact) / len(legs)).quantize(_FINEST, ROUND_FLOOR)
     return tuple(_given(leg, step, each * _BP) for leg, step in zip(legs, steps, strict=True))
 
 
