@@ -63,9 +63,9 @@ def sandbox(
     assets: Sequence[str] = (),
 ) -> Iterator[Sandbox]:
     """Simulated venues while the context lasts. Raises `VenueUnavailable` if they do not start; its own message on a
-    fault of its files is on stderr already.
+    fault of its files is on stderr already. `-P`: the user's `statistics.py` in the working directory is not ours.
     """
-    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--json", "--until-stdin-closes"]
+    command = [sys.executable, "-P", "-m", "cryptopipe", "sandbox", "--json", "--until-stdin-closes"]
     command += ["--venues", ",".join(venues)]
     for option, value in (("--seed", seed), ("--faults", faults), ("--parameters", parameters)):
         command += [] if value is None else [option, str(value)]

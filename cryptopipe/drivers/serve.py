@@ -73,7 +73,7 @@ async def serving(
     """Listens and steps while inside. The first house gets `port_base`, the next ones those after it; 0 is free ports.
 
     `advance(until)` makes all events of the world up to then. Raises `PortTaken`, `UsageError` for a port that cannot
-    be had; what a step raises ends it.
+    be had; what a step raises, or who is inside, ends it.
     """
     stamp = stamp or Stamper()
     delays = Delays()
@@ -90,6 +90,8 @@ async def serving(
             stepping = group.create_task(_step(servers, advance, stamp))
             yield Served(origins, delays)
             stepping.cancel()
+    except BaseExceptionGroup as raised:  # what broke first, as if there were no group
+        raise raised.exceptions[0] from None
     finally:
         await asyncio.gather(*(one.goodbye() for one in servers))
         await asyncio.gather(*(runner.cleanup() for runner in runners))
