@@ -122,6 +122,7 @@ def measure(load: Load, assets: Sequence[str], begin: Begin, tell: Callable[[str
                     raise KeyboardInterrupt
                 problems = _lost(conns, listening, meter) + _broken(running.pipe, parts)
                 running.finish(why)
+                notes.append(_of_run(running.pipe))
                 problems += _uncaptured(running.run.capture, conns, listening)
             rows: list[Row] = []
             if not lost(conns, listening.frames, meter):
@@ -203,6 +204,13 @@ def _uncaptured(capture: Path, conns: Sequence[str], listening: Listening) -> li
         elif told[conn].hexdigest() != hashed:
             problems.append(f"{conn}: the captured frames are not those that were sent")
     return problems
+
+
+def _of_run(pipe: Pipe) -> str:
+    tops = sum(count.tops for count in pipe.market.counts.values())
+    found, accepted, refused = pipe.episodes.found, pipe.episodes.accepted, pipe.episodes.refused
+    halted = f"; halted: {pipe.state.halted_because}" if pipe.state.halted_because else ""
+    return f"the run: {tops:,} tops, {found:,} edges found, {accepted:,} accepted, {refused:,} refused{halted}"
 
 
 def _of_sender(sent: Sent, listening: Listening, load: Load) -> list[str]:

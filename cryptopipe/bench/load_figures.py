@@ -111,29 +111,33 @@ class Course:
         due, heard, decided = self.due[steady], self.heard[steady], self.decided[steady]
         rows = _quantiles("receive to decision", decided - heard, due)
         rows += _quantiles("due to decision", decided - due, due)
-        first, last = np.searchsorted(self.turns, [warm, self.schedule.steady])
-        frames, turns = int(self.turns[last] - self.turns[first]), int(last - first)
-        micros = float(self.cpu[last] - self.cpu[first]) / frames / 1e3
-        busy = float(self.cpu[last] - self.cpu[first]) / float(decided[-1] - decided[0])
-        rows.append(_single("processor time", frames, "us/frame", micros))
-        rows.append(_single("share of the core", frames, "%", busy * 100))
+        frames, turns, used = self._work(warm, self.schedule.steady)
+        rows.append(_single("processor time", frames, "us/frame", used / frames / 1e3))
+        rows.append(_single("share of the core", frames, "%", used / float(decided[-1] - decided[0]) * 100))
         rows.append(_single("frames a turn", turns, "frames", frames / turns))
         return rows + (self._burst() if self.schedule.burst else [])
 
+    def _work(self, first: int, last: int) -> tuple[int, int, Nanos]:
+        """Frames, turns and processor time between the turns that held these frames, in order of arrival."""
+        one, other = np.searchsorted(self.turns, [first, last])
+        frames, used = (int(column[other] - column[one]) for column in (self.turns, self.cpu))
+        return frames, int(other - one), used
+
     def _burst(self) -> list[Row]:
-        """From the end of the burst until frames are decided within the goal again."""
+        """Recovery: from its end until all of it is decided, and a later frame was decided within the goal."""
         schedule = self.schedule
         first, end = schedule.steady, schedule.steady + schedule.burst
-        took = (self.decided - self.due)[end:]
-        waiting = np.flatnonzero(took > GOAL)
-        back = int(waiting[-1]) + 1 if len(waiting) else 0
-        back_at = self.due[end + back] if end + back < len(self.due) else max(self.decided[end:].max(), self.due[-1])
-        recovered = max(float(self.decided[first:end].max()), float(back_at)) - schedule.burst_until
+        prompt = np.flatnonzero((self.decided - self.due)[end:] <= GOAL)
+        back_at = self.decided[end + prompt[0]] if len(prompt) else self.decided.max()
+        recovered = max(self.decided[first:end].max(), back_at) - schedule.burst_until
         longest = float((self.decided - self.due)[first:].max())
         at = np.arange(first, end)
         behind = at + 1 - np.searchsorted(np.sort(self.decided), self.due[first:end], side="right")
+        frames, turns, used = self._work(first, end)
         return [
-            _single("recovery after the burst", schedule.burst, "ms", max(0.0, recovered) / 1e6),
+            _single("processor time in the burst", frames, "us/frame", used / frames / 1e3),
+            _single("frames a turn in the burst", turns, "frames", frames / turns),
+            _single("recovery after the burst", schedule.burst, "ms", max(0.0, float(recovered)) / 1e6),
             _single("longest wait because of the burst", schedule.burst, "ms", longest / 1e6),
             _single("frames due and not decided, at most", schedule.burst, "frames", float(behind.max())),
         ]
