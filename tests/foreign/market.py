@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cryptopipe import registry
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.authority import authority
 from cryptopipe.drivers.serve import Served, serve
 from cryptopipe.model.contracts import HttpRequest, HttpResponse
@@ -24,6 +24,10 @@ from cryptopipe.model.simulated import Grid, SimulatedBook
 from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
+
+WARM = 20 * SECOND
+"""How old the market is when the first client comes, so that trades and candles are there."""
+PARAMETERS = Path(__file__).with_name("market.yaml")
 
 
 class Overheard(House):
@@ -80,8 +84,8 @@ def main() -> None:
     """Serve until stdin closes."""
     options = _options()
     plugins = {plugin.venue: plugin for plugin in map(registry.exchange, options.venues.split(","))}
-    start_at = time.time_ns()
-    world = World(plugins, Parameters.load(None), options.seed, start_at)
+    start_at = time.time_ns() - WARM
+    world = World(plugins, Parameters.load(PARAMETERS), options.seed, start_at)
     houses = [Overheard(plugin, world.books[venue]) for venue, plugin in plugins.items()]
     split = [name.partition(":") for name in options.books]
     books = {f"{venue}:{symbol}": world.books[VenueId(venue)][symbol] for venue, _, symbol in split}

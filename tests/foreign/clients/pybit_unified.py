@@ -54,7 +54,11 @@ spot.orderbook_stream(depth=1, symbol=first, callback=counter("orderbook.1"))
 spot.trade_stream(symbol=first, callback=counter("publicTrade"))
 spot.ticker_stream(symbol=first, callback=counter("tickers"))
 spot.kline_stream(interval=1, symbol=first, callback=counter("kline.1"))
-wait_until(lambda: len(books) == len(symbols) and len(counts) == 5, counts)
+linear = unified.WebSocket(channel_type="linear", testnet=False)
+linear.orderbook_stream(depth=200, symbol=first, callback=counter("linear orderbook.200"))
+linear.trade_stream(symbol=first, callback=counter("linear publicTrade"))
+linear.ticker_stream(symbol=first, callback=counter("linear tickers"))
+wait_until(lambda: len(books) == len(symbols) and len(counts) == 8, counts)
 
 
 def read(name):
@@ -70,3 +74,4 @@ for name, count in counts.items():
     called(VENUE, name, count)
 finish()
 spot.exit()
+linear.exit()

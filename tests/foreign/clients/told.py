@@ -116,7 +116,7 @@ def threaded_moments(books, read):
 
 
 class Complaints(logging.Handler):
-    """Every record from WARNING on is a complaint."""
+    """Every record from WARNING on is a complaint, but for what is said of this machine."""
 
     def __init__(self, venue=None):
         super().__init__(logging.WARNING)
@@ -124,7 +124,8 @@ class Complaints(logging.Handler):
 
     def emit(self, record):
         text = self.format(record)
-        complain(self._venue, f"{record.name} {record.levelname}: {text}")
+        if "High CPU usage" not in text:
+            complain(self._venue, f"{record.name} {record.levelname}: {text}")
 
 
 def listen_to(*names, venue=None):
