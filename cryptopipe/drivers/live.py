@@ -6,17 +6,17 @@ reader that is ahead of the run waits, and the venue with it), or a task that ou
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from ssl import SSLContext, create_default_context
 
 import aiohttp
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from cryptopipe import __version__
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.doors import Headers, Straight, kept, text, whole
 from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
@@ -31,8 +31,6 @@ frame with 256, 18.9 with 1,024: docs/benchmarks.md). Without a backlog a turn i
 _AHEAD = 4 * TURN
 """Arrivals that may wait for a turn; then sockets are read no further, and their own buffers fill."""
 _RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
-_KEPT_HEADERS = ("retry-after", "date")
-Headers = tuple[tuple[str, str], ...]
 _AGENT = f"cryptopipe/{__version__}"
 
 
@@ -151,7 +149,7 @@ class Live:
         conn, status = dial.conn, 0
         headers: Headers = ()
         try:
-            async with connect(
+            async with Straight(
                 dial.url,
                 compression=None,
                 max_size=LARGEST_FRAME,
@@ -173,14 +171,14 @@ class Live:
         except ConnectionClosed as closed:
             why = str(closed)
         except InvalidStatus as refused:
-            status, headers = refused.response.status_code, _kept(refused.response.headers.raw_items())
+            status, headers = refused.response.status_code, kept(refused.response.headers.raw_items())
             why = f"the upgrade was refused: HTTP {status}"
-        except (OSError, InvalidHandshake, TimeoutError, EOFError) as failed:
+        except (OSError, WebSocketException, TimeoutError, EOFError, ValueError) as failed:
             why = f"cannot connect: {failed or type(failed).__name__}"
         finally:
             if life == self._intake.life(conn):
                 self._sockets.pop(conn, None)
-        self._heard(Arrival(Direction.CLOSE, venue, conn, life, why.encode(), dial.url, status, headers))
+        self._heard(Arrival(Direction.CLOSE, venue, conn, life, text(why), dial.url, status, headers))
 
     def _secure(self) -> SSLContext:
         """Made once, where a URL needs it: reading the authorities takes tens of milliseconds."""
@@ -202,17 +200,17 @@ class Live:
         try:
             secure = self._secure() if request.url.startswith("https:") else True
             async with self._http.request(
-                request.method, request.url, headers=request.headers, data=request.body, ssl=secure
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body,
+                ssl=secure,
+                allow_redirects=False,
             ) as answer:
-                payload = await answer.read()
-                status, headers = answer.status, _kept(answer.headers.items())
-        except (aiohttp.ClientError, OSError, TimeoutError) as failed:
-            payload = f"no answer: {failed or type(failed).__name__}".encode()
+                payload = await whole(answer, LARGEST_FRAME)
+                status, headers = answer.status, kept(answer.headers.items())
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failed:
+            payload = text(f"no answer: {failed or type(failed).__name__}")
         self._heard(
             Arrival(Direction.HTTP, venue, ask.conn, life, payload, request.url, status, headers, ask.tag)
         )  # fmt: skip
-
-
-def _kept(headers: Iterable[tuple[str, str]]) -> Headers:
-    """What of an answer's headers is worth keeping."""
-    return tuple((name.lower(), value) for name, value in headers if name.lower() in _KEPT_HEADERS)

@@ -1,0 +1,126 @@
+"""Servers that answer anything but what they were asked for: each costs its own attempt, and nobody's run."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from integration.test_live import COIN, PLUGIN, VENUE
+
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.writer import Writer
+from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.intake import Intake
+from cryptopipe.drivers.live import LARGEST_FRAME, Live
+from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, subscriptions_of
+from cryptopipe.market.market import Market
+from cryptopipe.model.contracts import HttpRequest
+
+DAMAGED = b"HTTP/1.1 %s\r\n%s: \xff\xfe\r\nContent-Length: 0\r\n\r\n"
+REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n"
+BOMB = gzip.compress(bytes(2 * LARGEST_FRAME))
+
+
+class Hostile:
+    """Says one thing to everybody. `asked` counts its requests."""
+
+    def __init__(self, reply: bytes, then: bytes = b"") -> None:
+        self._reply, self._then, self.asked = reply, then, 0
+        self.port = 0
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(self._reply)
+            while self._then:  # without an end
+                writer.write(self._then)
+                await writer.drain()
+        writer.close()
+
+    def heard(self, directory: Path, direction: Direction, begin: Callable[[Live, int], None] | None = None) -> Input:
+        """The first input of this direction that a run makes of it, and that its capture held."""
+        inputs: list[Input] = []
+
+        async def steps() -> None:
+            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            self.port = server.sockets[0].getsockname()[1]
+            stamp, market = Stamper(), Market({VENUE: PLUGIN})
+            wanted = {} if begin else {VENUE: subscriptions_of([COIN])}
+            there = f"ws://127.0.0.1:{self.port}/"
+            feeds = Feeds(market, {VENUE: PLUGIN}, wanted, lambda: 1.0, stamp(), lambda venue, url: there)
+            with Writer(directory / "capture") as capture:
+
+                def take(entry: Input) -> None:
+                    inputs.append(entry)
+                    capture.append(entry)
+                    market.receive(entry)
+
+                live = Live(feeds, Intake(feeds, take, stamp), lambda: None, stamp)
+                began_at, waits = stamp(), [begin] if begin else []
+
+                def over(now: Nanos) -> str:
+                    while waits:
+                        waits.pop()(live, self.port)
+                    assert now - began_at < 8 * SECOND, "nothing was told"
+                    return "told" if any(entry.direction is direction for entry in inputs) else ""
+
+                assert await live.run(over) == "told"
+            server.close()
+
+        asyncio.run(steps())
+        return next(entry for entry in inputs if entry.direction is direction)
+
+
+def ask(live: Live, port: int) -> None:
+    request = HttpRequest("GET", f"http://127.0.0.1:{port}/v2/book?s=btcusdt")
+    live._do(VENUE, Ask(request, "btcusdt"))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"https://status.bitfoo.example/maintenance",
+        b"ws://127.0.0.1:99999/",
+        b"ws://[::/",
+        b"ws://" + b"a" * 70 + b".example/",
+        b"/again",
+        b"/one\r\nLocation: /another",
+    ],
+)
+@pytest.mark.parametrize("direction", [Direction.CLOSE, Direction.HTTP])
+def test_a_redirect_is_a_refusal_and_is_not_followed(direction: Direction, location: bytes, tmp_path: Path) -> None:
+    server = Hostile(REDIRECT % location)
+    told = server.heard(tmp_path, direction, ask if direction is Direction.HTTP else None)
+    assert (told.status, server.asked) == (302, 1)
+
+
+@pytest.mark.parametrize("header", [b"Retry-After", b"Date"])
+def test_a_header_that_is_no_text_does_not_end_a_run_and_its_capture(header: bytes, tmp_path: Path) -> None:
+    told = Hostile(DAMAGED % (b"429 Too Many", header)).heard(tmp_path, Direction.HTTP, ask)
+    assert (told.status, told.headers) == (429, ((header.decode().lower(), "??"),))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [DAMAGED % (b"101 Switching", b"Upgrade"), b"SSH-2.0-\xff\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"],
+)
+def test_an_upgrade_that_is_none_is_a_closing(reply: bytes, tmp_path: Path) -> None:
+    told = Hostile(reply).heard(tmp_path, Direction.CLOSE)
+    assert told.status == 0 and told.payload.startswith(b"cannot connect: ")
+
+
+@pytest.mark.parametrize(
+    ("reply", "then"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", bytes(1 << 20)),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(BOMB), BOMB), b""),
+    ],
+    ids=["endless", "32 MiB packed into 32 kB"],
+)
+def test_an_answer_without_end_is_no_answer(reply: bytes, then: bytes, tmp_path: Path) -> None:
+    told = Hostile(reply, then).heard(tmp_path, Direction.HTTP, ask)
+    assert told.status == NO_ANSWER
+    assert told.payload == b"no answer: an answer of more than %d bytes" % LARGEST_FRAME
