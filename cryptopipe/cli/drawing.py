@@ -252,7 +252,7 @@ def _edge(edge: EdgeNow) -> list[Cell]:
 def _decision(decision: DecisionNow, began_at: Nanos) -> list[Cell]:
     cells: list[Cell] = [(elapsed(decision.at - began_at), "dim"), (decision.what, ""), (decision.where, "")]
     if decision.accepted:
-        worth = f"accepted {decision.value:+,.2f} {decision.unit}"
+        worth = f"accepted {worth_of(decision.value):+,f} {decision.unit}"
         return [*cells, (f"{decision.net_bps:+.2f}", "best"), (worth, "good")]
     reason = f"{decision.check} {decision.measured}, limit {decision.limit}"
     return [*cells, (f"{decision.net_bps:+.2f}", ""), (reason, "dim")]
@@ -274,3 +274,9 @@ def _cross(
     dearest, cheapest = by_venue[bid][pair].bid, by_venue[ask][pair].ask
     bps = float((dearest - cheapest) / cheapest) * 10_000 if cheapest else 0.0
     return f"{bps:+.1f}", "best" if bps > 0 else ""
+
+
+def worth_of(value: Decimal) -> Decimal:
+    """An amount with cents, or with two significant digits where it is less: `12.35`, `0.000048`."""
+    places = max(2, 1 - value.adjusted()) if value else 2
+    return value.quantize(Decimal(1).scaleb(-places))

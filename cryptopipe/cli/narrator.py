@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from cryptopipe.cli.drawing import short
+from cryptopipe.cli.drawing import short, worth_of
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.picture import DecisionNow, Picture, VenueNow
 
@@ -75,7 +75,7 @@ class Narrator:
         self._told.add(key)
         facts: dict[str, Any] = {"what": decision.what, "where": decision.where, "net_bps": f"{decision.net_bps:.2f}"}
         if decision.accepted:
-            self._log.info("edge.accepted", **facts, value=f"{decision.value:.2f} {decision.unit}")
+            self._log.info("edge.accepted", **facts, value=f"{worth_of(decision.value):f} {decision.unit}")
         else:
             check, limit, measured = decision.check, decision.limit, decision.measured
             self._log.info("edge.refused", **facts, check=check, measured=measured, limit=limit)

@@ -19,7 +19,7 @@ import structlog
 from rich.console import Console
 
 from cryptopipe.cli.cells import fit
-from cryptopipe.cli.drawing import Drawing, kept, share
+from cryptopipe.cli.drawing import Drawing, kept, share, worth_of
 from cryptopipe.cli.narrator import Narrator
 from cryptopipe.cli.screen import Screen, Viewer, viewer
 from cryptopipe.clock import MILLISECOND, SECOND, parse_at
@@ -271,3 +271,11 @@ def test_a_run_in_lines() -> None:
         "check": "age", "measured": "2 ms", "limit": "1 ms",
     }  # fmt: skip
     assert lines[3]["why"] == "BTC: reset" and lines[-1]["trading"] == "1.50 USDT"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("12.345", "12.34"), ("-0.5", "-0.50"), ("0.00004831", "0.000048"), ("0", "0.00"), ("1234.5", "1234.50")],
+)
+def test_a_small_worth_is_not_shown_as_nothing(value: str, shown: str) -> None:
+    assert f"{worth_of(D(value)):f}" == shown
