@@ -8,7 +8,7 @@ import asyncio
 from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebSocketStreams
 from binance_sdk_spot.rest_api.models import KlinesIntervalEnum
 from binance_sdk_spot.spot import Spot
-from told import attempt, called, finish, frames, listen_to, options, started_when, versions
+from told import attempt, called, finish, frames, listen_to, options, pause, started_when, versions
 
 VENUE = "binance"
 
@@ -63,7 +63,7 @@ async def main():
     for name, stream in streams.items():
         stream.on("message", counter(name))
     await started_when(lambda: len(counts) == len(streams), counts)
-    await asyncio.sleep(options["seconds"])
+    await pause(options["seconds"])
     for name, count in counts.items():
         called(VENUE, name, count)
     finish()

@@ -8,7 +8,19 @@ import asyncio
 import traceback
 
 import ccxt.pro
-from told import attempt_async, called, complain, finish, frames, listen_to, moments, options, started_when, versions
+from told import (
+    attempt_async,
+    called,
+    complain,
+    finish,
+    frames,
+    listen_to,
+    moments,
+    options,
+    pause,
+    started_when,
+    versions,
+)
 
 CLASSES = {"coinbase_exchange": "coinbaseexchange", "binance_usdm": "binanceusdm"}
 CALLS = {
@@ -102,7 +114,7 @@ class Client:
                 got = await call(symbol)
             except Exception:  # noqa: BLE001 -- whatever a client raises is what is measured
                 complain(self.venue, f"{name} {symbol}: {traceback.format_exc(limit=-3)}")
-                await asyncio.sleep(1)
+                await pause(1)
                 continue
             self.updates[name] += 1
             if name == "watch_order_book":

