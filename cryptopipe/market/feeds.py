@@ -10,7 +10,6 @@ import msgspec
 
 from cryptopipe.capture.inputs import SERVER_TIME, Direction, Input
 from cryptopipe.clock import LAST, Nanos
-from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.line import Feed
 from cryptopipe.market.market import Market
 from cryptopipe.market.supervisor import (
@@ -161,7 +160,7 @@ class Feeds:
         assert clock is not None, f"{venue} tells no time"
         try:
             server_time = clock.server_time(HttpResponse(entry.status, entry.payload, entry.url))
-        except (ProtocolError, VenueError):
+        except Exception:  # noqa: BLE001 -- a stranger's codec
             return TimeAnswered(None, clock.resolution, entry.status, _retry_after(entry))
         return TimeAnswered(server_time, clock.resolution, entry.status)
 

@@ -11,6 +11,7 @@ from cryptopipe.capture.inputs import SERVER_TIME, Direction, Input
 from cryptopipe.clock import Nanos
 from cryptopipe.core import TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
+from cryptopipe.market.strangers import as_refusal
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin, FeedCodec, HttpResponse
 from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, Resync, Send, TopUpdate, Trade, Unknown
@@ -126,8 +127,8 @@ class Market:
                         self._outcome(sync, state, outcome)
                 else:
                     self._told(connection, event)
-        except (ProtocolError, VenueError) as error:
-            self._refuse(connection, error)
+        except Exception as error:  # noqa: BLE001 -- a stranger's codec
+            self._refuse(connection, as_refusal(error))
 
     def take_commands(self) -> list[Send | Resync]:
         """What the codecs and syncs ask of the driver since the last call. A recording cannot be asked."""
@@ -253,8 +254,8 @@ class Market:
         try:
             response = HttpResponse(entry.status or 200, entry.payload, entry.url)
             snapshot = snapshots.snapshot(symbol, response, entry.at)
-        except (ProtocolError, VenueError) as error:
-            self._refuse_answer(sync, error)
+        except Exception as error:  # noqa: BLE001 -- a stranger's codec
+            self._refuse_answer(sync, as_refusal(error))
             return
         state = sync.state
         outcome = sync.snapshot(snapshot, entry.at)

@@ -175,6 +175,38 @@ def test_a_silent_book_does_not_stay_live_because_the_wall_clock_was_set_back() 
     assert run.market.books[VENUE]["btcusdt"].state is BookState.DEAD
 
 
+def test_a_codec_with_a_bug_loses_its_books_and_not_the_run() -> None:
+    class Bug(BitFooFeed):
+        def decode(self, frame: bytes, at: Nanos) -> Sequence[api.FeedEvent | api.Send | api.Resync]:
+            return list(super().decode(frame if frame != b"new" else frame[9], at))  # type: ignore[arg-type]
+
+    run = Run(make(Bug)).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    (closed,) = run.hear(Direction.RECV, b"new")
+    assert isinstance(closed, Close) and "the plugin raised IndexError in " in closed.reason
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.DEAD
+    assert run.market.counts[VENUE].refused == 1
+
+
+def test_a_snapshot_that_its_plugin_trips_over_is_asked_for_again() -> None:
+    run = Run(replace(make(ByRequest), snapshots=Snapshots()))
+    run.opened()
+    run.hear(Direction.RECV, delta(6))
+    url = "https://bitfoo.example/v2/book?s=btcusdt"
+    assert run.hear(Direction.HTTP, b"<html>", status=200, url=url, request="btcusdt") == []
+    assert run.market.counts[VENUE].refusals[0].startswith("the plugin raised ValueError in Snapshots.snapshot, line ")
+    assert len(only(run.tick(SECOND), Ask)) == 1
+
+
+def test_a_server_time_that_its_plugin_trips_over_is_asked_for_again() -> None:
+    run = Run(replace(make(), clock=Clock()))
+    run.tick()
+    answer = Arrival(Direction.HTTP, VENUE, "", 0, b"<html>", "u", 200, (), SERVER_TIME)
+    assert list(run.intake.receive(answer)) == []
+    assert run.feeds.supervisors[VENUE].clock.error is None
+    assert [ask.tag for ask in run.tick(6 * SECOND) if isinstance(ask, Ask)] == [SERVER_TIME]
+
+
 def test_numbers_count_up_and_stamps_never_fall() -> None:
     run = Run(make()).opened()
     for number in range(5, 9):
