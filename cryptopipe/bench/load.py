@@ -23,13 +23,14 @@ from websockets.version import version as websockets_version
 
 from cryptopipe import __version__, core
 from cryptopipe.bench.load_figures import GOAL, RECOVERS_WITHIN, Course, Meter, found, lost
-from cryptopipe.bench.load_frames import Schedule, dealt, parted, proven
-from cryptopipe.bench.load_generator import Listening, Order, Sent
+from cryptopipe.bench.load_frames import dealt, parted, proven
+from cryptopipe.bench.load_generator import Listening, Order
 from cryptopipe.bench.report import Report, Row
 from cryptopipe.bench.sides import BenchFailed, busy
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.reader import read
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.drivers.pace import Schedule, Sent
 from cryptopipe.drivers.serve import HOST
 from cryptopipe.drivers.stop import Stop, stop_on_interrupt
 from cryptopipe.drivers.streams import Streams
@@ -131,12 +132,20 @@ def measure(load: Load, assets: Sequence[str], begin: Begin, tell: Callable[[str
                 rows = course.rows(load.warm)
                 notes += _of_sender(sent, listening, load) + _missed_goals(rows)
                 notes.append(f"most frames that waited for a turn: {course.most_ready}")
-    notes.append("frames by connection: " + ", ".join(f"{c} {n:,}" for c, n in zip(conns, listening.frames,
-                                                                                   strict=True)))  # fmt: skip
+    shares = (f"{conn} {frames:,}" for conn, frames in zip(conns, listening.frames, strict=True))
+    notes.append(f"frames by connection: {', '.join(shares)}")
+    return Outcome(_report(listening, rows, notes), problems)
+
+
+def _report(listening: Listening, rows: list[Row], notes: list[str]) -> Report:
+    versions = {
+        "cryptopipe": __version__,
+        "websockets": websockets_version,
+        "msgspec": msgspec.__version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+    }
     hashed = sha256("".join(listening.sha256).encode()).hexdigest()
-    versions = {"cryptopipe": __version__, "websockets": websockets_version, "msgspec": msgspec.__version__,
-                "python": ".".join(map(str, sys.version_info[:3]))}  # fmt: skip
-    return Outcome(Report("load", core.NAME, versions, hashed, rows, notes), problems)
+    return Report("load", core.NAME, versions, hashed, rows, notes)
 
 
 class _Receiving:

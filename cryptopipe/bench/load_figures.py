@@ -13,11 +13,11 @@ from time import monotonic_ns, process_time_ns
 import numpy as np
 from numpy.typing import NDArray
 
-from cryptopipe.bench.load_frames import Schedule
 from cryptopipe.bench.report import Row, Spread
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.intake import Arrival
+from cryptopipe.drivers.pace import Schedule
 
 _RECV = Direction.RECV
 GOAL = 25 * MILLISECOND

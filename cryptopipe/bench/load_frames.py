@@ -4,18 +4,14 @@ Enters: plugins with a simulated venue, a seed, how many frames. Leaves: one `Ta
 socket, and the answers to requests. Never: a text that the venue's own sandbox session did not say, or a socket.
 """
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from dataclasses import replace
 from urllib.parse import urlsplit
-
-import msgspec
 
 from cryptopipe import registry
 from cryptopipe.bench.sides import BenchFailed
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.drivers.pace import Tape, Wire
 from cryptopipe.market.feeds import subscriptions_of
 from cryptopipe.model.contracts import Channel, ExchangePlugin, HttpRequest, HttpResponse, Proof, Subscription
 from cryptopipe.model.facts import Asset, VenueId
@@ -29,87 +25,6 @@ ANSWERED_AT = SECOND
 """Of the simulated time: when snapshots by request were made. Every stream has begun by then."""
 START_AT = 1_763_712_000 * SECOND
 """2025-11-21: the simulated time is not the machine's."""
-
-
-class Schedule(msgspec.Struct, frozen=True):
-    """When each frame is due: `steady` frames at `rate` a second, `burst` within one second, `after` at `rate` again.
-
-    Frames are counted from 0 over all connections; times are nanoseconds since the first.
-    """
-
-    rate: int
-    steady: int
-    burst: int
-    after: int
-
-    @property
-    def frames(self) -> int:
-        """All of them."""
-        return self.steady + self.burst + self.after
-
-    @property
-    def burst_from(self) -> Nanos:
-        """When the burst begins."""
-        return self.steady * SECOND // self.rate
-
-    @property
-    def burst_until(self) -> Nanos:
-        """When its last frame is due."""
-        return self.burst_from + (SECOND if self.burst else 0)
-
-    def due_at(self, frame: int) -> Nanos:
-        """Of one frame."""
-        if frame < self.steady:
-            return frame * SECOND // self.rate
-        if frame < self.steady + self.burst:
-            return self.burst_from + (frame - self.steady) * SECOND // self.burst
-        return self.burst_until + (frame - self.steady - self.burst) * SECOND // self.rate
-
-    def due_by(self, since: Nanos) -> int:
-        """How many frames are due by then."""
-        return bisect_left(range(self.frames), since + 1, key=self.due_at)
-
-
-@dataclass(frozen=True)
-class Wire:
-    """One connection: whose it is, its path with query, the texts that subscribe on it, what is subscribed."""
-
-    venue: VenueId
-    path: str
-    texts: tuple[str, ...]
-    subscriptions: Sequence[Subscription]
-
-
-@dataclass
-class Tape:
-    """What is sent on one connection: frames of the websocket protocol end to end, where each ends, its number among
-    all. `told` hashes the payloads.
-    """
-
-    blob: bytearray = field(default_factory=bytearray)
-    ends: "array[int]" = field(default_factory=lambda: array("Q"))
-    numbers: "array[int]" = field(default_factory=lambda: array("Q"))
-
-    def __post_init__(self) -> None:
-        self.told = sha256()
-
-    def add(self, number: int, text: str, lose: bool) -> None:
-        """One more frame; a lost one is counted and never sent."""
-        payload = text.encode()
-        self.told.update(payload + b"\n")
-        if not lose:
-            self.blob += _head(len(payload)) + payload
-        self.ends.append(len(self.blob))
-        self.numbers.append(number)
-
-
-def _head(length: int) -> bytes:
-    """Of an unmasked text frame in one piece (RFC 6455, 5.2)."""
-    if length < 126:
-        return bytes((0x81, length))
-    if length < 1 << 16:
-        return b"\x81\x7e" + length.to_bytes(2)
-    return b"\x81\x7f" + length.to_bytes(8)
 
 
 def proven() -> dict[VenueId, ExchangePlugin]:

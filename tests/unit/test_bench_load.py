@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe.bench.load_figures import Course, Meter, found
-from cryptopipe.bench.load_frames import Schedule, Tape
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.cli.bench import bench
 from cryptopipe.clock import MILLISECOND, SECOND
 from cryptopipe.drivers.intake import Arrival
+from cryptopipe.drivers.pace import Schedule, Tape
 from cryptopipe.model.facts import VenueId
 
 schedules = st.builds(
