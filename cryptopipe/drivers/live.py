@@ -20,6 +20,7 @@ from cryptopipe.drivers.doors import Headers, Straight, kept, text, whole
 from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
+from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
 from cryptopipe.model.facts import VenueId
@@ -89,11 +90,14 @@ class Live:
                 await self._wake.wait()
 
     def _one_turn(self) -> None:
-        due = self._feeds.next_due() <= self._stamp()
+        overdue = self._stamp() - self._feeds.next_due()
+        due = overdue >= 0
         if not (self._ready or due):
             return
         intake, ready = self._intake, self._ready
         intake.begin_turn()
+        if overdue > SHORTEST_LIMIT:  # the machine slept: what waits is as old, and must not pass for a sign of life
+            self._carry_out(intake.tick())
         for _ in range(min(len(ready), TURN)):
             tasks = intake.receive(ready.popleft())
             if tasks:

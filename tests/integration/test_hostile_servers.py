@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,11 @@ from integration.test_live import COIN, PLUGIN, VENUE
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer
 from cryptopipe.clock import SECOND, Nanos, Stamper
-from cryptopipe.drivers.intake import Intake
+from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import LARGEST_FRAME, Live
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, subscriptions_of
 from cryptopipe.market.market import Market
+from cryptopipe.market.sync import BookState
 from cryptopipe.model.contracts import HttpRequest
 
 DAMAGED = b"HTTP/1.1 %s\r\n%s: \xff\xfe\r\nContent-Length: 0\r\n\r\n"
@@ -124,3 +126,27 @@ def test_an_answer_without_end_is_no_answer(reply: bytes, then: bytes, tmp_path:
     told = Hostile(reply, then).heard(tmp_path, Direction.HTTP, ask)
     assert told.status == NO_ANSWER
     assert told.payload == b"no answer: an answer of more than %d bytes" % LARGEST_FRAME
+
+
+def test_what_waited_while_the_machine_slept_is_no_sign_of_life() -> None:
+    now = 1_800_000_000 * SECOND
+    stamp, market, ready = Stamper(lambda: now), Market({VENUE: PLUGIN}), deque[Arrival]()
+    feeds = Feeds(market, {VENUE: PLUGIN}, {VENUE: subscriptions_of([COIN])}, lambda: 1.0, stamp())
+    intake = Intake(feeds, market.receive, stamp)
+    live = Live(feeds, intake, lambda: None, stamp, ready=ready)
+    intake.tick()
+    levels = b'"bids":[["9","1"]],"asks":[["10","1"]]'
+    ready.append(Arrival(Direction.OPEN, VENUE, "bitfoo#1", 0))
+    ready.append(
+        Arrival(Direction.RECV, VENUE, "bitfoo#1", 0, b'{"type":"snapshot","symbol":"btcusdt","seq":5,%s}' % levels)
+    )
+    live._one_turn()
+    book = market.books[VENUE]["btcusdt"]
+    assert book.state is BookState.LIVE
+    now += 3600 * SECOND
+    ready.append(
+        Arrival(Direction.RECV, VENUE, "bitfoo#1", 0, b'{"type":"delta","symbol":"btcusdt","seq":6,%s}' % levels)
+    )
+    live._one_turn()
+    assert book.state is BookState.DEAD and book.reason.startswith("silence of btcusdt on bitfoo#1 for 3599.999")
+    assert intake.life("bitfoo#1") == 1 and market.counts[VENUE].frames == 1
