@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cryptopipe.sandbox.house import House
     from cryptopipe.sandbox.world import World
 
+TRADED_BEFORE = 20_000_000_000
+"""The market is this old when the venues open (nanoseconds), so that clients which ask for trades at once get some."""
+
 
 @click.command("sandbox")
 @click.option("--venues", metavar="A,B", help="Which venues.  [default: those of a run]")
@@ -96,7 +99,8 @@ def _market(
     by_venue = {plugin.venue: plugin for plugin in plugins}
     schedule = () if faults is None else load_faults(faults, by_venue)
     flow = Parameters.load(parameters)
-    world = World(by_venue, flow, seed, start_at, frozenset(Asset(name) for name in assets) or None)
+    world = World(by_venue, flow, seed, start_at - TRADED_BEFORE, frozenset(Asset(name) for name in assets) or None)
+    world.advance(start_at)
     return world, [House(plugin, world.books[plugin.venue], schedule, seed, start_at) for plugin in plugins]
 
 
