@@ -65,11 +65,15 @@ CANNOT = """
 ## What cannot be promised
 
 - **A changed digit** (`corrupt` with `digit: true`) is no gap: numbers prove that no frame is missing, not what is in
-  it. Only Kraken's checksum shows it; elsewhere the column "wrong" counts. What damages a byte on a real connection
-  also breaks its TCP or TLS checksum, so this is a venue's own error.
+  it. Only Kraken's checksum shows it (the older dialect's snapshots have none: they are wrong until the first change);
+  elsewhere the column "wrong" counts. What damages a byte on a real connection also breaks its TCP or TLS checksum, so
+  this is a venue's own error.
 - **Two changes of one level in the wrong order** are both proven by Kraken's checksum, each for the state that it
   makes: the book then steps back to the earlier one until the next change, which the checksum refutes.
   {backwards}
+- **All eight books of `binance` at once** after a delay or failed, refused or stale snapshots: twenty requests a minute
+  are allowed, and snapshots of 5,000 levels would not allow more than 24, so the last book waits until the minute is
+  over (measured: 45 to 48 s). Resets, closes, refusals, silence and black holes stay within 3 s with all books.
 - **Unproven streams** (`coinbase_exchange`) show a lost, reordered or changed frame only where the book comes to be
   crossed or a ticker contradicts it. No strategy trades on them by default (`risk.max_unproven_notional: 0`).
 

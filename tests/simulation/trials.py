@@ -10,7 +10,7 @@ from functools import cache
 from random import Random
 
 from simulation.arena import Arena, Venue, plain
-from simulation.hits import difference, meaning
+from simulation.hits import UNREADABLE, difference, meaning
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.simulate import LATENCY
@@ -254,7 +254,11 @@ def _struck(kind: str, venue: Venue, end: str, begun: Nanos, ended: Nanos) -> Na
 
 
 def _damaged(end: str, said: bytes, came: bytes) -> bool:
-    return said != came and meaning(_plugin(end), said) != meaning(_plugin(end), came)
+    """Whether a frame came that says something else of books; where a checksum will tell, one that cannot be read."""
+    if said == came:
+        return False
+    got = meaning(_plugin(end), came)
+    return got == UNREADABLE if _proof(end) is Proof.CHECKSUM else got != meaning(_plugin(end), said)
 
 
 def faults_kind(case: str) -> str:
