@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cryptopipe.errors import UsageError
+from cryptopipe.errors import CoreUnavailable, UsageError
 
 if TYPE_CHECKING:
     from cryptopipe.clock import Nanos
@@ -68,6 +68,7 @@ class MarketOptions:
         if not plugins:
             raise UsageError("no venue is enabled", where="venues", fix="name some: --venues alpha,beta")
         if self.kind == "live":
+            _fit_for_live()
             yield Place("live", "", None, as_written, str, lambda at: [])
             return
         from cryptopipe.drivers.child import sandbox
@@ -98,7 +99,7 @@ def market_options(command: F) -> F:
         venues = given.pop("venue_names")
         options = MarketOptions(
             kind=given.pop("market_kind") or "sandbox",
-            venues=tuple(name.strip() for name in venues.split(",") if name.strip()) if venues else (),
+            venues=_named(venues),
             seed=given.pop("seed"),
             faults=given.pop("faults"),
             parameters=given.pop("parameters"),
@@ -113,6 +114,28 @@ def market_options(command: F) -> F:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def _named(text: str | None) -> tuple[str, ...]:
+    """Of a list with commas. Raises `UsageError` if it is given and empty: all venues are not what was meant."""
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+    if text is not None and not names:
+        raise UsageError(f"names nothing: {text!r}", where="--venues", fix="--venues alpha,beta; leave it out for all")
+    return names
+
+
+def _fit_for_live() -> None:
+    """Raises `CoreUnavailable` where only the reference core is at hand and nobody asked for it: it falls behind."""
+    import os
+
+    from cryptopipe import core
+
+    if core.NAME == "reference" and os.environ.get("CRYPTOPIPE_USE_CORE") != "reference":
+        raise CoreUnavailable(
+            "the native core is not built, and the reference core is too slow for real venues",
+            where="--market live",
+            fix="install with a Rust toolchain and CRYPTOPIPE_CORE=require, or set CRYPTOPIPE_USE_CORE=reference",
+        )
 
 
 def _agree(options: MarketOptions) -> None:

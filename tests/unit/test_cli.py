@@ -246,3 +246,17 @@ def test_json_has_no_floats_by_accident(monkeypatch: pytest.MonkeyPatch) -> None
     assert json.loads(out.getvalue()) == {"schema": 1, "size": "0.00000001", "path": "a"}
     with pytest.raises(TypeError, match="no JSON form for object"):
         print_json({"x": object()})
+
+
+@pytest.mark.parametrize("command", ["action", "watch"])
+def test_a_list_of_venues_that_names_none_does_not_mean_all(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--venues", " , ", "--market=live"]) == 2
+    assert "--venues: names nothing: ' , '" in capsys.readouterr().err
+
+
+def test_real_venues_are_not_followed_by_the_reference_core_unasked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cryptopipe.core.NAME", "reference")
+    assert main(["action", "--market=live", "--for=1s"]) == 1
+    assert "the native core is not built, and the reference core is too slow" in capsys.readouterr().err
