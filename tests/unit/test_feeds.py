@@ -55,10 +55,10 @@ class ByRequest(BitFooFeed):
 class Run:
     """One venue's feeds with a clock that the test moves."""
 
-    def __init__(self, plugin: api.ExchangePlugin) -> None:
+    def __init__(self, plugin: api.ExchangePlugin, instruments: Sequence[api.Instrument] = (COIN,)) -> None:
         self.now, self.inputs = T, list[Input]()
         self.market = Market({VENUE: plugin})
-        wanted = {VENUE: subscriptions_of([COIN])}
+        wanted = {VENUE: subscriptions_of(instruments)}
         self.feeds = Feeds(self.market, {VENUE: plugin}, wanted, lambda: 1.0, T, lambda venue, url: f"{url}#{venue}")
         self.wall_off: Nanos = 0
         self.intake = Intake(self.feeds, self._take, Stamper(lambda: self.now + self.wall_off, lambda: self.now))
@@ -205,6 +205,52 @@ def test_a_server_time_that_its_plugin_trips_over_is_asked_for_again() -> None:
     assert list(run.intake.receive(answer)) == []
     assert run.feeds.supervisors[VENUE].clock.error is None
     assert [ask.tag for ask in run.tick(6 * SECOND) if isinstance(ask, Ask)] == [SERVER_TIME]
+
+
+def test_one_text_that_brings_several_lost_books_is_sent_once() -> None:
+    class Both(BitFooFeed):
+        """One frame that loses two books, which one pair of texts brings back, as on a venue that asks by channel."""
+
+        def connect(
+            self, subscriptions: Sequence[api.Subscription], auth: api.StreamAuth | None, at: api.Nanos
+        ) -> api.Connect:
+            plain = super().connect(subscriptions, auth, at)
+            return msgspec.structs.replace(plain, resubscribe=dict.fromkeys(("btcusdt", "ethusdt"), ("out", "in")))
+
+        def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent | api.Resync]:
+            if frame == b"lost":
+                return [api.Resync("btcusdt", "lost"), api.Resync("ethusdt", "lost")]
+            return list(super().decode(frame, received_at))
+
+    other = make().instruments.find("ethusdt")
+    run = Run(make(Both), [COIN, other]).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    run.hear(Direction.RECV, snapshot(5).replace(b"btc", b"eth"))
+    assert run.hear(Direction.RECV, b"lost") == [Send("out", "bitfoo#1"), Send("in", "bitfoo#1")]
+    assert {sync.state for sync in run.market.books[VENUE].values()} == {BookState.SYNCING}
+
+
+def test_a_frame_of_a_damaged_kind_may_have_changed_any_book() -> None:
+    class Kinds(BitFooFeed):
+        def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent]:
+            known = frame.startswith(b"{")
+            return list(super().decode(frame, received_at)) if known else [api.Unknown(frame.decode(errors="replace"))]
+
+    run = Run(make(Kinds)).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    assert run.hear(Direction.RECV, b"status") == []
+    (closed,) = run.hear(Direction.RECV, b"d\xfflta")
+    assert isinstance(closed, Close) and "its text is damaged" in closed.reason
+
+
+def test_a_book_whose_connection_is_gone_is_taken_over_by_the_one_that_brings_it() -> None:
+    """Recordings have no openings; nothing but the frames tells of the new connection."""
+    run = Run(make()).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    run.hear(Direction.CLOSE, b"gone")
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.DEAD
+    run.market.receive(Input(99, 99, run.now, Direction.RECV, VENUE, "other#1", "", snapshot(9)))
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
 
 
 def test_numbers_count_up_and_stamps_never_fall() -> None:

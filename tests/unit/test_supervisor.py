@@ -531,6 +531,10 @@ def test_without_a_request_a_lost_book_resubscribes_or_closes() -> None:
     session.hear(2.4, delta())
     assert session.tell(2.5, Tick()) == [Send("un", "foo#1"), Send("sub", "foo#1")]
 
+    for second in (3.5, 4.5, 5.5):  # what came before the request is no sign that its snapshot was lost
+        session.hear(second, Heartbeat())
+        assert session.tell(second, Tick()) == []
+
     session = opened(STREAMED)
     session.hear(0.1, snapshot())
     assert session.tell(1, Resynced("foo#1", Resync("XY", "checksum"))) == [Close("checksum", "foo#1")]
@@ -715,6 +719,11 @@ def test_a_bucket_and_its_refusals() -> None:
 def test_a_jitter_outside_its_range_cannot_leave_the_bound() -> None:
     for jitter, expected in ((-1.0, 0), (7.0, SECOND // 2)):
         assert Backoff(lambda jitter=jitter: jitter).delay() == expected  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("date_after", "wait"), [(-3600, 0), (3600, 3600), (10 * 86_400, 3 * 86_400)])
+def test_a_date_says_now_at_the_earliest_and_three_days_at_the_latest(date_after: int, wait: int) -> None:
+    assert retry_after(formatdate(T // SECOND + date_after, usegmt=True), T) == T + wait * SECOND
 
 
 def test_retry_after_in_fractions_and_without_a_zone() -> None:
