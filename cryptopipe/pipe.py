@@ -97,6 +97,7 @@ class Pipe:
             self._appear()
         changed = market.take_changed()
         self.view.now = self._now
+        self.view.turn += 1
         if market.transitions:
             self._tell_transitions()
             self._value.observe(self.view)

@@ -75,6 +75,7 @@ class Watcher:
             self.market.appeared.clear()
             self._strategy.start(self._view.instruments)
         self._view.now = now
+        self._view.turn += 1
         changed = self.market.take_changed()
         found: dict[str, Opportunity] = {}
         for sync in changed.values():

@@ -65,7 +65,7 @@ class DisplayedLadder(Sequence[tuple[Decimal, Decimal]]):
 
 
 class View:
-    """The `MarketView` of a run. `now` is set by the pipe at the start of each turn."""
+    """The `MarketView` of a run. `now` and `turn` are set by who asks the strategy."""
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class View:
         self._balance = balance
         self._taken = taken
         self.now: Nanos = 0
+        self.turn = 0
         self.at_end = False
         """At the end of a run: closed books show the last top they had, for valuation only."""
 

@@ -151,8 +151,7 @@ class ClockCodec(Protocol):
     resolution: Nanos
 
     def request(self) -> HttpRequest: ...
-    def server_time(self, response: HttpResponse) -> Nanos:
-        """Raises `ProtocolError` or a `VenueError`."""
+    def server_time(self, response: HttpResponse) -> Nanos: ...
 
 
 @dataclass(frozen=True)
@@ -250,15 +249,16 @@ class Top(Protocol):
     def received_at(self) -> Nanos: ...
 
 
-Ladder = Sequence[tuple[Decimal, Decimal]]
-"""(price, size) levels, best first, as displayed now and not yet taken by our own simulated orders."""
+Ladder = Sequence[tuple[Decimal, Decimal]]  # best first, as displayed now and not yet taken by our own paper orders
 
 
 class MarketView(Protocol):
-    """What a strategy may read: live books only, at the stamp of the turn."""
+    """What a strategy may read: live books only, at the stamp of the turn. While `turn` is the same nothing changes."""
 
     @property
     def now(self) -> Nanos: ...
+    @property
+    def turn(self) -> int: ...
     @property
     def instruments(self) -> Sequence[Instrument]: ...
     def top(self, instrument: Instrument) -> Top | None:

@@ -42,6 +42,7 @@ class Arbitrage:
     def __init__(self, settings: ArbitrageSettings) -> None:
         self._settings = settings
         self._cycles: dict[str, list[Cycle]] = {}
+        self._turn, self._seen = -1, set[str]()
 
     def start(self, instruments: Sequence[Instrument]) -> None:
         """Enumerate the cycles among the instruments of the run."""
@@ -53,7 +54,12 @@ class Arbitrage:
 
     def evaluate(self, view: MarketView, changed: Instrument) -> Iterable[Opportunity]:
         """Every edge through `changed` whose gross value is above zero."""
+        if view.turn != self._turn:
+            self._turn, self._seen = view.turn, set()
         for cycle in self._cycles.get(changed.id, ()):
+            if cycle.name in self._seen:
+                continue  # another instrument of it has changed in this turn too
+            self._seen.add(cycle.name)
             if self._screen(view, cycle):
                 opportunity = self._price(view, cycle)
                 if opportunity is not None:
