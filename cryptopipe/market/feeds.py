@@ -79,7 +79,7 @@ class Feeds:
                 _feeds(venue, plugin, subscriptions[venue], at, rewrite),
                 jitter,
                 dials=(*DIALS, *plugin.dial_limits),
-                fetches=(*FETCHES, *plugin.fetch_limits),
+                fetches=plugin.fetch_limits or FETCHES,
                 tells_time=plugin.clock is not None,
             )
             for venue, plugin in plugins.items()

@@ -266,7 +266,7 @@ class Market:
         for symbol in sorted(connection.books) if resync.symbol is None else [resync.symbol]:
             sync = self.books[connection.venue].get(symbol)
             if sync is not None:
-                sync.gaps += 1
+                sync.gaps += sync.state is BookState.LIVE
                 self._lost(sync, resync, resync.reason)
 
     def _lost(self, sync: BookSync, resync: Resync | None, reason: str) -> None:

@@ -188,8 +188,8 @@ class ExchangePlugin:
     `feed` makes a codec for one connection. `dialects` are the other forms its connections may have, newest first: each
     has a name, the day it ended or was superseded (empty for another endpoint of today), and a test on the URL and the
     first frame of a connection. `split` parts subscriptions into connections, where a venue has several endpoints or a
-    limit; each part is what one codec's `connect` gets. `dial_limits` and `fetch_limits` are the venue's own, on
-    connections and on requests, beside those that we keep anyway. `sandbox` makes the simulated venue over the engine's
+    limit; each part is what one codec's `connect` gets. `dial_limits` are the venue's own on connections, beside
+    ours; `fetch_limits` those on requests, in place of ours. `sandbox` makes the simulated venue over the engine's
     books, by symbol. A run that names no venue is over those of `first_choice`.
     """
 

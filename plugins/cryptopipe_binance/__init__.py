@@ -30,7 +30,7 @@ SPOT = Market(
     kind=Kind.SPOT,
     stream_url="wss://stream.binance.com:9443/stream",
     depth_url="https://api.binance.com/api/v3/depth",
-    depth_limit=5000,
+    depth_limit=1000,
     exchange_info_url="https://api.binance.com/api/v3/exchangeInfo",
     rule=SPOT_RULE,
     streams=_STREAMS,
@@ -40,7 +40,7 @@ US = Market(
     kind=Kind.SPOT,
     stream_url="wss://stream.binance.us:9443/stream",
     depth_url="https://api.binance.us/api/v3/depth",
-    depth_limit=5000,
+    depth_limit=1000,
     exchange_info_url="https://api.binance.us/api/v3/exchangeInfo",
     rule=SPOT_RULE,
     streams=_STREAMS,
@@ -74,10 +74,10 @@ _MINUTE = 60_000_000_000
 # web-socket-streams.md, "Websocket Limits" (2026-07-21): "300 connections per attempt every 5 minutes per IP". Futures
 # document none; theirs is taken to be the same.
 _DIALS = (Limit(300, 5 * _MINUTE),)
-# Weight a minute over the weight of one deepest snapshot: rest-api.md "IP Limits", "Order book" (2026-07-21), 6000 and
-# 250; Binance.US (2024-06-17) 1200 and 50; futures "Order Book" (2026-11-21) 2400 and 20.
-_SPOT_FETCHES = _US_FETCHES = (Limit(24, _MINUTE),)
-_FUTURES_FETCHES = (Limit(120, _MINUTE),)
+# Weight a minute over the weight of one snapshot of 1000 levels, less a sixth for other requests: rest-api.md "IP
+# Limits", "Order book" (2026-07-21) 6000 and 50; Binance.US (2024-06-17) 1200 and 10; futures "Order Book" (2026-11-21)
+# 2400 and 20. At 5000 levels, five times as dear, two lost connections of eight books would use up a minute.
+_SPOT_FETCHES = _US_FETCHES = _FUTURES_FETCHES = (Limit(100, _MINUTE),)
 
 Simulate = Callable[[Mapping[str, SimulatedBook]], SandboxVenue]
 

@@ -44,7 +44,7 @@ class BinanceSnapshots:
         self._market = market
 
     def request(self, instrument: Instrument) -> HttpRequest:
-        """The deepest snapshot the venue gives."""
+        """A snapshot as deep as its cost allows: `depth_limit` levels a side."""
         query = urlencode({"symbol": instrument.symbol, "limit": self._market.depth_limit})
         return HttpRequest("GET", f"{self._market.depth_url}?{query}")
 

@@ -70,8 +70,8 @@ def test_futures_events_name_their_predecessor(first: int, version: int, previou
 @pytest.mark.parametrize(
     ("plugin", "symbol", "url"),
     [
-        (plugins.binance, "BTCUSDT", "https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5000"),
-        (plugins.binance_us, "BTCUSDT", "https://api.binance.us/api/v3/depth?symbol=BTCUSDT&limit=5000"),
+        (plugins.binance, "BTCUSDT", "https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=1000"),
+        (plugins.binance_us, "BTCUSDT", "https://api.binance.us/api/v3/depth?symbol=BTCUSDT&limit=1000"),
         (plugins.binance_usdm, "BTCUSDT", "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000"),
         (plugins.binance_coinm, "BTCUSD_PERP", "https://dapi.binance.com/dapi/v1/depth?symbol=BTCUSD_PERP&limit=1000"),
     ],

@@ -620,10 +620,10 @@ def test_spot_answers_an_unknown_path_with_a_page() -> None:
 def test_too_many_requests_are_refused_until_the_next_minute_then_banned(
     plugin: ExchangePlugin, path: str, allowed: int
 ) -> None:
-    """Our own limit on snapshots is just what the venue's weights allow."""
+    """Our own snapshots, of 1000 levels, stay within the venue's weights: 50 of 6000 a minute, 20 of 2400."""
     town = Town(plugin)
     town.now = START + 15 * SECOND  # START is a whole minute
-    assert plugin.fetch_limits[0].count == allowed
+    assert plugin.fetch_limits[0].count <= 120
     assert {town.get(path).status for _ in range(allowed)} == {200}
     refused = town.get(path)
     assert (refused.status, refused.headers["Retry-After"]) == (429, "45")
