@@ -4,15 +4,13 @@ Enters: numbered inputs. Leaves: a captured, journalled run, and its result. Nev
 capture did not, or a second run on one data directory at a time.
 """
 
-import fcntl
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -26,7 +24,8 @@ from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
 from cryptopipe.drivers.streams import UNREACHABLE, Streams
-from cryptopipe.errors import UsageError, VenueUnavailable
+from cryptopipe.errors import VenueUnavailable
+from cryptopipe.journal.hold import only_run
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.runs import Run, create
 from cryptopipe.journal.sink import DurableSink
@@ -128,22 +127,6 @@ def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
         "bps": plain(edge.bps),
         "at": format_at(edge.at),
     }
-
-
-@contextmanager
-def only_run(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for one run. Raises `UsageError` while another run of any process holds it."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "run.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                "another run is using this data directory",
-                where=str(data_dir),
-                fix="wait for it, stop it, or give this one its own: --data-dir DIR",
-            ) from None
-        yield
 
 
 class Running:

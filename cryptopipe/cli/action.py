@@ -62,9 +62,12 @@ def _on_connections(
     from cryptopipe.cli.screen import viewer
     from cryptopipe.drivers.replay import ReplayLabel
     from cryptopipe.drivers.streams import Streams, all_subscriptions
+    from cryptopipe.journal.hold import only_run
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
+    with only_run(settings.data_dir):
+        pass  # what cannot be kept is refused before the venues start
     with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
         origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
 

@@ -28,7 +28,17 @@ OPENING = {
 
 
 def _home(value: object) -> object:
-    return Path(value).expanduser() if isinstance(value, str) and value else value
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("expected a directory, got nothing")
+    return Path(value).expanduser() if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    """`BTC,USDT` is the list of both. Raises `ValueError` for fewer than two: an instrument is between two."""
+    names = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+    if isinstance(names, (list, tuple)) and len(names) < 2:
+        raise ValueError("expected at least two assets, such as BTC,USDT: an instrument is between two")
+    return names
 
 
 def _setting(default: Any, description: str, **bounds: Any) -> Any:
@@ -104,7 +114,7 @@ class Settings(BaseModel):
         description="where captures and journals are kept; without it the user's data directory",
     )
     numeraire: AssetName = _setting("USDT", description="the asset in which values and limits are stated")
-    assets: tuple[AssetName, ...] = _setting(
+    assets: Annotated[tuple[AssetName, ...], BeforeValidator(_listed)] = _setting(
         ("BNB", "BTC", "ETH", "SOL", "USD", "USDT"),
         description="instruments between these are watched, where a run is not over recordings",
     )

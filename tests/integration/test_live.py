@@ -19,7 +19,6 @@ import pytest
 from simulation.bitfoo_sandbox import bitfoo
 
 from cryptopipe import api
-from cryptopipe.app import only_run
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.cli import main
 from cryptopipe.clock import SECOND, Nanos, Stamper
@@ -28,7 +27,8 @@ from cryptopipe.drivers.live import LARGEST_FRAME, Live
 from cryptopipe.drivers.serve import Served, serving
 from cryptopipe.drivers.stop import Stop
 from cryptopipe.drivers.streams import Streams
-from cryptopipe.errors import UsageError, VenueUnavailable
+from cryptopipe.errors import VenueUnavailable
+from cryptopipe.journal.hold import DataDirBusy, only_run
 from cryptopipe.market.feeds import Feeds, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
@@ -209,10 +209,13 @@ def test_a_stop_ends_a_run_that_reaches_nobody() -> None:
 
 def test_one_run_at_a_time_on_a_data_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with only_run(tmp_path):
-        with pytest.raises(UsageError, match="another run is using this data directory"), only_run(tmp_path):
+        with pytest.raises(DataDirBusy, match="another run is using this data directory"), only_run(tmp_path):
             pass
-        assert main(["action", "--replay=generated", f"--data-dir={tmp_path}"]) == 2
-        assert "--data-dir DIR" in capsys.readouterr().err
+        for market in ("--replay=generated", "--seed=1"):
+            assert main(["action", market, f"--data-dir={tmp_path}"]) == 75
+            told = capsys.readouterr().err
+            assert f"another run is using this data directory, process {os.getpid()}\n" in told
+            assert "--data-dir DIR" in told
         assert not (tmp_path / "runs").exists()
     assert main(["action", "--replay=generated", f"--data-dir={tmp_path}", "--for=1s"]) == 0
 
@@ -274,3 +277,29 @@ def test_a_sandbox_that_dies_ends_the_run_with_its_summary(tmp_path: Path) -> No
     document = json.loads(out)
     assert (process.returncode, document["stopped_by"]) == (69, "the sandbox ended with exit code -9")
     assert main(["replay", "last", "--verify", f"--data-dir={tmp_path}"]) == 0
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "file", "file/below"])
+@pytest.mark.parametrize("market", ["--replay=generated", "--seed=1"])
+def test_a_data_directory_that_cannot_be_written_is_refused_before_the_venues_start(
+    place: str, market: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryptopipe.drivers.child.subprocess.Popen", None)  # no sandbox is started
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert main(["action", market, f"--data-dir={place}"]) == 78
+    first, *rest = capfd.readouterr().err.splitlines()
+    assert first.startswith(f"error: data_dir {place}: no run can be kept here: ")
+    assert len(rest) == 1 and rest[0].startswith("fix: ") and "--data-dir DIR" in rest[0]
+
+
+def test_an_empty_data_directory_is_not_the_working_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["action", "--replay=generated", "--data-dir="]) == 78
+    assert "error: --data-dir: data_dir: expected a directory, got nothing" in capsys.readouterr().err
+    monkeypatch.setenv("CRYPTOPIPE_DATA_DIR", "")
+    assert main(["action", "--replay=generated"]) == 78
+    assert "error: environment CRYPTOPIPE_DATA_DIR: data_dir: expected a directory" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

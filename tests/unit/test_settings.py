@@ -478,3 +478,11 @@ def test_every_value_in_force_has_a_place() -> None:
     named = load(sets=["wobble.stake.B=2"], strategies={"wobble": Staked})
     assert named.place(("wobble", "stake", "A")) == "default"
     assert named.place(("wobble", "stake", "B")) == "--set"
+
+
+def test_assets_are_a_list_with_commas_and_one_alone_is_refused_in_plain_words() -> None:
+    assert load(sets=["assets=BTC, USDT"]).settings.assets == ("BTC", "USDT")
+    assert load(sets=["assets=[BTC, USDT]"]).settings.assets == ("BTC", "USDT")
+    for one in ("XYZ", "[XYZ]", ""):
+        with pytest.raises(ConfigError, match="--set: assets: expected at least two assets, such as BTC,USDT"):
+            load(sets=[f"assets={one}"])
