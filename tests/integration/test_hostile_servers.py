@@ -8,17 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import websockets
 from integration.test_live import COIN, PLUGIN, VENUE
+from websockets.asyncio.server import ServerConnection
+from websockets.utils import accept_key
 
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
-from cryptopipe.drivers.live import LARGEST_FRAME, Live
+from cryptopipe.drivers.live import LARGEST_FRAME, TURN, Live
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
 from cryptopipe.model.contracts import HttpRequest
+from cryptopipe.model.events import Close, Send
 
 DAMAGED = b"HTTP/1.1 %s\r\n%s: \xff\xfe\r\nContent-Length: 0\r\n\r\n"
 REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n"
@@ -150,3 +154,107 @@ def test_what_waited_while_the_machine_slept_is_no_sign_of_life() -> None:
     live._one_turn()
     assert book.state is BookState.DEAD and book.reason.startswith("silence of btcusdt on bitfoo#1 for 3599.999")
     assert intake.life("bitfoo#1") == 1 and market.counts[VENUE].frames == 1
+
+
+class Deaf:
+    """Accepts connections, notes the texts that come, never says or answers anything: no close either."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._open: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split(": ")[1] for line in request.splitlines() if line.lower().startswith("sec-websocket-key"))
+        accept = accept_key(key).encode()
+        writer.write(
+            b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept
+        )
+        self._open.append(writer)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readexactly(6)  # two bytes, and the mask of a short frame
+                masked = await reader.readexactly(head[1] & 127)
+                if head[0] & 15 == 1:
+                    self.heard.append(bytes(byte ^ head[2 + at % 4] for at, byte in enumerate(masked)))
+
+    def hang_up(self) -> None:
+        for writer in self._open:
+            writer.close()
+
+
+@pytest.mark.slow
+def test_a_venue_that_does_not_answer_a_close_holds_up_neither_the_next_connection_nor_the_end() -> None:
+    deaf, opened = Deaf(), list[Input]()
+    began = ended = 0
+
+    async def steps() -> None:
+        nonlocal began, ended
+        server = await asyncio.start_server(deaf.serve, "127.0.0.1", 0)
+        there = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        stamp, market = Stamper(), Market({VENUE: PLUGIN})
+        wanted = {VENUE: subscriptions_of([COIN])}
+        feeds = Feeds(market, {VENUE: PLUGIN}, wanted, lambda: 0.0, stamp(), lambda venue, url: there)
+
+        def take(entry: Input) -> None:
+            opened.extend([entry] if entry.direction is Direction.OPEN else [])
+
+        intake = Intake(feeds, take, stamp)
+        live = Live(feeds, intake, lambda: None, stamp)
+        begun_at, said = stamp(), list[str]()
+
+        def over(now: Nanos) -> str:
+            nonlocal began
+            assert now - begun_at < 8 * SECOND, f"{len(opened)} openings, {deaf.heard}"
+            if len(opened) == 1 and not said:
+                said.append("closed")
+                list(intake.closed(VENUE, "bitfoo#1", "tired of it"))
+                live._do(VENUE, Close("tired of it", "bitfoo#1"))
+            if len(opened) == 2 and now - opened[-1].at > 6 * SECOND // 5 and len(said) == 1:
+                said.append("asked")
+                live._do(VENUE, Send("still there?", "bitfoo#1"))
+            began = now
+            return "told" if b"still there?" in deaf.heard else ""
+
+        assert await live.run(over) == "told"
+        ended = stamp()
+        deaf.hang_up()
+        server.close()
+
+    asyncio.run(steps())
+    assert ended - began < 3 * SECOND
+
+
+def test_a_venue_that_is_faster_than_the_run_waits_and_loses_nothing() -> None:
+    many, numbers = 20_000, list[int]()
+
+    async def says(socket: ServerConnection) -> None:
+        for number in range(many):
+            await socket.send(b'{"type":"trade","symbol":"x","seq":%d}' % number)
+        await socket.wait_closed()
+
+    async def steps() -> None:
+        async with websockets.serve(says, "127.0.0.1", 0, compression=None) as server:
+            there = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/"
+            stamp, market, ready = Stamper(), Market({VENUE: PLUGIN}), deque[Arrival]()
+            wanted = {VENUE: subscriptions_of([COIN])}
+            feeds = Feeds(market, {VENUE: PLUGIN}, wanted, lambda: 0.0, stamp(), lambda venue, url: there)
+
+            def take(entry: Input) -> None:
+                if entry.direction is Direction.RECV:
+                    numbers.append(int(entry.payload[:-1].rsplit(b":", 1)[1]))
+                market.receive(entry)
+
+            live = Live(feeds, Intake(feeds, take, stamp), lambda: longest.append(len(ready)), stamp, ready=ready)
+            began_at = stamp()
+
+            def over(now: Nanos) -> str:
+                assert now - began_at < 8 * SECOND, f"{len(numbers)} of {many}"
+                return "all" if len(numbers) == many else ""
+
+            assert await live.run(over) == "all"
+
+    longest: list[int] = []
+    asyncio.run(steps())
+    assert numbers == list(range(many))
+    assert TURN < max(longest) < 16 * TURN, "the venue was ahead, and waited"

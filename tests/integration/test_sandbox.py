@@ -203,6 +203,18 @@ def documented(event: str) -> tuple[str, set[str]]:
     return {name: (level, set(data.split(", "))) for name, level, data in rows}[event]
 
 
+def test_a_client_that_reads_is_kept_whatever_it_was_sent_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryptopipe.drivers.outbox.BOUND", 100)
+
+    async def steps() -> None:
+        async with serving([House(loud, {})], lambda until: None) as served, aiohttp.ClientSession() as session:
+            ws = await session.ws_connect(url(served, "/quiet"))
+            said = [await ws.receive_str() for _ in range(60)]
+            assert said == [str(number) for number in range(1, 61)]
+
+    run(steps())
+
+
 def test_an_end_is_told_and_quick_even_if_a_client_does_not_read() -> None:
     async def steps() -> None:
         house = House(loud, {})
@@ -431,3 +443,4 @@ def test_a_script_in_the_working_directory_is_not_imported(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     with child.sandbox([simulated()], seed=1) as started:
         assert started.seed == 1
+        assert os.getsid(started.process.pid) != os.getsid(0), "Ctrl-C on the terminal ends the run, which ends it"

@@ -164,6 +164,13 @@ def test_a_reset_breaks_each_connection_once() -> None:
     assert told(one, 2_000) != [Reset()]
 
 
+def test_a_reset_does_not_wait_for_what_was_to_be_said_before_it() -> None:
+    one = house(Fault("reset", at=SECOND, lasts=SECOND), news=[[Say("in a while", 30 * SECOND)]])
+    dialled(one)
+    assert told(one, 0) == []
+    assert told(one, 1_000) == [Reset()]
+
+
 def test_accept_then_close() -> None:
     one = house(always("accept_then_close", code=1012), news=numbered(3))
     dialled(one)

@@ -86,6 +86,16 @@ def test_a_gap_among_the_held_deltas_is_a_gap() -> None:
     assert sync.state is BookState.LIVE
 
 
+def test_what_was_held_behind_a_gap_is_still_held() -> None:
+    sync = BookSync(XY, SEQUENCED)
+    for number in (8, 10, 11):
+        sync.delta(delta(number, number, f'[["{number}0","1"]]'), number)
+    assert isinstance(sync.snapshot(snapshot(7, ask="300"), 20), Resync)
+    assert isinstance(sync.snapshot(snapshot(9, ask="300"), 21), TopOfBook)
+    assert sync.book.size_at(False, 110 * 10**12) == 10**12, "the last of those held"
+    assert sync.delta(delta(12, 12), 22) is None and sync.state is BookState.LIVE
+
+
 def test_duplicates_change_nothing() -> None:
     sync = BookSync(XY, SEQUENCED)
     sync.snapshot(snapshot(7), 1)
