@@ -201,6 +201,14 @@ def test_venues_that_nobody_reaches_end_the_run_with_69() -> None:
     assert e.value.exit_code == 69
 
 
+def test_a_run_that_reaches_nobody_tells_its_capture_why_it_ended() -> None:
+    streams, inputs = _nobody(Stop(), SECOND // 10), list[Input]()
+    streams.take = inputs.append
+    with pytest.raises(VenueUnavailable):
+        streams.run(Stop(), None)
+    assert (inputs[-1].direction, inputs[-1].payload) == (Direction.COMMAND, b"no venue could be reached")
+
+
 def test_a_stop_ends_a_run_that_reaches_nobody() -> None:
     stop = Stop()
     stop.ask()
