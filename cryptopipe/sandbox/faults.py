@@ -5,17 +5,14 @@ schedule of which a part was not understood; a default for what only its user ca
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from cryptopipe.clock import LAST, SECOND, Nanos, parse_duration
 from cryptopipe.errors import ConfigError, did_you_mean
-
-if TYPE_CHECKING:
-    from cryptopipe.settings.layers import Problem
 
 _FIX = "docs/sandbox.md lists every kind with its keys"
 
@@ -141,28 +138,41 @@ def load_faults(path: Path, venues: Collection[str]) -> tuple[Fault, ...]:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path), fix="name a file that exists") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"not YAML: {error.problem or error.context}", where=where, fix=_FIX) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not YAML: {' '.join(str(error).split())}", where=str(path), fix=_FIX) from None
+        message = " ".join(str(error).split()).replace('"<unicode string>"', "it")
+        raise ConfigError(f"not YAML text in UTF-8: {message}", where=str(path), fix=_FIX) from None
     if node is None:
         return ()
     if not isinstance(node, yaml.SequenceNode):
         raise ConfigError("expected a list of entries, each beginning `- kind: …`", where=str(path), fix=_FIX)
-    faults = []
+    faults, refused = [], list[ConfigError]()
     for number, item in enumerate(node.value, 1):
         place = f"{path}:{item.start_mark.line + 1}"
         if not isinstance(item, yaml.MappingNode):
-            raise _error(place, number, "expected keys and values, such as `kind: reset`")
+            refused.append(_error(place, number, "expected keys and values, such as `kind: reset`"))
+            continue
         layer = Layer()
         tree = NodeReader(layer, str(path)).mapping(item, ())
-        _refuse_first(layer.problems, number)
+        refused += [_error(problem.where, number, problem.message) for problem in layer.problems]
         entry = _Entry(number, tree, {key[0]: where for key, where in layer.places.items()}, place)
-        faults.append(entry.fault(venues))
+        try:
+            faults.append(entry.fault(venues))
+        except ConfigError as error:
+            refused += [] if layer.problems else [error]
+    _refuse(refused)
     return tuple(faults)
 
 
-def _refuse_first(problems: "list[Problem]", number: int) -> None:
-    for problem in problems:
-        raise _error(problem.where, number, problem.message)
+def _refuse(refused: Sequence[ConfigError]) -> None:
+    """One message for all of them."""
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ConfigError("\n".join(str(error) for error in refused), fix=_FIX)
 
 
 def _error(where: str, number: int, message: str) -> ConfigError:

@@ -83,7 +83,12 @@ REFUSED = [
     ("- kind: drop\n  kind: drop", 2, "entry 1: kind: duplicate key"),
     ("- drop", 1, "entry 1: expected keys and values, such as `kind: reset`"),
     ("kind: drop", None, "expected a list of entries, each beginning `- kind: …`"),
-    ("- {kind: drop", None, "not YAML: "),
+    ("- kind: drop\n- {kind: drop]", 2, "not YAML: expected ',' or '}', but got ']'"),
+    (
+        "- kind: \x07",
+        None,
+        "not YAML text in UTF-8: unacceptable character #x0007: special characters are not allowed in it",
+    ),
 ]
 
 
@@ -94,6 +99,17 @@ def test_a_file_that_is_not_understood_is_refused(text: str, line: int | None, m
     assert refused.value.message.startswith(message)
     place = str(tmp_path / "faults.yaml")
     assert refused.value.where == (place if line is None else f"{place}:{line}")
+
+
+def test_every_bad_entry_is_told_at_once(tmp_path: Path) -> None:
+    place = tmp_path / "faults.yaml"
+    with pytest.raises(ConfigError) as refused:
+        load("- kind: rest\n- kind: drop\n- drop\n- kind: drop\n  venue: bta\n  kind: stall", tmp_path)
+    first, second, third = refused.value.message.splitlines()
+    assert first.startswith(f"{place}:1: entry 1: kind: unknown 'rest'; did you mean 'reset'?")
+    assert second == f"{place}:3: entry 3: expected keys and values, such as `kind: reset`"
+    assert third.startswith(f"{place}:6: entry 4: kind: duplicate key")
+    assert refused.value.where == ""
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
