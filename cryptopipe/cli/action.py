@@ -30,7 +30,7 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
     Examples:
       cryptopipe --strategy arbitrage --mode action
       cryptopipe action --market live --for 10m
-      cryptopipe action --replay alpha=btcusdt.jsonl.gz --replay beta=book.jsonl.gz --align start
+      cryptopipe action --replay A=btcusdt.jsonl.gz --replay B=book.jsonl.gz --align start
     """
     from cryptopipe import registry
 

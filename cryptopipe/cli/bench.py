@@ -45,7 +45,7 @@ def feed(common: Common, only: tuple[str, ...], runs: int, peers_python: str) ->
     \b
     Examples:
       cryptopipe bench feed
-      cryptopipe bench feed --only "alpha v2" --runs 3 --peers-python .bench/bin/python
+      cryptopipe bench feed --only NAME --runs 3 --peers-python .bench/bin/python
     """
     from cryptopipe.bench.feed import measure
     from cryptopipe.bench.recordings import chosen, recordings

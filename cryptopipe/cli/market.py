@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cryptopipe.cli.options import Seed
 from cryptopipe.errors import CoreUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -66,13 +67,15 @@ class MarketOptions:
         from cryptopipe.market.feeds import as_written
 
         if not plugins:
-            raise UsageError("no venue is enabled", where="venues", fix="name some: --venues alpha,beta")
+            raise UsageError("no venue is enabled", where="venues", fix="name some: --venues A,B")
         if self.kind == "live":
             _fit_for_live()
             yield Place("live", "", None, as_written, str, lambda at: [])
             return
+        from cryptopipe import registry
         from cryptopipe.drivers.child import sandbox
         from cryptopipe.sandbox.faults import in_force, load_faults
+        from cryptopipe.sandbox.parameters import Parameters
 
         missing = [venue for venue, plugin in plugins.items() if plugin.sandbox is None]
         if missing:
@@ -80,6 +83,8 @@ class MarketOptions:
                 f"no simulated venue for {', '.join(missing)}", where="--venues", fix="leave it out, or --market live"
             )
         schedule = () if self.faults is None else load_faults(self.faults, plugins)
+        if self.parameters is not None:  # the sandbox reads it too; a fault of it is told once, here
+            Parameters.load(self.parameters, registry.names("exchange"))
         with sandbox(list(plugins), self.seed, self.faults, self.parameters, assets) as child:
             yield Place(
                 kind="sandbox",
@@ -120,7 +125,7 @@ def _named(text: str | None) -> tuple[str, ...]:
     """Of a list with commas. Raises `UsageError` if it is given and empty: all venues are not what was meant."""
     names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
     if text is not None and not names:
-        raise UsageError(f"names nothing: {text!r}", where="--venues", fix="--venues alpha,beta; leave it out for all")
+        raise UsageError(f"names nothing: {text!r}", where="--venues", fix="--venues A,B; leave it out for all")
     return names
 
 
@@ -162,7 +167,7 @@ _OPTIONS = (
         help="Simulated venues on this machine, or the real ones' public feeds.  [default: sandbox]",
     ),
     click.option("--venues", "venue_names", metavar="A,B", help="Only these venues."),
-    click.option("--seed", type=click.IntRange(min=0), help="Of the simulated venues; drawn if not given."),
+    click.option("--seed", type=Seed(), metavar="N", help="Of the simulated venues; drawn if not given."),
     click.option("--faults", type=_FILE, metavar="FILE", help="Faults of the simulated venues."),
     click.option("--parameters", type=_FILE, metavar="FILE", help="Order flow of the simulated venues."),
     click.option(
@@ -173,5 +178,5 @@ _OPTIONS = (
         help="A capture to replay; repeatable; or: generated.",
     ),
     click.option("--align", type=click.Choice(["start"]), help="Bring recordings of different days to one origin."),
-    click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay a venue's recording: alpha=120s."),
+    click.option("--shift", "shifts", multiple=True, metavar="VENUE=T", help="Delay a venue's recording: A=120s."),
 )

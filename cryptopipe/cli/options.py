@@ -52,6 +52,19 @@ class Common:
         )
 
 
+class Seed(click.ParamType):
+    """A whole number from 0 on."""
+
+    name = "seed"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number. A text that is none fails with what was expected."""
+        text = str(value).strip()
+        if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+            self.fail(f"expected a whole number from 0 on, of at most 18 digits, got {text!r}", param, ctx)
+        return int(text)
+
+
 def common_options(command: F) -> F:
     """Add the options every command has; the function gets them as its keyword `common`, a `Common`."""
 

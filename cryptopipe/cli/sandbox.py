@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cryptopipe.cli.action import duration_option
-from cryptopipe.cli.options import Common, common_options
+from cryptopipe.cli.options import Common, Seed, common_options
 from cryptopipe.cli.output import print_json
 from cryptopipe.errors import UsageError
 
@@ -34,7 +34,7 @@ TRADED_BEFORE = 20_000_000_000
 @click.command("sandbox")
 @click.option("--venues", metavar="A,B", help="Which venues.  [default: those of a run]")
 @click.option("--assets", metavar="A,B", help="The assets that are traded.  [default: those of the parameters]")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of the market and the faults.  [default: new]")
+@click.option("--seed", type=Seed(), metavar="N", help="Of the market and the faults.  [default: new]")
 @click.option(
     "--port-base", type=click.IntRange(0, 65_535), default=0, metavar="P", help="First port.  [default: free ports]"
 )
@@ -61,7 +61,7 @@ def sandbox(
     \b
     Examples:
       cryptopipe sandbox
-      cryptopipe sandbox --venues alpha,beta --seed 7 --port-base 8001 --faults faults.yaml --json
+      cryptopipe sandbox --venues A,B --seed 7 --port-base 8001 --faults faults.yaml --json
     """
     from cryptopipe.drivers.serve import serve
 
@@ -72,7 +72,9 @@ def sandbox(
     world, houses = _market(plugins, _names(assets, "--assets"), seed, start_at, faults, parameters)
     with ExitStack() as stack:
         authority = stack.enter_context(_authority()) if tls else None
-        announcement = _Announcement(common, seed, start_at, houses, None if authority is None else authority.ca_file)
+        announcement = _Announcement(
+            common, seed, start_at, houses, None if authority is None else authority.ca_file, for_text
+        )
         delays = serve(
             houses, world.advance, announcement.listening, announcement.measured, port_base,
             None if authority is None else authority.context, for_ns, until_stdin_closes,
@@ -90,6 +92,7 @@ def _market(
     parameters: Path | None,
 ) -> "tuple[World, list[House]]":
     """Raises `ConfigError` for what the files say."""
+    from cryptopipe import registry
     from cryptopipe.model.facts import Asset
     from cryptopipe.sandbox.faults import load_faults
     from cryptopipe.sandbox.house import House
@@ -98,7 +101,7 @@ def _market(
 
     by_venue = {plugin.venue: plugin for plugin in plugins}
     schedule = () if faults is None else load_faults(faults, by_venue)
-    flow = Parameters.load(parameters)
+    flow = Parameters.load(parameters, registry.names("exchange"))
     world = World(by_venue, flow, seed, start_at - TRADED_BEFORE, frozenset(Asset(name) for name in assets) or None)
     world.advance(start_at)
     return world, [House(plugin, world.books[plugin.venue], schedule, seed, start_at) for plugin in plugins]
@@ -114,7 +117,7 @@ def _names(text: str | None, option: str) -> list[str]:
     """Of a list with commas. Raises `UsageError` if it is given and empty."""
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
     if text is not None and not names:
-        raise UsageError(f"names nothing: {text!r}", where=option, fix=f"{option} alpha,beta; leave it out for all")
+        raise UsageError(f"names nothing: {text!r}", where=option, fix=f"{option} A,B; leave it out for all")
     return list(dict.fromkeys(names))
 
 
@@ -139,8 +142,15 @@ class _Announcement:
     """What is told: at the start where to connect, when asked and at the end how quick the sandbox is."""
 
     def __init__(
-        self, common: Common, seed: int, start_at: "Nanos", houses: "Sequence[House]", ca_file: Path | None
+        self,
+        common: Common,
+        seed: int,
+        start_at: "Nanos",
+        houses: "Sequence[House]",
+        ca_file: Path | None,
+        for_text: str | None,
     ) -> None:
+        self._until = "until Ctrl-C" if for_text is None else f"for {for_text}, or until Ctrl-C"
         self._json, self._seed, self._start_at = common.json, seed, start_at
         self._houses, self._ca_file = houses, ca_file
 
@@ -150,7 +160,7 @@ class _Announcement:
         if self._json:
             print_json(document)
         else:
-            click.echo(f"simulated venues, seed {self._seed}, until Ctrl-C")
+            click.echo(f"simulated venues, seed {self._seed}, {self._until}")
             for name, venue in document["venues"].items():
                 click.echo(f"{name}: {venue['rest']}  {len(venue['instruments'])} instruments")
                 for market, url in venue["ws"].items():

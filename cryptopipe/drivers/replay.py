@@ -109,7 +109,7 @@ def sha256(files: Sequence[Path]) -> str:
 def _source(text: str) -> Source:
     venue, mark, name = text.partition("=")
     if not (venue and mark and name):
-        raise UsageError(f"--replay {text} is not VENUE=FILE", fix="write it as --replay alpha=recording.jsonl.gz")
+        raise UsageError(f"--replay {text} is not VENUE=FILE", fix="write it as --replay A=recording.jsonl.gz")
     path = Path(name).expanduser()
     if not path.exists():
         raise UsageError("no such file or directory", where=f"--replay {text}", fix=f"check the path {path}")

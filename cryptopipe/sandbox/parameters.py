@@ -4,7 +4,7 @@ Enters: the packaged `parameters.yaml`, and a user's file over it. Leaves: froze
 code, an unknown key, or a value out of its range.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -158,11 +158,14 @@ class Parameters(_Section, frozen=True):
     venues: dict[str, VenueProfile]
 
     @classmethod
-    def load(cls, path: Path | None = None) -> "Parameters":
-        """The packaged parameters, with those of `path` over them. Raises `ConfigError` with file, line and key."""
+    def load(cls, path: Path | None = None, venues: Collection[str] | None = None) -> "Parameters":
+        """The packaged parameters, with those of `path` over them. `venues` are those that it may name; None does not
+        judge them. Raises `ConfigError` with file, line and key.
+        """
         tree, places = _read(DEFAULTS)
         if path is not None:
             own, own_places = _read(path)
+            _refuse_unknown(own, own_places, venues)
             tree, places = _merged(tree, own), places | own_places
         return _Builder(places, path or DEFAULTS).section(cls, _completed(tree), ())
 
@@ -186,6 +189,15 @@ def _read(path: Path) -> tuple[Tree, dict[Key, str]]:
         first = layer.problems[0]
         raise ConfigError(first.message, where=first.where, fix=_FIX)
     return dict(layer.tree), layer.places
+
+
+def _refuse_unknown(own: Tree, places: Places, venues: Collection[str] | None) -> None:
+    """What is said of a venue that does not exist would silently not be used."""
+    named = own.get("venues")
+    for name in named if isinstance(named, dict) and venues is not None else ():
+        if name != _DEFAULT and name not in (venues or ()):
+            message = f"'venues.{name}': no such venue is installed{did_you_mean(name, [*(venues or ()), _DEFAULT])}"
+            raise ConfigError(message, where=places["venues", name], fix=_FIX)
 
 
 def _merged(under: Tree, over: Tree) -> Tree:

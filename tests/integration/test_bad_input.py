@@ -223,3 +223,43 @@ def run(*arguments: str, environment: Mapping[str, str]) -> subprocess.Completed
         env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
         check=False,
     )
+
+
+@pytest.mark.parametrize("command", ["action", "watch", "sandbox"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "p.yaml: cannot be read: No such file"),
+        ("rat: 2\n", "p.yaml:1: 'rat' is not known; did you mean 'rate'?"),
+        ("rate: [\n", "p.yaml:2: not YAML: "),
+        ("venues:\n  no_such_venue: {lag_ms: 3}\n", "p.yaml:2: 'venues.no_such_venue': no such venue is installed"),
+    ],
+)
+def test_a_broken_parameters_file_is_one_message_and_no_unavailable_venue(
+    command: str, text: str | None, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        Path("p.yaml").write_text(text)
+    assert main([command, "--parameters=p.yaml", "--for=1s", f"--data-dir={tmp_path / 'd'}"]) == 78
+    told = capfd.readouterr()
+    assert told.err.count("error: ") == 1 and message in told.err.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", ["action", "watch", "sandbox"])
+@pytest.mark.parametrize("seed", ["x", "-1", "1.5", "٣"])
+def test_a_seed_that_is_no_number_is_refused_in_plain_words(
+    command: str, seed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, f"--seed={seed}"]) == 2
+    assert f"expected a whole number from 0 on, of at most 18 digits, got {seed!r}" in capsys.readouterr().err
+
+
+def test_a_sandbox_that_serves_for_a_while_does_not_say_until_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "--for=100ms", "--seed=1"]) == 0
+    assert capsys.readouterr().out.startswith("simulated venues, seed 1, for 100ms, or until Ctrl-C\n")
+
+
+@pytest.mark.parametrize("command", ["action", "watch", "sandbox"])
+def test_an_empty_list_of_venues_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--venues="]) == 2
+    assert "--venues: names nothing: ''" in capsys.readouterr().err

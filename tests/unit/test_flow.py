@@ -77,6 +77,13 @@ def test_a_fault_names_its_line_key_and_value(tmp_path: Path, text: str, line: i
     assert DEFAULTS.name in caught.value.fix
 
 
+def test_a_misspelt_venue_is_refused_against_the_installed_ones(tmp_path: Path) -> None:
+    path = written(tmp_path, "rate: 1\nvenues:\n  default: {lag_ms: 3}\n  alhpa: {lag_ms: 3}\n")
+    with pytest.raises(ConfigError) as caught:
+        Parameters.load(path, ("alpha", "beta"))
+    assert str(caught.value) == f"{path}:4: 'venues.alhpa': no such venue is installed; did you mean 'alpha'?"
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read: No such file"):
         Parameters.load(tmp_path / "nowhere.yaml")
