@@ -22,8 +22,9 @@ from cryptopipe.model.events import BookDelta, BookSnapshot
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules
 from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
 from cryptopipe.sandbox.engine import Engine
-from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.faults import Fault, in_force
 from cryptopipe.sandbox.house import Delivery, House, Pong, Reset
+from cryptopipe.sandbox.mirrors import WrongClock
 
 T: Nanos = 1_800_000_000 * SECOND
 RULES = TradingRules(D("0.01"), D("0.001"), D("0.001"), D(0))
@@ -169,6 +170,16 @@ def test_a_reset_does_not_wait_for_what_was_to_be_said_before_it() -> None:
     dialled(one)
     assert told(one, 0) == []
     assert told(one, 1_000) == [Reset()]
+
+
+def test_a_fault_that_is_over_is_not_shown_as_one_in_force() -> None:
+    stall = Fault("stall", at=SECOND, lasts=SECOND)
+    shown = [in_force([stall], second * SECOND // 2) for second in (1, 2, 3, 4)]
+    assert shown == [[], ["stall at every venue, 1 s left"], ["stall at every venue, 1 s left"], []]
+
+
+def test_a_book_that_never_changed_has_no_time_under_a_wrong_clock_either() -> None:
+    assert WrongClock([Fault("clock_offset", values={"offset": SECOND})], T)(0) == 0
 
 
 def test_accept_then_close() -> None:
