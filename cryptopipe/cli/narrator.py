@@ -56,6 +56,12 @@ class Narrator:
             self._status_due = picture.at + STATUS_EVERY
             self._status(picture)
 
+    def leave(self) -> None:
+        """Nothing was taken over."""
+
+    def doubt(self) -> None:
+        """A line stays where it was written."""
+
     def end(self) -> None:
         """Nothing to give back."""
 

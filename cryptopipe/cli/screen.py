@@ -9,9 +9,7 @@ import os
 import re
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Iterator
 from io import TextIOBase
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -20,6 +18,8 @@ from rich.console import Console
 
 from cryptopipe.cli.cells import Row, changes, painted
 from cryptopipe.cli.drawing import Drawing
+from cryptopipe.cli.foreground import in_foreground, on_suspend, silenced_keys
+from cryptopipe.cli.narrator import Narrator
 from cryptopipe.picture import Picture
 
 if TYPE_CHECKING:
@@ -31,18 +31,22 @@ _ENTER = "\x1b[?1049h\x1b[?25l\x1b[0m\x1b[2J"
 _LEAVE = "\x1b[0m\x1b[?25h\x1b[?1049l"
 _KEPT_LINES = 500
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_PAUSED_S = 5.0
-"""After this long without a drawing the process was stopped (Ctrl-Z), and something else may be on the terminal."""
 _SYSTEMS = {name: ColorSystem[name.upper()] for name in ("standard", "truecolor", "windows")} | {
     "256": ColorSystem.EIGHT_BIT
 }
 
 
 class Painter(Protocol):
-    """What the pictures are shown on. All three are called by one thread; `OSError` ends it quietly."""
+    """What the pictures are shown on; never called by two threads at a time. `OSError` ends it quietly.
+
+    `leave`: the process is about to stop; a drawing after it begins anew. `doubt`: it was stopped, and something else
+    may have been shown since; called in a signal handler, at any moment.
+    """
 
     def begin(self) -> None: ...
     def draw(self, picture: Picture) -> None: ...
+    def leave(self) -> None: ...
+    def doubt(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -55,9 +59,12 @@ class Viewer:
         self._painter, self._every_s = painter, every_s
         self._newest: Picture | None = None
         self._news, self._over = threading.Event(), threading.Event()
+        self._painting = threading.RLock()  # the main thread takes it only in a signal handler
+        self._handlers = contextlib.ExitStack()
         self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
 
     def __enter__(self) -> "Viewer":
+        self._handlers.enter_context(on_suspend(self._leave, self._painter.doubt))
         self._thread.start()
         return self
 
@@ -77,10 +84,21 @@ class Viewer:
         self._news.set()
         if self._thread.is_alive():
             self._thread.join(_PATIENCE_S)
+        self._handlers.close()
+
+    def _leave(self) -> None:
+        """In a signal handler: a drawing that a slow terminal does not take is given a second."""
+        if self._painting.acquire(timeout=_PATIENCE_S):
+            try:
+                with contextlib.suppress(OSError):
+                    self._painter.leave()
+            finally:
+                self._painting.release()
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # the terminal is gone, and with it whoever looked
-            self._painter.begin()
+            with self._painting:
+                self._painter.begin()
             try:
                 while not self._over.is_set():
                     self._news.wait(self._every_s)
@@ -88,18 +106,20 @@ class Viewer:
                     self._over.wait(self._every_s)
                 self._draw()
             finally:
-                self._painter.end()
+                with self._painting:
+                    self._painter.end()
 
     def _draw(self) -> None:
         """Also without news: the terminal may have another size."""
         self._news.clear()
         if self._newest is not None:
-            self._painter.draw(self._newest)
+            with self._painting:
+                self._painter.draw(self._newest)
 
 
 class Screen:
     """A `Painter` that fills a terminal. What others write to stderr meanwhile is kept, shown in the last row, and
-    written when the screen is gone.
+    written when the screen is gone. In the background it tells lines and leaves the terminal alone.
     """
 
     def __init__(self, console: Console) -> None:
@@ -110,25 +130,32 @@ class Screen:
         self._paint = painted(system or (ColorSystem.STANDARD if console.is_terminal else None), not console.no_color)
         self._rows: tuple[Row, ...] = ()
         self._size = (0, 0)
-        self._drawn_at = 0.0
+        self._entered, self._doubtful = False, False
         self._kept = _Kept()
         self._quiet = contextlib.ExitStack()
+        self._narrator: Narrator | None = None
 
     def begin(self) -> None:
-        """Take the terminal over."""
-        self._quiet.enter_context(_silenced_keys())
+        """Take the terminal over, if it is ours."""
+        if self._entered or not in_foreground():
+            return
+        self._entered, self._size = True, (0, 0)
+        self._quiet.enter_context(silenced_keys())
         if sys.stderr.isatty():
             self._quiet.enter_context(contextlib.redirect_stderr(self._kept))
         self._out.write(_ENTER)
 
     def draw(self, picture: Picture) -> None:
         """Write what differs from the drawing before; nothing if nothing does."""
+        doubtful, self._doubtful = self._doubtful, False
+        if not in_foreground():
+            self._narrate(picture)
+            return
+        self.begin()
         size = self._console.size
         width, height = size.width, size.height
         text = ""
-        paused = time.monotonic() - self._drawn_at > _PAUSED_S
-        self._drawn_at = time.monotonic()
-        if paused or (width, height) != self._size:
+        if doubtful or (width, height) != self._size:
             text, self._size = _ENTER, (width, height)
             self._rows = (((" " * width, ""),),) * height
         rows = self._drawing.rows(picture, width, height, self._kept.last)
@@ -137,13 +164,33 @@ class Screen:
         if text:
             self._out.write(text)
 
+    def leave(self) -> None:
+        """Give the terminal back until the next drawing. In the background it is somebody else's: write nothing."""
+        if not self._entered:
+            return
+        self._entered = False
+        try:
+            if in_foreground():
+                self._out.write(_LEAVE)
+        finally:
+            self._quiet.close()
+
+    def doubt(self) -> None:
+        """The next drawing writes every cell."""
+        self._doubtful = True
+
     def end(self) -> None:
         """Give the terminal back, then write what was kept."""
         try:
-            self._out.write(_LEAVE)
+            self.leave()
         finally:
-            self._quiet.close()
             self._kept.release(sys.stderr)
+
+    def _narrate(self, picture: Picture) -> None:
+        self.leave()  # stopped by what cannot be caught
+        if self._narrator is None:
+            self._narrator = Narrator()
+        self._narrator.draw(picture)
 
 
 class _Out:
@@ -192,39 +239,8 @@ class _Kept(TextIOBase):
         stream.writelines(f"{line}\n" for line in lines)
 
 
-@contextlib.contextmanager
-def _silenced_keys() -> Iterator[None]:
-    """No echo of what is typed, which would be written into the screen; Ctrl-C works as ever."""
-    try:
-        import termios
-
-        keys = sys.stdin.fileno()
-        before = termios.tcgetattr(keys)
-    except (ImportError, OSError, ValueError, AttributeError, termios.error):
-        yield  # no keys
-        return
-    silent = [*before]
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(keys, termios.TCSANOW, silent)
-    try:
-        yield
-    finally:
-        if in_foreground():
-            termios.tcsetattr(keys, termios.TCSAFLUSH, before)
-
-
-def in_foreground() -> bool:
-    """Whether the terminal's user talks to this process: one in the background must not touch the terminal."""
-    try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except (OSError, ValueError, AttributeError):  # no terminal to be in the background of
-        return True
-
-
 def viewer(as_json: bool) -> Viewer:
     """A screen where stdout is a terminal that can be drawn on and nobody asked for JSON, else lines on stderr."""
-    from cryptopipe.cli.narrator import Narrator
-
     console = Console()
     drawable = console.is_terminal and not console.is_dumb_terminal and sys.stdout.isatty() and in_foreground()
     return Viewer(Screen(console) if drawable and not as_json else Narrator())
