@@ -24,7 +24,6 @@ from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, S
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.faults import Fault, in_force
 from cryptopipe.sandbox.house import Delivery, House, Pong, Reset
-from cryptopipe.sandbox.mirrors import WrongClock
 
 T: Nanos = 1_800_000_000 * SECOND
 RULES = TradingRules(D("0.01"), D("0.001"), D("0.001"), D(0))
@@ -176,10 +175,6 @@ def test_a_fault_that_is_over_is_not_shown_as_one_in_force() -> None:
     stall = Fault("stall", at=SECOND, lasts=SECOND)
     shown = [in_force([stall], second * SECOND // 2) for second in (1, 2, 3, 4)]
     assert shown == [[], ["stall at every venue, 1 s left"], ["stall at every venue, 1 s left"], []]
-
-
-def test_a_book_that_never_changed_has_no_time_under_a_wrong_clock_either() -> None:
-    assert WrongClock([Fault("clock_offset", values={"offset": SECOND})], T)(0) == 0
 
 
 def test_accept_then_close() -> None:
