@@ -9,7 +9,7 @@ import msgspec
 
 from cryptopipe.clock import Nanos
 
-SERVER_TIME = "time"
+SERVER_TIME = "server time"
 """The tag of a request for a venue's clock; its answer changes no book."""
 
 

@@ -4,6 +4,8 @@ Enters: venues, seed, files with faults and parameters. Leaves: where each venue
 the run, however the run ends: it ends itself when its standard input closes.
 """
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ from cryptopipe.model.facts import VenueId
 
 _STARTS_WITHIN_S = 20
 _ENDS_WITHIN_S = 3
+_NEEDED = frozenset({"CRYPTOPIPE_USE_CORE", "HOME", "LANG", "NO_COLOR", "PATH", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Sandbox:
     def ended(self) -> str:
         """Why it is not there any more; empty while it is."""
         code = self.process.poll()
-        return "" if code is None else f"the sandbox ended with exit code {code}"
+        if code is None:
+            return ""
+        return f"the sandbox ended with exit code {code}" if code >= 0 else f"the sandbox was ended by {_signal(-code)}"
 
 
 @contextmanager
@@ -70,11 +75,24 @@ def sandbox(
     for option, value in (("--seed", seed), ("--faults", faults), ("--parameters", parameters)):
         command += [] if value is None else [option, str(value)]
     command += ["--assets", ",".join(assets)] if assets else []
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=_environment(), start_new_session=True)
     try:
         yield Sandbox(process, _told(process))
     finally:
         _end(process)
+
+
+def _environment() -> dict[str, str]:
+    """What a Python needs to start, and nothing that may be a secret of the user's."""
+    return {name: value for name, value in os.environ.items() if name in _NEEDED or name.startswith(("LC_", "PYTHON"))}
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _told(process: "subprocess.Popen[bytes]") -> dict[str, Any]:

@@ -230,16 +230,17 @@ class Market:
         return sync
 
     def _answer(self, entry: Input) -> None:
-        """A REST snapshot. A recorded answer without URL belongs to the only book that it can belong to."""
+        """A REST snapshot, of the symbol that its request is tagged with. A recorded answer without tag and URL belongs
+        to the only book that it can belong to.
+        """
         venue = VenueId(entry.venue)
         if venue not in self._plugins or entry.request == SERVER_TIME:
             return
         snapshots = self._plugins[venue].snapshots
         books = self.books[venue]
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
-        symbol = (snapshots.symbol_of(entry.url) if snapshots and entry.url else None) or (
-            next(iter(books)) if len(books) == 1 else None
-        )
+        symbol = entry.request or (snapshots.symbol_of(entry.url) if snapshots and entry.url else None)
+        symbol = symbol or (next(iter(books)) if len(books) == 1 else None)
         if snapshots is None or symbol is None:
             error = ProtocolError(f"an answer that no book of {venue} asked for: {entry.url!r}")
             self._count_refusal(connection.counts, error)

@@ -311,3 +311,15 @@ def test_an_empty_data_directory_is_not_the_working_directory(
     assert main(["action", "--replay=generated"]) == 78
     assert "error: environment CRYPTOPIPE_DATA_DIR: data_dir: expected a directory" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_no_secret_of_the_environment_reaches_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_SECRET", "hush-hush")
+    with _started(tmp_path) as process:
+        _until_live(process)
+        (sandbox,) = _children(process.pid)
+        environment = Path(f"/proc/{sandbox}/environ").read_bytes()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert b"PATH=" in environment and b"hush-hush" not in environment

@@ -274,3 +274,16 @@ def test_texts_that_bring_a_new_snapshot_spare_the_connection() -> None:
     assert run.hear(Direction.RECV, delta(7)) == [Send("out", "bitfoo#1"), Send("in", "bitfoo#1")]
     run.hear(Direction.RECV, snapshot(9))
     assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
+
+
+def test_an_answer_is_of_the_symbol_that_was_asked_for_whatever_its_url_says() -> None:
+    class Mute(Snapshots):
+        def symbol_of(self, url: str) -> str | None:
+            return None
+
+    run = Run(replace(make(ByRequest), snapshots=Mute()))
+    run.opened()
+    run.hear(Direction.RECV, delta(6))
+    run.hear(Direction.RECV, delta(6).replace(b"btcusdt", b"ethusdt"))
+    run.hear(Direction.HTTP, b"5", status=200, url="https://bitfoo.example/x", request="btcusdt")
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
