@@ -25,6 +25,7 @@ from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
 from cryptopipe.drivers.streams import UNREACHABLE, Streams
 from cryptopipe.errors import VenueUnavailable
+from cryptopipe.hints import hints
 from cryptopipe.journal.hold import only_run
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.runs import Run, create
@@ -61,6 +62,7 @@ class RunResult:
     first_quote_s: float | None
     records: int
     journal_hash: str
+    notes: list[str]
 
     def document(self) -> dict[str, Any]:
         """The JSON contract of `--mode action`."""
@@ -90,17 +92,23 @@ class RunResult:
             "opportunities": {"found": summary.found, "accepted": summary.accepted, "refused": summary.refused},
             "refusals": summary.refusals,
             "best_edges": {"gross": _edge(summary.gross), "net": _edge(summary.net)},
+            "plans": summary.plans,
             "fills": summary.fills,
             "profit": {asset: plain(amount) for asset, amount in summary.profit.items()},
             "value": _value(summary.value),
-            "balances": {
-                venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
-                for venue, amounts in summary.balances.items()
-            },
+            "balances": _balances(summary),
             "halted": summary.halted or None,
+            "notes": self.notes,
             "exposure": {asset: plain(amount) for asset, amount in summary.exposure.items()},
             "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
         }
+
+
+def _balances(summary: Summary) -> dict[str, Any]:
+    return {
+        venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
+        for venue, amounts in summary.balances.items()
+    }
 
 
 def _value(value: ValueLines) -> dict[str, Any]:
@@ -126,6 +134,8 @@ def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
         "instruments": list(edge.instruments),
         "bps": plain(edge.bps),
         "at": format_at(edge.at),
+        "name": edge.name,
+        "where": edge.where,
     }
 
 
@@ -200,6 +210,7 @@ class Running:
             self.first_quote_s,
             self._sink.records,
             self._log.sha256,
+            hints(self.pipe.market, summary),
         )
         _LOG.info("run.ended", run=self.run.id, stopped_by=stopped_by, records=result.records, hash=result.journal_hash)
         return result

@@ -5,7 +5,7 @@ journal records that are a function of the inputs and the configuration. Never: 
 without a durable intent.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -69,7 +69,7 @@ class Pipe:
         self._plan: Plan | None = None
         self._value = TradingValue(settings.limits.numeraire)
         self._seq, self._turn, self._now = 0, 0, 0
-        self.turns, self.fills = 0, 0
+        self.turns, self.plans, self.fills = 0, 0, 0
         self.exposure: dict[Asset, Decimal] = {}
         """What unfilled legs have left so far, by asset, in all plans together."""
 
@@ -141,6 +141,7 @@ class Pipe:
             accepted=episodes.accepted,
             refused=episodes.refused,
             refusals=dict(sorted(episodes.refusals.items())),
+            plans=self.plans,
             fills=self.fills,
             profit=self.ledger.profit(),
             balances=self.ledger.balances(),
@@ -187,6 +188,7 @@ class Pipe:
         price = self._in_numeraire(decision.opportunity.numeraire, Decimal(1))
         assert price is not None, "an edge whose asset has no price is not accepted"
         self._plan = Plan.of(decision, price)
+        self.plans += 1
         self._send(self._plan.orders)
 
     def _send(self, orders: Iterable[Order]) -> None:
@@ -242,19 +244,26 @@ class Pipe:
         at_risk = [self._in_numeraire(asset, amount) for asset, amount in left.items()]
         self._tell(told.plan_ended(plan, dust, exposure, restoring))
         self.state.plan_in_flight, self._plan = None, None
-        if any(value is None for value in at_risk):
-            self._halt(f"residual after plan {plan.decision.decision_id} has no price in {self._limits.numeraire}")
-        elif sum((abs(value) for value in at_risk if value is not None), Decimal(0)) > self._limits.max_residual:
-            text = ", ".join(f"{plain(amount)} {asset}" for asset, amount in left.items())
-            self._halt(f"residual after plan {plan.decision.decision_id} above {self._limits.max_residual}: {text}")
+        self._judge_residual(plan, left, at_risk)
         self._measure_loss()
+
+    def _judge_residual(self, plan: Plan, left: Mapping[Asset, Decimal], at_risk: Sequence[Decimal | None]) -> None:
+        known = [abs(value) for value in at_risk if value is not None]
+        worth, limit, unit = sum(known, Decimal(0)), self._limits.max_residual, self._limits.numeraire
+        text = ", ".join(f"{plain(amount)} {asset}" for asset, amount in left.items())
+        what = f"residual after plan {plan.decision.decision_id}: {text}"
+        if len(known) < len(at_risk):
+            self._halt(f"{what}, has no price in {unit}, so risk.max_residual ({plain(limit)} {unit}) cannot be kept")
+        elif worth > limit:
+            self._halt(f"{what}, worth {worth:.2f} {unit}, above risk.max_residual ({plain(limit)} {unit})")
 
     def _measure_loss(self) -> None:
         """The trading loss now. None where something traded has no price: the gate refuses until it has one again."""
         self.state.loss = self._value.loss(self.view, self.ledger)
         active, loss = self.state.mode is TradingMode.ACTIVE, self.state.loss
         if active and loss is not None and loss >= self._limits.max_loss:
-            self._halt(f"loss {loss:.2f} at or above {self._limits.max_loss}")
+            limit, unit = plain(self._limits.max_loss), self._limits.numeraire
+            self._halt(f"loss {loss:.2f} {unit} at or above risk.max_loss ({limit} {unit})")
 
     @property
     def trading(self) -> tuple[Decimal | None, Asset]:

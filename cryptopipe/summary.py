@@ -16,6 +16,7 @@ from cryptopipe.market.sync import BookState
 from cryptopipe.market.view import View
 from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.money import exact
+from cryptopipe.model.naming import named
 from cryptopipe.model.trading import Decision, Opportunity
 
 
@@ -28,6 +29,8 @@ class BestEdge:
     instruments: tuple[str, ...]
     bps: Decimal
     at: Nanos
+    name: str = ""
+    where: str = ""
 
 
 class BestEdges:
@@ -54,7 +57,7 @@ def _edge(opportunity: Opportunity, bps: Decimal, at: Nanos) -> BestEdge:
     first, last = opportunity.legs[0].instrument.venue, opportunity.legs[-1].instrument.venue
     buy = next((leg.instrument.venue for leg in opportunity.legs if leg.side is Side.BUY), first)
     sell = next((leg.instrument.venue for leg in opportunity.legs if leg.side is Side.SELL), last)
-    return BestEdge(buy, sell, tuple(leg.instrument.id for leg in opportunity.legs), bps, at)
+    return BestEdge(buy, sell, tuple(leg.instrument.id for leg in opportunity.legs), bps, at, *named(opportunity))
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class Summary:
     accepted: int
     refused: int
     refusals: dict[str, int]
+    plans: int
     fills: int
     profit: dict[Asset, Decimal]
     balances: dict[VenueId, dict[Asset, tuple[Decimal, Decimal]]]

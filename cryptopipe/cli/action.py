@@ -3,13 +3,13 @@
 Enters: sources to replay. Leaves: the run's summary on stdout. Never: a real order.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
-from cryptopipe.cli.output import print_json, terminal
+from cryptopipe.cli.output import print_json
 from cryptopipe.errors import UsageError, VenueUnavailable
 
 if TYPE_CHECKING:
@@ -48,10 +48,24 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
     if common.json:
         print_json(result.document())
     else:
-        _show(result)
-    stopped_by = result.summary.stopped_by
-    if stopped_by not in ("end of recordings", "duration"):
-        raise click.exceptions.Exit(130 if stopped_by == "interrupt" else VenueUnavailable.exit_code)
+        from cryptopipe.cli.closing import show
+
+        show(result)
+    _exit(result.summary.stopped_by, common.json)
+
+
+def _exit(stopped_by: str, as_json: bool) -> None:
+    """The exit code of what ended the run; what was neither its end nor the user is an error, which JSON has told."""
+    if stopped_by in ("end of recordings", "duration"):
+        return
+    if stopped_by == "interrupt":
+        raise click.exceptions.Exit(130)
+    if as_json:
+        raise click.exceptions.Exit(VenueUnavailable.exit_code)
+    raise VenueUnavailable(
+        f"the run ended early: {stopped_by}",
+        fix="what it did is kept; start it again, and if that ends too: `cryptopipe sandbox` alone tells why",
+    )
 
 
 def _on_connections(
@@ -98,71 +112,3 @@ def duration_option(text: str | None) -> int | None:
         return parse_duration(text)
     except ValueError as error:
         raise UsageError(str(error), where="--for", fix="write 30s, 5m or 1.5h") from error
-
-
-def _show(result: "RunResult") -> None:
-    from rich.table import Table
-
-    console = terminal()
-    document = result.document()
-    where = {"replay": "recordings", "sandbox": "simulated venues", "live": "real venues"}[document["market"]]
-    title = f"{result.wiring.strategy} on {where}, paper, {document['core']} core"
-    table = Table(title=title, title_justify="left")
-    for column in ("venue", "state", "proof", "frames", "tops", "gaps", "books live"):
-        table.add_column(column, justify="left" if column in ("venue", "state", "proof") else "right")
-    for venue, counts in document["venues"].items():
-        table.add_row(
-            venue, counts["state"], counts["proof"], f"{counts['frames']:,}", f"{counts['tops']:,}",
-            str(counts["gaps"]), str(counts["books"]["live"]),
-        )  # fmt: skip
-    console.print(table)
-    if document["label"]:
-        text = document["label"] if document["simultaneous"] else f"not simultaneous: {document['label']}"
-        console.print(text, style="bold yellow")
-    _show_edges(console, document)
-    found = document["opportunities"]
-    console.print(
-        f"opportunities: {found['found']} found, {found['accepted']} accepted, {found['refused']} refused;"
-        f" {document['fills']} fills"
-    )
-    for check, count in sorted(document["refusals"].items(), key=lambda item: -item[1]):
-        console.print(f"  refused by {check}: {count}")
-    if document["profit"]:
-        changed = ", ".join(f"{amount} {asset}" for asset, amount in document["profit"].items())
-        console.print(f"holdings changed by: {changed}")
-    _show_value(console, document)
-    if document["halted"]:
-        console.print(f"[bold red]halted[/]: {document['halted']}")
-    console.print(f"run {document['run_id']}, journal {document['journal']['records']} records", style="dim")
-    console.print("next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
-
-
-def _show_value(console: Any, document: dict[str, Any]) -> None:
-    for asset, amount in document["exposure"].items():
-        console.print(f"left unhedged by unfilled legs: {amount} {asset}", style="bold red")
-    value = document["value"]
-    console.print(
-        f"value in {value['numeraire']}: trading {_short(value['trading'])},"
-        f" revaluation of inventory {_short(value['revaluation'])}, restoring {_short(value['restoring'])}"
-    )
-    if value["unpriced"]:
-        console.print(f"no price in {value['numeraire']} for inventory in {', '.join(value['unpriced'])}: left out")
-
-
-def _show_edges(console: Any, document: dict[str, Any]) -> None:
-    for name in ("gross", "net"):
-        edge = document["best_edges"][name]
-        if edge:
-            what = " / ".join(edge["instruments"])
-            console.print(
-                f"largest {name} edge: {_short(edge['bps'])} bps, buy on {edge['buy']}, sell on {edge['sell']} ({what})"
-                f" at {edge['at']}"
-            )
-        else:
-            console.print(f"largest {name} edge: none")
-
-
-def _short(amount: str | None) -> str:
-    from decimal import Decimal
-
-    return "unknown (no price)" if amount is None else f"{Decimal(amount):.4f}"

@@ -52,10 +52,11 @@ class Common:
         )
 
 
-class Seed(click.ParamType):
+class Seed(click.IntRange):
     """A whole number from 0 on."""
 
-    name = "seed"
+    def __init__(self) -> None:
+        super().__init__(min=0)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number. A text that is none fails with what was expected."""

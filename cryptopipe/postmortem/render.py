@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cryptopipe.clock import format_at
-from cryptopipe.model.money import plain
+from cryptopipe.model.money import readable
 from cryptopipe.postmortem.report import Report
+
+CHECKS = "Checks that failed"
 
 
 def render(report: Report, console: Console) -> None:
@@ -23,8 +25,10 @@ def render(report: Report, console: Console) -> None:
     for table in tables:
         if table.row_count:
             console.print(table)
+        if table.row_count and table.title == CHECKS:
+            console.print("(counted by episode; an accepted edge fails some checks before and after)", style="dim")
     balanced = "balanced" if report.ledger_balanced else "[bold red]NOT balanced[/]"
-    console.print(f"Ledger: {balanced}. Fills: {report.fills}.", highlight=False)
+    console.print(f"Ledger: {balanced}. Fills: {report.fills:,}.", highlight=False)
     for note in report.notes:
         console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
 
@@ -41,19 +45,19 @@ def _runs(report: Report) -> Table:
     table = _table("Runs", "run", "end", "frames", "found", "accepted", "refused", "fills")
     for run in report.runs:
         numbers = (run.frames, run.found, run.accepted, run.refused, run.fills)
-        table.add_row(run.run_id, "clean" if run.clean else "none", *("?" if n is None else str(n) for n in numbers))
+        table.add_row(run.run_id, "clean" if run.clean else "none", *("?" if n is None else f"{n:,}" for n in numbers))
     total = report.opportunities
     if len(report.runs) > 1:
         table.add_section()
         sums = (total.found, total.accepted, total.refused, report.fills)
-        table.add_row("all", "", "", *(str(number) for number in sums))
+        table.add_row("all", "", "", *(f"{number:,}" for number in sums))
     return table
 
 
 def _refusals(report: Report) -> Table:
-    table = _table("Refused by", "check", "episodes", "of all")
+    table = _table(CHECKS, "check", "episodes", "of all")
     for check, episodes in sorted(report.refusals.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(check, str(episodes), f"{100 * episodes / max(1, report.opportunities.found):.1f} %")
+        table.add_row(check, f"{episodes:,}", f"{100 * episodes / max(1, report.opportunities.found):.1f} %")
     return table
 
 
@@ -69,20 +73,20 @@ def _edges(report: Report) -> Table:
     table = _table("Best edges, by net", "edge", "episodes", "accepted", "gross bp", "net bp")
     for edge in report.edges:
         bps = (f"{edge.best_gross_bps:.4f}", f"{edge.best_net_bps:.4f}")
-        table.add_row(edge.edge, str(edge.episodes), str(edge.accepted), *bps)
+        table.add_row(edge.edge, f"{edge.episodes:,}", f"{edge.accepted:,}", *bps)
     return table
 
 
 def _profit(report: Report) -> Table:
     table = _table("Profit", "", "amount", "asset")
     for asset, amount in report.profit.items():
-        table.add_row("change", plain(amount), asset)
+        table.add_row("change", readable(amount), asset)
     value = report.value
     if value is not None:
         table.add_section()
         lines = (("trading", value.trading), ("revaluation", value.revaluation), ("restoring", value.restoring))
         for name, line in lines:
-            table.add_row(name, "unknown" if line is None else plain(line), value.numeraire)
+            table.add_row(name, "unknown" if line is None else readable(line), value.numeraire)
         if value.unpriced:
             table.caption = f"no price for inventory in {', '.join(value.unpriced)}: left out of the revaluation"
     return table
@@ -92,5 +96,5 @@ def _balances(report: Report) -> Table:
     table = _table("Balances", "venue", "asset", "opening", "closing")
     for venue, amounts in report.balances.items():
         for asset, balance in amounts.items():
-            table.add_row(venue, asset, plain(balance.opening), plain(balance.closing))
+            table.add_row(venue, asset, readable(balance.opening), readable(balance.closing))
     return table

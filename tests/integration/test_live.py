@@ -228,8 +228,9 @@ def test_one_run_at_a_time_on_a_data_directory(tmp_path: Path, capsys: pytest.Ca
     assert main(["action", "--replay=generated", f"--data-dir={tmp_path}", "--for=1s"]) == 0
 
 
-def _started(data_dir: Path, *more: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "cryptopipe", "action", "--json", f"--data-dir={data_dir}", "--seed=3", *more]
+def _started(data_dir: Path, *more: str, as_json: bool = True) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "cryptopipe", "action", f"--data-dir={data_dir}", "--seed=3", *more]
+    command += ["--json"] if as_json else []
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -283,7 +284,7 @@ def test_a_sandbox_that_dies_ends_the_run_with_its_summary(tmp_path: Path) -> No
         os.kill(sandbox, signal.SIGKILL)
         out, _ = process.communicate(timeout=10)
     document = json.loads(out)
-    assert (process.returncode, document["stopped_by"]) == (69, "the sandbox ended with exit code -9")
+    assert (process.returncode, document["stopped_by"]) == (69, "the sandbox was ended by SIGKILL")
     assert main(["replay", "last", "--verify", f"--data-dir={tmp_path}"]) == 0
 
 
@@ -323,3 +324,18 @@ def test_no_secret_of_the_environment_reaches_the_sandbox(tmp_path: Path, monkey
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)
     assert b"PATH=" in environment and b"hush-hush" not in environment
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_dies_is_one_error_with_its_fix_and_the_summary_says_why(tmp_path: Path) -> None:
+    with _started(tmp_path, as_json=False) as process:
+        _until_live(process)
+        (sandbox,) = _children(process.pid)
+        os.kill(sandbox, signal.SIGKILL)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == 69
+    assert "stopped by: the sandbox was ended by SIGKILL, after " in out
+    assert "seed 3: repeat this market with --seed 3" in out
+    told = [line for line in err.splitlines() if line.startswith(("error: ", "fix: "))]
+    assert told[0] == "error: the run ended early: the sandbox was ended by SIGKILL"
+    assert [line.split(":")[0] for line in told] == ["error", "fix"]

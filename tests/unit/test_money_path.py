@@ -287,6 +287,10 @@ def test_three_sales_have_a_largest_edge_too() -> None:
     assert summary.gross is not None and summary.gross.bps == (D("1.01") ** 3 - 1) * 10_000
 
 
+def halts(run: Run) -> list[str]:
+    return [record["reason"] for record in run.told("halted")]
+
+
 def crossed(run: Run) -> Run:
     """10 X offered at 100 on a, asked for at 110 on b: both orders are on their way."""
     run.book("a1", "X-USDT", 99, 100)
@@ -300,7 +304,9 @@ def test_orders_meet_the_book_of_when_they_arrive_and_a_leg_left_alone_halts_for
     run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])  # gone before the 50 ms are over
     run.give("b1", ["delta", "X-USDT", 2, [["91", "1"]], []], after=100)
     assert [(fill["instrument"], fill["quantity"]) for fill in run.told("filled")] == [("b:X-USDT", "10")]
-    assert [record["reason"] for record in run.told("halted")] == ["residual after plan 1 above 50: -10 X"]
+    assert [record["reason"] for record in run.told("halted")] == [
+        "residual after plan 1: -10 X, worth 1110.00 USDT, above risk.max_residual (50 USDT)"
+    ]
     run.book("a1", "X-USDT", 99, 100, 3)
     run.book("b1", "X-USDT", 120, 121, 3)
     run.pipe.end_turn()
@@ -313,7 +319,9 @@ def test_a_leg_left_alone_without_a_price_halts() -> None:
     run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])
     run.give("b1", ["delta", "X-USDT", 2, [], [["111", "0"]]])  # what is owed cannot be bought anywhere
     run.give("b1", ["delta", "X-USDT", 3, [["91", "1"]], []], after=100)
-    assert [record["reason"] for record in run.told("halted")] == ["residual after plan 1 has no price in USDT"]
+    assert [record["reason"] for record in run.told("halted")] == [
+        "residual after plan 1: -10 X, has no price in USDT, so risk.max_residual (1000000000 USDT) cannot be kept"
+    ]
 
 
 def test_a_loss_is_measured_at_the_price_at_which_what_is_owed_can_be_bought() -> None:
@@ -322,7 +330,9 @@ def test_a_loss_is_measured_at_the_price_at_which_what_is_owed_can_be_bought() -
     run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"]]])
     run.give("b1", ["delta", "X-USDT", 2, [["110", "20"]], []], after=30)
     run.give("b1", ["delta", "X-USDT", 3, [["91", "1"]], []], after=100)
-    assert [record["reason"] for record in run.told("halted")] == ["loss 10.00 at or above 10"]
+    assert [record["reason"] for record in run.told("halted")] == [
+        "loss 10.00 USDT at or above risk.max_loss (10 USDT)"
+    ]
 
 
 def test_intents_are_durable_before_an_order_is_on_its_way() -> None:
@@ -391,5 +401,7 @@ def test_exposure_of_several_plans_adds_up_to_a_halt() -> None:
     run.pipe.end_turn()
     run.give("a1", ["delta", "X-USDT", 4, [], [["100", "0"]]])
     run.give("b1", ["delta", "X-USDT", 4, [["91", "1"]], []], after=100)
-    assert [record["reason"] for record in run.told("halted")] == ["residual after plan 2 above 1500: -20 X"]
+    assert [record["reason"] for record in run.told("halted")] == [
+        "residual after plan 2: -20 X, worth 2420.00 USDT, above risk.max_residual (1500 USDT)"
+    ]
     assert run.pipe.finish("test").exposure == {"X": D(-20)}

@@ -275,7 +275,7 @@ def test_the_commands(tmp_path: Path) -> None:
     invoke = CliRunner().invoke
     told = invoke(post_mortem, ["--json", *place])
     assert json.loads(told.output)["opportunities"] == {"found": 3, "accepted": 1, "refused": 2}
-    assert "Refused by" in invoke(post_mortem, place).output
+    assert "Checks that failed" in invoke(post_mortem, place).output
     assert invoke(journal, ["path", *place]).output == f"{run.journal}\n"
     assert json.loads(invoke(journal, ["rebuild", "--json", *place]).output)["records"] == 15
     checked = json.loads(invoke(journal, ["check", "all", "--json", *place]).output)

@@ -1,0 +1,108 @@
+"""The summary of a run, for a person.
+
+Enters: a run's result. Leaves: lines on stdout. Never: a figure that the JSON document does not have exactly.
+"""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from cryptopipe.cli.output import terminal
+from cryptopipe.cli.words import check_in_words
+from cryptopipe.model.money import readable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cryptopipe.app import RunResult
+
+_WORDS = {"duration": "duration (--for)", "interrupt": "interrupt (Ctrl-C or SIGTERM)"}
+_TRADE_ON = (
+    "look at what is left (balances, exposure in --json), close it, and start a new run, which trades again; with a"
+    " higher limit if you want one: --set"
+)
+
+
+def show(result: "RunResult") -> None:
+    """Print it."""
+    console, document = terminal(), result.document()
+    console.print(_venues(document))
+    if document["label"]:
+        text = document["label"] if document["simultaneous"] else f"not simultaneous: {document['label']}"
+        console.print(text, style="bold yellow", markup=False)
+    _stopped(console, document, (result.ended_at - result.started_at) / 1e9)
+    _edges(console, document)
+    _episodes(console, document)
+    _value(console, document)
+    if document["halted"]:
+        console.print(f"[bold red]halted[/]: {document['halted']}")
+        limit = next((one for one in ("risk.max_residual", "risk.max_loss") if one in document["halted"]), "risk.…")
+        console.print(f"  fix: {_TRADE_ON} {limit}=…")
+    for note in document["notes"]:
+        console.print(f"note: {note}", style="yellow", markup=False)
+    console.print(f"run {document['run_id']}, journal {document['journal']['records']:,} records", style="dim")
+    console.print("next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
+
+
+def _venues(document: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    where = {"replay": "recordings", "sandbox": "simulated venues", "live": "real venues"}[document["market"]]
+    title = f"{document['strategy']} on {where}, paper, {document['core']} core"
+    table = Table(title=title, title_justify="left")
+    for column in ("venue", "state", "proof", "frames", "tops", "gaps", "books live"):
+        table.add_column(column, justify="left" if column in ("venue", "state", "proof") else "right")
+    for venue, counts in document["venues"].items():
+        table.add_row(
+            venue, counts["state"], counts["proof"], f"{counts['frames']:,}", f"{counts['tops']:,}",
+            f"{counts['gaps']:,}", str(counts["books"]["live"]),
+        )  # fmt: skip
+    return table
+
+
+def _stopped(console: "Console", document: dict[str, Any], seconds: float) -> None:
+    why = document["stopped_by"]
+    console.print(f"stopped by: {_WORDS.get(why, why)}, after {seconds:,.1f} s", markup=False)
+    if document["seed"] is not None:
+        console.print(f"seed {document['seed']}: repeat this market with --seed {document['seed']}")
+
+
+def _edges(console: "Console", document: dict[str, Any]) -> None:
+    for name, edge in document["best_edges"].items():
+        told = "none"
+        if edge:
+            told = f"{Decimal(edge['bps']):+.4f} bps, {edge['name']} {edge['where']}, at {edge['at']}"
+        console.print(f"largest {name} edge: {told}")
+
+
+def _episodes(console: "Console", document: dict[str, Any]) -> None:
+    found = document["opportunities"]
+    console.print(
+        f"opportunities: {found['found']:,} found, {found['accepted']:,} accepted, {found['refused']:,} refused"
+    )
+    console.print(
+        f"traded: {document['plans']:,} plans, {document['fills']:,} fills of their orders (an edge is traded again"
+        " while it lasts)"
+    )
+    if document["refusals"]:
+        console.print("checks that failed, by episode (an accepted edge fails some before and after):")
+    for check, count in sorted(document["refusals"].items(), key=lambda item: -item[1]):
+        console.print(f"  {check_in_words(check)} ({check}): {count:,} of {found['found']:,}")
+
+
+def _value(console: "Console", document: dict[str, Any]) -> None:
+    if document["profit"]:
+        changed = ", ".join(f"{_short(amount)} {asset}" for asset, amount in document["profit"].items())
+        console.print(f"holdings changed by: {changed}")
+    for asset, amount in document["exposure"].items():
+        console.print(f"left unhedged by unfilled legs: {_short(amount)} {asset}", style="bold red")
+    value = document["value"]
+    console.print(
+        f"value in {value['numeraire']}: trading {_short(value['trading'])},"
+        f" revaluation of inventory {_short(value['revaluation'])}, restoring {_short(value['restoring'])}"
+    )
+    if value["unpriced"]:
+        console.print(f"no price in {value['numeraire']} for inventory in {', '.join(value['unpriced'])}: left out")
+
+
+def _short(amount: str | None) -> str:
+    return "unknown (no price)" if amount is None else readable(Decimal(amount))
