@@ -28,8 +28,6 @@ HARMLESS = ("duplicate", "clock_offset", "clock_drift")
 AT_ONCE = ("reset", "accept_then_close", "refuse", "http_429", "http_5xx", "stale_snapshot", "huge_frame")
 """The connection ends: what is not harmless or silent, and hits no single frames."""
 
-REQUESTS_FAIL = ("delay", "http_429", "http_5xx", "stale_snapshot")
-
 
 def judge(trial: Trial) -> None:
     """One run against what must hold."""
@@ -87,12 +85,6 @@ def test_a_fault_is_noticed_and_healed_whatever_the_seed(case: str, end: str) ->
     assert hit >= SEEDS // 3, f"{case} at {end} hit the book in {hit} of {SEEDS} runs only"
 
 
-TOO_MANY_REQUESTS = pytest.mark.xfail(
-    reason="eight books ask for their snapshots again and again; twenty requests a minute are allowed, and Binance's"
-    " deepest snapshots would not allow more than 24: the last book waits until the minute is over"
-)
-
-
 @pytest.mark.parametrize("end", WHOLE)
 @pytest.mark.parametrize("case", ["reset", "stall"])
 def test_all_books_of_a_venue_come_back(case: str, end: str) -> None:
@@ -100,14 +92,8 @@ def test_all_books_of_a_venue_come_back(case: str, end: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("case", "end"),
-    [
-        pytest.param(case, end, marks=TOO_MANY_REQUESTS if end == "binance*" and case in REQUESTS_FAIL else ())
-        for case in (*AT_ONCE, *SILENT)
-        for end in WHOLE
-    ],
-)
+@pytest.mark.parametrize("end", WHOLE)
+@pytest.mark.parametrize("case", [*AT_ONCE, *SILENT])
 def test_all_books_of_a_venue_come_back_whatever_the_seed(case: str, end: str) -> None:
     for seed in range(10):
         judge(try_out(case, end, seed))
