@@ -14,7 +14,7 @@ def configure(verbose: int = 0) -> None:
     """Warnings only; with 1 the canonical lines, with 2 everything."""
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a socket that just broke
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
