@@ -9,11 +9,14 @@ from typing import Any
 
 import structlog
 
-from cryptopipe.cli.drawing import short, worth_of
+from cryptopipe.cli.drawing import worth_of
+from cryptopipe.cli.words import check_in_words, short
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.picture import DecisionNow, Picture, VenueNow
 
 STATUS_EVERY = 10 * SECOND
+NEAR_BPS = 10
+"""The refusal of an edge that loses more than this is not told, unless it was accepted before."""
 
 
 class Narrator:
@@ -76,14 +79,15 @@ class Narrator:
 
     def _decision(self, decision: DecisionNow) -> None:
         key = decision.edge, "" if decision.accepted else decision.check
-        if key in self._told:
+        near = decision.net_bps >= -NEAR_BPS or (decision.edge, "") in self._told
+        if key in self._told or not near:
             return
         self._told.add(key)
         facts: dict[str, Any] = {"what": decision.what, "where": decision.where, "net_bps": f"{decision.net_bps:.2f}"}
         if decision.accepted:
             self._log.info("edge.accepted", **facts, value=f"{worth_of(decision.value):f} {decision.unit}")
         else:
-            check, limit, measured = decision.check, decision.limit, decision.measured
+            check, limit, measured = check_in_words(decision.check), decision.limit, decision.measured
             self._log.info("edge.refused", **facts, check=check, measured=measured, limit=limit)
 
     def _status(self, picture: Picture) -> None:
