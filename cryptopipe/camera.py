@@ -14,7 +14,8 @@ from cryptopipe.gate.episodes import Chapter, Episode
 from cryptopipe.market.line import Stage
 from cryptopipe.market.supervisor import Supervisor
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.facts import Instrument, Kind, Side, VenueId
+from cryptopipe.model.facts import VenueId
+from cryptopipe.model.naming import named, pair_of
 from cryptopipe.model.trading import Decision, Opportunity
 from cryptopipe.picture import Counts, DecisionNow, EdgeNow, Picture, Quote, VenueNow
 from cryptopipe.pipe import Pipe
@@ -24,6 +25,8 @@ EDGES = 12
 DECISIONS = 12
 PAIRS = 12
 _RATE_OVER = 2 * SECOND
+_OF_THE_RUN = frozenset({"mode", "loss", "one_plan", "group"})
+"""Checks that fail for what the run does at the moment, whatever the edge is worth."""
 
 
 class Camera:
@@ -69,6 +72,7 @@ class Camera:
             mode=pipe.state.mode.value,
             halted=pipe.state.halted_because,
             faults=tuple(faults),
+            pair_count=len(set(self._pair_of.values())),
         )
 
     def _counts(self) -> Counts:
@@ -148,8 +152,8 @@ class Camera:
         gross = opportunity.gross_bps if is_open else episode.best_gross_bps
         net = opportunity.net_bps if is_open else episode.best_net_bps
         alive = max(0, at - episode.opened_at)
-        verdict = "accepted" if episode.accepted else _first_reason(episode.decision)[0]
-        return EdgeNow(opportunity.edge, *self._name(opportunity), is_open, gross, net, alive, verdict)
+        verdict, name = first_reason(episode.decision)[0], self._name(opportunity)
+        return EdgeNow(opportunity.edge, *name, is_open, gross, net, alive, verdict, episode.taken)
 
     def _decisions(self) -> tuple[DecisionNow, ...]:
         """Half of them kept for what was accepted, which refusals outnumber."""
@@ -164,7 +168,7 @@ class Camera:
         opportunity = decision.opportunity
         name, value, unit = self._name(opportunity), opportunity.value, opportunity.numeraire
         facts = chapter.at, decision.decision_id, opportunity.edge, *name, decision.accepted, opportunity.net_bps
-        return DecisionNow(*facts, value, unit, *_first_reason(decision))
+        return DecisionNow(*facts, value, unit, *first_reason(decision))
 
     def _name(self, opportunity: Opportunity) -> tuple[str, str]:
         name = self._names.get(opportunity.edge)
@@ -173,27 +177,15 @@ class Camera:
         return name
 
 
-def _first_reason(decision: Decision) -> tuple[str, str, str]:
-    failed = next((reason for reason in decision.reasons if not reason.passed), None)
-    return ("", "", "") if failed is None else (failed.check, failed.limit, failed.measured)
+def first_reason(decision: Decision) -> tuple[str, str, str]:
+    """The failed check that says most about the edge, its limit and what was measured; empty if none failed.
 
-
-def pair_of(instrument: Instrument) -> str:
-    """`BTC/USDT`, the same on every venue; a contract on it is another thing: `BTC/USDT perp`."""
-    return f"{instrument.base}/{instrument.quote}" + ("" if instrument.kind is Kind.SPOT else " perp")
-
-
-def named(opportunity: Opportunity) -> tuple[str, str]:
-    """What is traded and where: the pair and both venues, buying first, or the way of a cycle and its venues."""
-    legs = opportunity.legs
-    pairs, venues = {pair_of(leg.instrument) for leg in legs}, dict.fromkeys(leg.instrument.venue for leg in legs)
-    if len(legs) == 2 and len(pairs) == 1:
-        buy, sell = sorted(legs, key=lambda leg: leg.side is Side.SELL)
-        return pairs.pop(), f"{buy.instrument.venue} → {sell.instrument.venue}"
-    first = legs[0].instrument
-    way = [first.quote if legs[0].side is Side.BUY else first.base]
-    way += [leg.instrument.base if leg.side is Side.BUY else leg.instrument.quote for leg in legs]
-    return "→".join(way), " → ".join(venues)
+    The first one, but what only says that something else is going on comes last: an edge that does not pay is refused
+    for that, not for the plan in flight.
+    """
+    failed = [reason for reason in decision.reasons if not reason.passed]
+    first = next((reason for reason in failed if reason.check not in _OF_THE_RUN), failed[0] if failed else None)
+    return ("", "", "") if first is None else (first.check, first.limit, first.measured)
 
 
 def link_of(supervisor: Supervisor, at: Nanos) -> str:
@@ -206,8 +198,9 @@ def link_of(supervisor: Supervisor, at: Nanos) -> str:
     if waiting and until > at:
         return f"{status}: until {_clock_time(until)}"
     if waiting:
-        left = max(0, min(line.next_due() for line in waiting) - at)
-        return f"back-off {-(-left // SECOND)} s" if left else "dialling"
+        first = min(waiting, key=lambda line: line.next_due())
+        left, what = max(0, first.next_due() - at), "dial budget" if first.budgeted else "back-off"
+        return f"{what} {-(-left // SECOND)} s" if left else "dialling"
     if Stage.DIALING in stages:
         return "dialling"
     if supervisor.absent:

@@ -51,7 +51,8 @@ class VenueNow(msgspec.Struct, frozen=True, gc=False):
 class EdgeNow(msgspec.Struct, frozen=True, gc=False):
     """An edge by its name, what is traded (`BTC/USDT`, `USDT→BTC→ETH→USDT`), and where (`alpha → beta`). Of an open
     one gross and net as they are, of one that has closed their best; `alive` is how long it has been, or was, open.
-    `verdict`: `accepted`, or the first check that the last decision on it failed.
+    `verdict`: the check that the last decision on it failed, empty if it was accepted; `taken`: how often it was
+    accepted so far.
     """
 
     edge: str
@@ -62,10 +63,11 @@ class EdgeNow(msgspec.Struct, frozen=True, gc=False):
     net_bps: Decimal
     alive: Nanos
     verdict: str
+    taken: int = 0
 
 
 class DecisionNow(msgspec.Struct, frozen=True, gc=False):
-    """A decision and its first reason: what was refused names the check, its limit and what was measured."""
+    """A decision; what was refused names the check that says most about the edge, its limit and what was measured."""
 
     at: Nanos
     decision_id: int
@@ -97,7 +99,7 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     """The state of a run at `at`. `trading` is None where something traded has no price; `mode` is the gate's.
 
     `best_gross` and `best_net` are the largest of the whole run. `edges`: the open ones, best net first, then those
-    that have closed, latest first. `decisions`: latest first.
+    that have closed, latest first. `decisions`: latest first. `pairs` are the first of `pair_count`.
     """
 
     market: str
@@ -117,3 +119,4 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     mode: str
     halted: str
     faults: tuple[str, ...] = ()
+    pair_count: int = 0

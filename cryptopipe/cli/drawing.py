@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from cryptopipe.cli.cells import Cell, Column, Row, Table, clean, fit
-from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.cli.words import cause_in_words, check_in_words, elapsed, short
+from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.model.facts import VenueId
 from cryptopipe.picture import DecisionNow, EdgeNow, Picture, Quote, VenueNow
+from cryptopipe.summary import BestEdge
 
 _COLOUR_OF = {"live": "good", "syncing": "warn", "mixed": "warn", "suspect": "warn", "no book": "warn", "dead": "bad"}
 _MOST_ROWS = 12
@@ -40,7 +42,7 @@ class Drawing:
             venues,
             self._tops(picture, room, tops),
             [*self._edges(picture, room, edges), self._best(picture, room)],
-            [*self._decisions(picture, room, decisions), self._refusals(picture)],
+            [*self._decisions(picture, room, decisions), self._refusals(picture, room)],
         ]
         lines: _Lines = []
         for part in parts:
@@ -94,21 +96,22 @@ class Drawing:
         if count <= 0:
             return []
         by_venue = {venue.venue: {quote.pair: quote for quote in venue.quotes} for venue in picture.venues}
-        pairs = picture.pairs[:count]
+        pairs, all_pairs = picture.pairs[:count], max(picture.pair_count, len(picture.pairs))
+        name = "TOPS" if len(pairs) == all_pairs else f"TOPS {len(pairs)} of {all_pairs}"
         for spread in (True, False):
-            lines = self._table(*self._wide_tops(by_venue, pairs, spread), 10_000)
+            lines = self._table(*self._wide_tops(name, by_venue, pairs, spread), 10_000)
             if sum(len(text) for text, _ in lines[0]) <= width:
                 return lines
         columns = [
-            Column("TOPS"), Column("best bid", right=True), Column("on", rank=2), Column("best ask", right=True),
+            Column(name), Column("best bid", right=True), Column("on", rank=2), Column("best ask", right=True),
             Column("at", rank=2), Column("cross bp", right=True), Column("spread bp", right=True, rank=1),
         ]  # fmt: skip
         return self._table("TOPS", columns, [self._narrow_top(by_venue, pair) for pair in pairs], width)
 
     def _wide_tops(
-        self, by_venue: dict[VenueId, dict[str, Quote]], pairs: Sequence[str], spread: bool
+        self, name: str, by_venue: dict[VenueId, dict[str, Quote]], pairs: Sequence[str], spread: bool
     ) -> tuple[str, list[Column], _Lines]:
-        columns = [Column("TOPS")]
+        columns = [Column(name)]
         for venue in by_venue:
             columns += [Column(f"{venue} bid", right=True), Column("ask", right=True)]
             columns += [Column("bp", right=True)] if spread else []
@@ -152,22 +155,20 @@ class Drawing:
     def _edges(self, picture: Picture, width: int, count: int) -> _Lines:
         columns = [
             Column("EDGES"), Column("buy → sell", least=16), Column("gross bp", right=True),
-            Column("net bp", right=True), Column("open for", right=True, rank=2), Column("verdict", rank=3),
+            Column("net bp", right=True), Column("open for", right=True, rank=3), Column("verdict", rank=2, least=21),
         ]  # fmt: skip
         lines = self._table("EDGES", columns, [_edge(edge) for edge in picture.edges[: max(0, count)]], width)
         return lines + [[]] * (count + 1 - len(lines))
 
     @staticmethod
     def _best(picture: Picture, width: int) -> list[Cell]:
-        cells: list[Cell] = [(f"{picture.open_edges:,} open   best since start: ", "dim")]
-        for name, edge in (("gross", picture.best_gross), ("net", picture.best_net)):
-            if edge is None:
-                cells.append((f"{name} none   ", "dim"))
-                continue
-            where = edge.buy if edge.buy == edge.sell else f"{edge.buy} → {edge.sell}"
-            after = f"at {elapsed(edge.at - picture.began_at)}   "
-            after = f"{where} {after}" if width > 96 else after
-            cells += [(f"{name} ", "dim"), (f"{edge.bps:+.2f} ", ""), (after, "dim")]
+        """The largest of the run, in as much detail as fits."""
+        for detail in (3, 2, 1, 0):
+            cells: list[Cell] = [(f"{picture.open_edges:,} open   best so far:", "dim")]
+            for name, edge in (("gross", picture.best_gross), ("net", picture.best_net)):
+                cells += _best_of(name, edge, picture.began_at, detail)
+            if sum(len(text) for text, _ in cells) <= width:
+                break
         return cells
 
     def _decisions(self, picture: Picture, width: int, count: int) -> _Lines:
@@ -181,8 +182,11 @@ class Drawing:
         return lines + [[]] * (count + 1 - len(lines))
 
     @staticmethod
-    def _refusals(picture: Picture) -> list[Cell]:
-        text = "   ".join(f"{check} {count:,}" for check, count in picture.counts.refusals)
+    def _refusals(picture: Picture, width: int) -> list[Cell]:
+        """Those that fit, most first."""
+        told = [f"{check_in_words(check)} {count:,}" for check, count in picture.counts.refusals]
+        while len(text := "   ".join(told)) > max(0, width - 13):
+            told.pop()
         return [(f"refused for: {text}" if text else "", "dim")]
 
 
@@ -204,19 +208,6 @@ def kept(decisions: Sequence[DecisionNow], count: int) -> list[DecisionNow]:
     return [one for one in decisions if one in accepted or one in others]
 
 
-def elapsed(duration: Nanos) -> str:
-    """`0:01:23`."""
-    seconds = max(0, duration) // SECOND
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def short(duration: Nanos) -> str:
-    """`12 ms`, `3.4 s`, `5 m`: to the eye's precision."""
-    if duration < SECOND:
-        return f"{duration // MILLISECOND} ms"
-    return f"{duration / SECOND:.1f} s" if duration < 100 * SECOND else f"{duration // (60 * SECOND)} m"
-
-
 def _pushed(width: int, used: int, text: str, style: str) -> list[Cell]:
     """To the right end, if there is room."""
     gap = width - used - len(text)
@@ -234,18 +225,39 @@ def _venue(venue: VenueNow) -> list[Cell]:
         (venue.proof or "-", "warn" if venue.proof == "none" else "dim"),
         (age, "warn" if venue.age is None or venue.age > _STALE else ""), (rate, ""),
         (f"{venue.gaps:,}", "" if venue.gaps else "dim"), (f"{venue.resyncs:,}", "" if venue.resyncs else "dim"),
-        (clock, "dim"), (clean(venue.link or (venue.why if lost else "")), "warn"),
+        (clock, "dim"), (clean(venue.link or (_cause(venue.why) if lost else "")), "warn"),
     ]  # fmt: skip
+
+
+def _cause(why: str) -> str:
+    """What matters first: `silence 2.0 s, BTCUSDT`."""
+    symbol, _, reason = why.partition(": ")
+    return f"{cause_in_words(reason)}, {symbol}" if reason else why
+
+
+def _best_of(name: str, edge: BestEdge | None, began_at: Nanos, detail: int) -> list[Cell]:
+    if edge is None:
+        return [(f"   {name} none", "dim")]
+    after = (edge.name, edge.where, f"at {elapsed(edge.at - began_at)}")[:detail]
+    return [(f"   {name} ", "dim"), (f"{edge.bps:+.2f}", ""), (" ".join(("", *after)), "dim")]
+
+
+def _verdict(edge: EdgeNow) -> str:
+    """What holds now, and what was done before: `net too low, taken 3x`."""
+    taken = f"taken {edge.taken}x" if edge.taken else ""
+    if not edge.verdict or (taken and not edge.open):
+        return taken or "accepted"
+    return ", ".join(filter(None, (check_in_words(edge.verdict), taken)))
 
 
 def _edge(edge: EdgeNow) -> list[Cell]:
     if not edge.open:
         texts = edge.what, edge.where, f"{edge.gross_bps:+.2f}", f"{edge.net_bps:+.2f}"
-        return [*((text, "dim") for text in texts), (f"was {short(edge.alive)}", "dim"), (edge.verdict, "dim")]
+        return [*((text, "dim") for text in texts), (f"was {short(edge.alive)}", "dim"), (_verdict(edge), "dim")]
     pays = "best" if edge.net_bps > 0 else ""
     return [
         (edge.what, "bold"), (edge.where, ""), (f"{edge.gross_bps:+.2f}", ""), (f"{edge.net_bps:+.2f}", pays),
-        (short(edge.alive), ""), (edge.verdict, "good" if edge.verdict == "accepted" else ""),
+        (short(edge.alive), ""), (_verdict(edge), "" if edge.verdict else "good"),
     ]  # fmt: skip
 
 
@@ -254,7 +266,7 @@ def _decision(decision: DecisionNow, began_at: Nanos) -> list[Cell]:
     if decision.accepted:
         worth = f"accepted {worth_of(decision.value):+,f} {decision.unit}"
         return [*cells, (f"{decision.net_bps:+.2f}", "best"), (worth, "good")]
-    reason = f"{decision.check} {decision.measured}, limit {decision.limit}"
+    reason = f"{check_in_words(decision.check)}: {decision.measured}, limit {decision.limit}"
     return [*cells, (f"{decision.net_bps:+.2f}", ""), (reason, "dim")]
 
 

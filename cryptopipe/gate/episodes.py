@@ -33,6 +33,8 @@ class Episode:
     best_net_bps: Decimal
     evaluations: int = 0
     accepted: bool = False
+    taken: int = 0
+    """How often it was accepted."""
     refused_by: set[str] = field(default_factory=set)
 
 
@@ -119,6 +121,7 @@ class Episodes:
         episode.evaluations += 1
         episode.decision = decision
         episode.refused_by |= refused_by
+        episode.taken += decision.accepted
         if decision.accepted and not episode.accepted:
             episode.accepted = True
             self.accepted += 1

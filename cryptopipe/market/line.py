@@ -86,6 +86,11 @@ class Line:
         self._healthy_since: Nanos = 0
         self._last_data: Nanos = 0
 
+    @property
+    def budgeted(self) -> bool:
+        """While waiting: whether the next dial waits for the venue's budget of dials, and not for the back-off."""
+        return self._dials.free_at() > self.due
+
     def next_due(self) -> Nanos:
         """The earliest time at which a tick would do something."""
         if self.stage is Stage.WAITING:

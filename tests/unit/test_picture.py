@@ -9,8 +9,9 @@ from itertools import takewhile
 import pytest
 
 from cryptopipe.app import Wiring
-from cryptopipe.camera import Camera, link_of, named
+from cryptopipe.camera import Camera, link_of
 from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.cli.words import CHECKS
 from cryptopipe.clock import SECOND, parse_at
 from cryptopipe.drivers.replay import packaged_replay
 from cryptopipe.gate.gate import Limits
@@ -20,6 +21,7 @@ from cryptopipe.market.supervisor import Closed, Opened, Supervisor, Tick, TimeA
 from cryptopipe.model.contracts import API_VERSION, Connect, ExchangePlugin, Proof, Subscription, SyncRule, apply_always
 from cryptopipe.model.events import BookSnapshot, FeedEvent
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Kind, Side, VenueId
+from cryptopipe.model.naming import named
 from cryptopipe.model.trading import Leg, Opportunity
 from cryptopipe.picture import Picture
 from cryptopipe.pipe import Pipe, PipeSettings
@@ -63,14 +65,25 @@ def test_a_picture_agrees_with_the_journal() -> None:
     pipe, log, inputs, (now,) = replayed()
     records = [(line["kind"], line["body"]) for line in map(json.loads, log.lines)]
     decided = [body for kind, body in records if kind == "decided" and body["phase"] != "end"]
+
+    def of_the_run(reason: dict[str, str]) -> bool:
+        return reason["check"] in ("mode", "loss", "one_plan", "group")
+
     accepted = [body for body in decided if body["accepted"]]
     assert now.counts.fills == sum(kind == "filled" for kind, _ in records) > 0
+    assert {reason["check"] for body in decided for reason in body["reasons"]} <= set(CHECKS)
     assert [one.edge for one in now.decisions if one.accepted] == [body["edge"] for body in accepted[:-7:-1]] != []
     refused = [body for body in decided if not body["accepted"]]
     refused = refused[::-1][: 12 - min(6, len(accepted))]
-    first = [next(reason for reason in body["reasons"] if not reason["passed"]) for body in refused]
+    first = [min((r for r in body["reasons"] if not r["passed"]), key=of_the_run) for body in refused]
     shown = [(one.check, one.limit, one.measured) for one in now.decisions if not one.accepted]
     assert shown == [(reason["check"], reason["limit"], reason["measured"]) for reason in first]
+    for edge in now.edges:
+        known = [body for body in decided if body["edge"] == edge.edge]
+        assert edge.taken <= sum(body["accepted"] for body in known)
+        assert not edge.open or (edge.verdict == "") == known[-1]["accepted"]
+        assert not edge.open or (edge.taken > 0) >= (edge.verdict == "")
+    assert now.pair_count == len({one.pair for venue in now.venues for one in venue.quotes})
     assert now.counts.frames == sum(entry.direction is Direction.RECV for entry in inputs)
     assert now.numeraire == "USDT" and now.trading is not None
     assert now.trading != 0 and max(D(0), -now.trading) == pipe.state.loss  # what the gate judges the run by
@@ -127,6 +140,17 @@ def test_a_connection_in_words() -> None:
     assert link_of(one, AT + 10 * SECOND) == "429: until 08:00:40"
     one.receive(TimeAnswered(None, status=418, retry_after="120"), AT + 11 * SECOND)
     assert link_of(one, AT + 11 * SECOND) == "418: until 08:02:11"
+
+
+def test_the_budget_of_dials_is_not_called_a_back_off() -> None:
+    """Five dials a minute: after the fifth the next one waits for the first to be a minute old."""
+    one, at = supervisor(), AT
+    for second in range(5):
+        at = AT + 4 * second * SECOND
+        one.receive(Tick(), at)
+        one.receive(Closed("alpha"), at)
+    assert one.lines["alpha"].due < AT + 60 * SECOND
+    assert link_of(one, at) == "dial budget 44 s"
 
 
 def leg(symbol: str, base: str, quote: str, side: Side, name: str = "alpha", kind: Kind = Kind.SPOT) -> Leg:

@@ -6,6 +6,7 @@
 import fcntl
 import os
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal as D
@@ -20,6 +21,7 @@ from rich.console import Console
 
 from cryptopipe.cli.cells import fit
 from cryptopipe.cli.drawing import Drawing, kept, share, worth_of
+from cryptopipe.cli.logs import configure
 from cryptopipe.cli.narrator import Narrator
 from cryptopipe.cli.screen import Screen, Viewer, viewer
 from cryptopipe.clock import MILLISECOND, SECOND, parse_at
@@ -62,7 +64,8 @@ def picture(seed: int = 0) -> Picture:
     )  # fmt: skip
     edges = tuple(
         EdgeNow(f"e{i}", dice.choice(["BTC/USDT", "USDT→BTC→ETH→USDT"]), where(), dice.random() < 0.5,
-                bps(0, 8_000), bps(-9_000, 900), dice.randint(0, 400 * SECOND), dice.choice(["accepted", "net_edge"]))
+                bps(0, 8_000), bps(-9_000, 900), dice.randint(0, 400 * SECOND), dice.choice(["", "net_edge"]),
+                dice.choice([0, 3]))
         for i in range(dice.randint(0, 24))
     )  # fmt: skip
     decisions = tuple(
@@ -72,7 +75,7 @@ def picture(seed: int = 0) -> Picture:
         ]))
         for i in range(dice.randint(0, 12))
     )  # fmt: skip
-    best = BestEdge("alpha", "beta", ("alpha:B", "beta:B"), D("81.97"), AT + SECOND)
+    best = BestEdge("alpha", "beta", ("alpha:B", "beta:B"), D("81.97"), AT + SECOND, "BTC/USDT", "alpha → beta")
     return Picture(
         "sandbox", 7, AT, at, venues, pairs, edges, sum(edge.open for edge in edges), dice.choice([None, best]),
         best, decisions, Counts(90_000 + seed, 900, 27, 3, 24, 45, (("net_edge", 24), ("group", 5))),
@@ -159,6 +162,60 @@ def test_what_matters_is_in_sight_on_a_small_terminal() -> None:
     text = "\n".join("".join(cell for cell, _ in row) for row in Drawing().rows(one, 60, 24))
     for part in ("-100.00 USDT", "HALTED loss 100.00 at or above 100", *NAMES, "EDGES", "DECISIONS", "Ctrl-C"):
         assert part in text
+
+
+def drawn(one: Picture, width: int, height: int) -> list[str]:
+    return ["".join(cell for cell, _ in row) for row in Drawing().rows(one, width, height)]
+
+
+def test_a_verdict_is_what_holds_now_and_what_was_taken_before() -> None:
+    def edge(is_open: bool, verdict: str, taken: int) -> EdgeNow:
+        return EdgeNow("e", "BTC/USDT", "alpha → beta", is_open, D(5), D(-3), SECOND, verdict, taken)
+
+    states = [(True, "net_edge", 3), (True, "net_edge", 0), (True, "", 2), (False, "net_edge", 2), (False, "mode", 0)]
+    one = msgspec.structs.replace(picture(3), edges=tuple(edge(*state) for state in states))
+    rows = [row for row in drawn(one, 120, 60) if " -3.00 " in row and "alpha → beta" in row]
+    verdicts = [row.split(" s  ")[-1].strip() for row in rows[:5]]
+    assert verdicts == ["net too low, taken 3x", "net too low", "taken 2x", "taken 2x", "trading halted"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_both_best_edges_fit_and_say_which_pair(width: int) -> None:
+    best = BestEdge("coinbeta", "gammance", ("a:B", "b:B"), D("125.97"), AT + SECOND, "BTC/USDT", "coinbeta → gammance")
+    one = msgspec.structs.replace(picture(3), best_gross=best, best_net=best, open_edges=12)
+    (row,) = [row for row in drawn(one, width, 30) if "best so far" in row]
+    assert "gross +125.97" in row and "net +125.97" in row and "…" not in row
+    assert row.count("BTC/USDT") == (2 if width >= 80 else 0)
+    assert row.count("coinbeta → gammance at 0:00:01") == (2 if width >= 160 else 0)
+
+
+def test_refusals_that_do_not_fit_are_left_out_whole() -> None:
+    refusals = (("net_edge", 688), ("one_plan", 205), ("group", 75), ("profit", 10))
+    one = msgspec.structs.replace(picture(3), counts=msgspec.structs.replace(picture(3).counts, refusals=refusals))
+    (row,) = [row.rstrip() for row in drawn(one, 80, 24) if "refused for" in row]
+    assert row.endswith("better one taken 75")
+
+
+def test_tops_say_how_many_pairs_are_not_shown() -> None:
+    quotes = tuple(Quote(f"A{n}/USDT", D(9), D(10)) for n in range(12))
+    venues = tuple(msgspec.structs.replace(one, quotes=quotes) for one in picture(3).venues)
+    pairs = tuple(one.pair for one in quotes)
+    one = msgspec.structs.replace(picture(3), venues=venues, pairs=pairs, pair_count=14)
+    for width, height in [(80, 24), (100, 30), (160, 60)]:
+        rows = drawn(one, width, height)
+        shown = sum(row.startswith(" A") for row in rows)
+        assert 0 < shown <= 12 and any(row.startswith(f" TOPS {shown} of 14 ") for row in rows)
+    whole = msgspec.structs.replace(one, pair_count=12)
+    assert any(row.startswith(" TOPS  ") for row in drawn(whole, 160, 60))
+
+
+def test_the_cause_of_a_lost_book_comes_first() -> None:
+    venue = msgspec.structs.replace(
+        picture(3).venues[0], state="dead", link="",
+        why="BTCUSDT: silence of BTCUSDT on alpha#1 for 2.004 s, limit 2.000 s",
+    )  # fmt: skip
+    one = msgspec.structs.replace(picture(3), venues=(venue,))
+    assert any(row.startswith(" alpha ") and "silence 2.0 s" in row for row in drawn(one, 80, 24))
 
 
 def test_no_color_is_without_colour() -> None:
@@ -268,9 +325,39 @@ def test_a_run_in_lines() -> None:
     ]  # fmt: skip
     assert lines[1] == {
         "event": "edge.refused", "log_level": "info", "what": "BTC/USDT", "where": "alpha → beta", "net_bps": "-3.20",
-        "check": "age", "measured": "2 ms", "limit": "1 ms",
+        "check": "old quote", "measured": "2 ms", "limit": "1 ms",
     }  # fmt: skip
     assert lines[3]["why"] == "BTC: reset" and lines[-1]["trading"] == "1.50 USDT"
+
+
+def test_lines_leave_out_refusals_that_are_far_from_paying() -> None:
+    def decision(number: int, edge: str, net: str, accepted: bool = False) -> DecisionNow:
+        return DecisionNow(AT, number, edge, "X", "y", accepted, D(net), D(1), USDT, "" if accepted else "net_edge")
+
+    decisions = [
+        decision(1, "far", "-10.01"), decision(2, "near", "-9.9"), decision(3, "once", "2", accepted=True),
+        decision(4, "once", "-80"), decision(5, "far", "-300"), decision(6, "near", "-9"),
+    ]  # fmt: skip
+    one = msgspec.structs.replace(picture(3), venues=(), halted="", faults=(), decisions=tuple(reversed(decisions)))
+    with structlog.testing.capture_logs() as lines:
+        Narrator().draw(one)
+    told = [(line["event"], line["net_bps"]) for line in lines if line["event"].startswith("edge.")]
+    assert told == [("edge.refused", "-9.90"), ("edge.accepted", "2.00"), ("edge.refused", "-80.00")]
+
+
+@pytest.mark.parametrize(("term", "coloured"), [("dumb", False), ("xterm-256color", True)])
+def test_a_dumb_terminal_gets_no_colours(
+    term: str, coloured: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    try:
+        configure(verbose=1)
+        structlog.get_logger().info("run.started")
+        assert ("\x1b[" in capsys.readouterr().err) == coloured
+    finally:
+        structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(
