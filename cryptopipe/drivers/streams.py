@@ -25,7 +25,7 @@ from cryptopipe.model.contracts import ExchangePlugin, Subscription
 from cryptopipe.model.facts import Instrument, Kind, VenueId
 
 REACHED_WITHIN = 20 * SECOND
-"""A run of which no venue could be reached by then ends."""
+"""A run of which no venue could be reached by then, or in its own time if that is shorter, ends."""
 UNREACHABLE = "no venue could be reached"
 LOOK_EVERY = SECOND // 4
 _LOG = structlog.get_logger()
@@ -66,6 +66,7 @@ class Streams:
 
     async def _run(self, stop: Stop, for_ns: Nanos | None) -> str:
         began_at = self.stamp()
+        patience = self.reached_within if for_ns is None else min(self.reached_within, for_ns)
         intake = Intake(self.feeds, self._taken, self.stamp)
 
         def over(now: Nanos) -> str:
@@ -74,10 +75,10 @@ class Streams:
                 self.looked(now)
             if stop.requested:
                 return "interrupt"
+            if not self._reached and now - began_at >= patience:
+                raise self._unreachable(patience)
             if for_ns is not None and now - began_at >= for_ns:
                 return "duration"
-            if not self._reached and now - began_at >= self.reached_within:
-                raise self._unreachable()
             return self.ended()
 
         live = Live(self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp, ready=self.ready)
@@ -99,10 +100,10 @@ class Streams:
             self._failures[entry.venue] = reason
             _LOG.warning("feed.closed", conn=entry.conn, reason=reason)
 
-    def _unreachable(self) -> VenueUnavailable:
+    def _unreachable(self, waited: Nanos) -> VenueUnavailable:
         why = "; ".join(f"{venue}: {reason}" for venue, reason in sorted(self._failures.items()))
         return VenueUnavailable(
-            f"no venue could be reached within {seconds(self.reached_within)}: {why or 'no answer'}",
+            f"no venue could be reached within {seconds(waited)}: {why or 'no answer'}",
             fix="check the network, or run on simulated venues: --market sandbox",
         )
 

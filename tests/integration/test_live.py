@@ -201,6 +201,12 @@ def test_venues_that_nobody_reaches_end_the_run_with_69() -> None:
     assert e.value.exit_code == 69
 
 
+def test_a_run_whose_own_time_ends_before_it_reached_anybody_ends_with_69() -> None:
+    with pytest.raises(VenueUnavailable, match=r"no venue could be reached within 0\.200 s") as e:
+        _nobody(Stop(), 60 * SECOND).run(Stop(), SECOND // 5)
+    assert e.value.exit_code == 69
+
+
 def test_a_run_that_reaches_nobody_tells_its_capture_why_it_ended() -> None:
     streams, inputs = _nobody(Stop(), SECOND // 10), list[Input]()
     streams.take = inputs.append
