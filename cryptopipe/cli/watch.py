@@ -4,11 +4,12 @@ Enters: a market, or recordings. Leaves: a live table, or one JSON line per reco
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,12 +20,13 @@ from cryptopipe.cli.output import terminal
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
+    from cryptopipe.drivers.stop import Stop
     from cryptopipe.settings import Settings
     from cryptopipe.watching import Change, Watcher
 
 _REFRESHES_PER_S = 4
-_WIDE = 120
-"""Columns from which every cost has one of its own."""
+_PIPED_WIDTH = 200
+"""What is not on a terminal has room for every column."""
 
 
 @click.command("watch")
@@ -80,6 +82,7 @@ def _watch_recordings(
         inputs = watched(source, stop, for_ns)
         for change in watcher.changes(inputs if pace is None else paced(inputs, pace, stop.wait)):
             show(change)
+    _exit_if_interrupted(stop)
     refuse_foreign({venue: venue_counts(watcher.market, venue) for venue in watcher.market.counts})
 
 
@@ -107,6 +110,12 @@ def _watch_connections(
         Streams(
             wiring.plugins, watcher.market, wanted, watcher.receive, turn_ended, place.rewrite, place.ended
         ).run(stop, for_ns)  # fmt: skip
+    _exit_if_interrupted(stop)
+
+
+def _exit_if_interrupted(stop: "Stop") -> None:
+    if stop.requested:
+        raise click.exceptions.Exit(130)
 
 
 @contextmanager
@@ -119,23 +128,27 @@ def _shown(watcher: "Watcher", as_json: bool, edges: bool, label: str) -> Iterat
 
     from rich.live import Live
 
-    console = terminal()
-    draw = _edge_table if edges else _price_table
+    from cryptopipe.cli.watch_tables import WatchTables
+
+    console = terminal(None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH)
+    tables = WatchTables(watcher, edges, label)
     drawn_at, last = 0.0, None
 
     def show(change: "Change") -> None:
         nonlocal drawn_at, last
         now, last = time.monotonic(), change
-        if console.is_terminal and now - drawn_at >= 1 / _REFRESHES_PER_S:
+        if live and now - drawn_at >= 1 / _REFRESHES_PER_S:
             drawn_at = now
-            live.update(draw(watcher, change, label, console.width), refresh=True)
+            live.update(tables.draw(change, console.width, console.height), refresh=True)
 
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         try:
             yield show
         finally:
-            if last is not None:
-                live.update(draw(watcher, last, label, console.width), refresh=True)
+            if last is not None and live:
+                live.update(tables.draw(last, console.width, console.height), refresh=True)
+            elif last is not None:
+                console.print(tables.draw(last, console.width, None))
 
 
 def _speed(text: str | None, on_terminal: bool) -> Decimal | None:
@@ -164,58 +177,3 @@ def _print_lines(watcher: "Watcher", change: "Change", edges: bool) -> None:
     else:
         for sync in change.changed:
             click.echo(json.dumps({"schema": 1, **watcher.unified(sync)}))
-
-
-def _edge_table(watcher: "Watcher", change: "Change", label: str, width: int) -> Any:
-    from rich.table import Table
-
-    from cryptopipe.clock import format_at
-    from cryptopipe.watching import break_even_fee_bps
-
-    table = Table(title=f"edges at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
-    shown = {**watcher.best, **watcher.edges}  # an edge that closed stays in sight as it was at its best
-    if not shown:
-        table.add_column("no edge above zero yet")
-        return table
-    wide = width >= _WIDE
-    names = sorted({cost.name for edge in shown.values() for cost in edge.costs if not cost.name.startswith("fee ")})
-    table.add_column("edge, bps", overflow="fold", min_width=18)
-    for column in ("now", "gross", "fees", *(names if wide else ["other"]), "net", "break-even fee"):
-        table.add_column(column, justify="right", no_wrap=column != "break-even fee")
-    for column in ("notional", "refused for") if wide else ():
-        table.add_column(column, justify="right")
-    for edge in sorted(shown.values(), key=lambda e: (e.edge not in watcher.edges, -e.net_bps))[:20]:
-        costs = {name: sum(cost.bps for cost in edge.costs if cost.name == name) for name in names}
-        fees = sum(cost.bps for cost in edge.costs if cost.name.startswith("fee "))
-        others = list(costs.values()) if wide else [sum(costs.values())]
-        colour = "green" if edge.net_bps > 0 and not edge.obstacles else "default"
-        obstacles = ", ".join(sorted({reason.check for reason in edge.obstacles})) or "-"
-        table.add_row(
-            edge.edge,
-            "open" if edge.edge in watcher.edges else "was",
-            *(f"{bps:.2f}" for bps in (edge.gross_bps, fees, *others)),
-            f"[{colour}]{edge.net_bps:.2f}[/]",
-            f"{break_even_fee_bps(edge, watcher.fees):.2f}",
-            *((f"{edge.notional:.2f} {edge.numeraire}", obstacles) if wide else ()),
-        )
-    return table
-
-
-def _price_table(watcher: "Watcher", change: "Change", label: str, width: int) -> Any:
-    from rich.table import Table
-
-    from cryptopipe.clock import format_at
-    from cryptopipe.model.money import plain
-
-    table = Table(title=f"tops at {format_at(change.at)}" + (f" ({label})" if label else ""), title_justify="left")
-    for column in ("instrument", "state", "proof"):
-        table.add_column(column, overflow="fold")
-    for column in ("bid", "size", "ask", "size"):
-        table.add_column(column, justify="right")
-    for books in watcher.market.books.values():
-        for sync in sorted(books.values(), key=lambda s: s.id):
-            top = sync.book.top
-            numbers = [top.bid, top.bid_size, top.ask, top.ask_size] if top else [None] * 4
-            texts = ["-" if number is None else plain(number) for number in numbers]
-            table.add_row(sync.id, sync.state.value, sync.rule.proof.value, *texts)
-    return table

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from decimal import Decimal as D
@@ -132,6 +134,56 @@ def test_two_venues_in_quote_by_hand() -> None:
     )  # fmt: skip
     schedule = FeeSchedule.flat("0", "0", "test", "2026-11-21")
     assert abs(break_even_fee_bps(offered, lambda _: schedule) - D(10_000) / 201) < D("1e-9")
+
+
+def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, *more: str) -> list[str]:
+    """What is printed at the end, with so many columns; 0: piped, where nobody said how many."""
+    monkeypatch.setenv("COLUMNS", str(columns)) if columns else monkeypatch.delenv("COLUMNS", raising=False)
+    assert main(["watch", "--replay=generated", *more]) == 0
+    told = capsys.readouterr().out
+    assert told.endswith("\n")
+    return told.splitlines()
+
+
+@pytest.mark.parametrize("columns", [0, 200, 100, 80])
+def test_prices_keep_names_and_digits_in_one_piece(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = {}
+    for document in lines(capsys):
+        for venue, told in document.items():
+            if isinstance(told, dict) and told["state"] == "live":
+                last[f"{venue}:{told['symbol']}"] = told
+    title, head, *rows = shown(capsys, monkeypatch, columns)
+    assert title.startswith("tops at ") and head.split()[0] == "instrument" and head.split()[-2:] == ["ask", "size"]
+    assert all(len(row) <= (columns or 200) for row in (title, head, *rows))
+    cells = {row.split()[0]: row.split()[-4:] for row in rows if not row.endswith("-")}
+    assert len(cells) == len(rows) == len(last)
+    for name, (bid, bid_size, ask, ask_size) in cells.items():
+        numbers = [last[name][key] for key in ("top_bid", "top_bid_quantity", "top_ask", "top_ask_quantity")]
+        assert [D(one) for one in (bid, bid_size, ask, ask_size)] == [D(one) for one in numbers]
+
+
+@pytest.mark.parametrize("columns", [0, 160, 100, 80])
+def test_edges_have_the_names_that_the_view_gives_them(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title, head, *rows = shown(capsys, monkeypatch, columns, "--edges")
+    assert title.startswith("edges at ") and all(len(row) <= (columns or 200) for row in (title, head, *rows))
+    assert {"gross", "net"} <= set(head.split())
+    assert 1 < len(rows) <= 20 and not any("…" in row or "two_venue" in row for row in rows)
+    assert any(re.match(r"\w+/\w+ +\w+ → \w+ ", row) for row in rows)
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "cryptopipe", "watch", "--json", "--replay=generated", "--speed=1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert child.stdout is not None and child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=20)
+    assert (child.returncode, told) == (130, b"")
 
 
 @pytest.mark.parametrize(
