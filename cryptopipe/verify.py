@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from cryptopipe import registry
+from cryptopipe import __version__, registry
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.reader import read
 from cryptopipe.drivers.replay import ReplayLabel
@@ -21,7 +21,8 @@ from cryptopipe.journal.log import MemoryLog
 from cryptopipe.journal.reader import Records
 from cryptopipe.journal.records import RunEnded
 from cryptopipe.journal.runs import Run
-from cryptopipe.settings import compose
+from cryptopipe.settings import compose, effective
+from cryptopipe.settings.effective import NOT_HASHED
 from cryptopipe.wiring import Wiring
 
 
@@ -36,6 +37,7 @@ class Verification:
     hash_replay: str
     first_difference: dict[str, Any] | None
     seconds: float
+    notes: list[str]
 
     def document(self) -> dict[str, Any]:
         """The JSON contract of `replay RUN --verify`."""
@@ -58,9 +60,34 @@ def wiring_of(run: Run) -> Wiring:
         raise JournalError(
             f"config.{key}: {fault['msg'].lower()}: not a configuration of this version",
             where=where,
-            fix="replay the run with the version that made it",
+            fix=f"replay the run with the version that made it: {told.get('version', 'unknown')}",
         ) from error
     return Wiring.of(strategy, settings, told["venues"])
+
+
+def notes_of(run: Run) -> list[str]:
+    """What this version and the run's own do not have in common: known before anything is replayed. Raises as
+    `wiring_of`.
+    """
+    told, notes = run.description(), []
+    read = effective(wiring_of(run).settings)
+    recorded_by = told.get("version", "unknown")
+    if recorded_by != __version__:
+        notes.append(f"recorded by version {recorded_by}, this is {__version__}")
+    changed = [key for key in _changed(told["config"], read, "") if key not in NOT_HASHED]
+    if changed:
+        notes.append(f"recorded with settings that this version reads differently: {', '.join(changed)}")
+    return notes
+
+
+def _changed(one: Any, other: Any, path: str) -> list[str]:
+    """Dotted keys whose values differ, or that one side lacks."""
+    if one == other:
+        return []
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [path]
+    keys = dict.fromkeys([*one, *other])
+    return [name for key in keys for name in _changed(one.get(key), other.get(key), f"{path}.{key}" if path else key)]
 
 
 def label_of(run: Run) -> ReplayLabel:
@@ -72,6 +99,7 @@ def label_of(run: Run) -> ReplayLabel:
 def verify(run: Run) -> Verification:
     """Run the capture again, in memory, and compare."""
     began = time.perf_counter()
+    notes = notes_of(run)
     records = list(Records(run.journal).lines())
     original = [line + b"\n" for _, line in records]
     again, prefix = _again(run)
@@ -91,6 +119,7 @@ def verify(run: Run) -> Verification:
         hash_replay=sha256(b"".join(again)).hexdigest(),
         first_difference=_first_difference(original, again),
         seconds=round(time.perf_counter() - began, 3),
+        notes=notes,
     )
 
 

@@ -18,6 +18,7 @@ from cryptopipe.capture.reader import Capture
 from cryptopipe.cli import main
 from cryptopipe.drivers.replay import SUFFIX, Replay, packaged_files, packaged_replay
 from cryptopipe.drivers.stop import stop_on_interrupt
+from cryptopipe.journal.log import MemoryLog
 from cryptopipe.journal.reader import Records
 from cryptopipe.journal.runs import Run, find
 from cryptopipe.postmortem.report import report
@@ -185,6 +186,42 @@ def test_a_run_whose_description_is_damaged(broken: str, tmp_path: Path, capsys:
     assert main(["replay", "last", f"--data-dir={tmp_path}/d"]) == 1
     told = capsys.readouterr()
     assert told.err.startswith("error: ") and "run.json" in told.err.splitlines()[0]
+
+
+def test_a_run_of_other_settings_is_told_in_words_and_never_called_identical(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a version recorded it that had no `risk.unwind_bps`."""
+    place = f"--data-dir={tmp_path}/d"
+    assert main(["action", "--replay=generated", place, "--for=1s"]) == 0
+    (run,) = find(tmp_path / "d", "last")
+    told = run.description()
+    del told["config"]["risk"]["unwind_bps"]
+    run.describe({"version": "0.0.9", "config": told["config"]})
+    _without_setting(run, "unwind_bps")
+    capsys.readouterr()
+    assert main(["replay", "last", "--verify", place]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("note: recorded by version 0.0.9, this is ")
+    assert lines[1] == "note: recorded with settings that this version reads differently: risk.unwind_bps"
+    assert lines[2] == (
+        'different at record 1, field body.settings.risk.unwind_bps: the run has nothing, the replay "50"'
+    )
+    assert lines[3].startswith("fix: replay the run with the version that recorded it")
+    assert main(["replay", "last", "--json", place]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["identical"] is False and len(document["notes"]) == 2
+
+
+def _without_setting(run: Run, name: str) -> None:
+    """Its journal as it would be without the setting: checksums are chained anew."""
+    log = MemoryLog()
+    for record in Records(run.journal):
+        body = json.loads(bytes(record.body))
+        if record.kind == "run_started":
+            del body["settings"]["risk"][name]
+        log.append(record.seq, record.at, record.kind, body)
+    (run.journal / "000001.jsonl").write_bytes(b"".join(log.lines))
 
 
 def test_a_duration_ends_the_run_and_its_replay_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
