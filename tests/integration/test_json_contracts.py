@@ -13,9 +13,13 @@ from cryptopipe.journal.records import BODIES
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
-def documented(section: str) -> set[str]:
+OF_A_VENUE = "\nEach of `venues`:\n"
+
+
+def documented(section: str, of_a_venue: bool = False) -> set[str]:
     page = (DOCS / "json.md").read_text(encoding="utf-8")
     body = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    body = body.split(OF_A_VENUE)[1 if of_a_venue else 0]
     cells = re.findall(r"^\| (`.+?`) \| ", body, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
@@ -47,6 +51,26 @@ def test_the_documented_fields_are_the_printed_ones(
     section: str, arguments: list[str], data_dir: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert set(printed(capsys, *arguments, "--data-dir", data_dir)) == documented(section)
+
+
+def test_the_documented_fields_of_a_venue_are_the_printed_ones(
+    data_dir: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    venues = printed(capsys, "action", "--replay=generated", "--data-dir", data_dir)["venues"]
+    assert venues
+    for venue in venues.values():
+        assert set(venue) == documented("action", of_a_venue=True)
+
+
+@pytest.mark.slow
+def test_a_run_on_the_sandbox_prints_the_documented_fields_and_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = printed(capsys, "action", "--seed=7", "--for=2s", "--data-dir", str(tmp_path))
+    assert set(document) == documented("action")
+    assert (document["market"], document["seed"], document["stopped_by"]) == ("sandbox", 7, "duration")
+    for venue in document["venues"].values():
+        assert set(venue) == documented("action", of_a_venue=True)
 
 
 def test_every_kind_of_record_is_documented() -> None:
