@@ -82,6 +82,7 @@ def _on_connections(
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
     with only_run(settings.data_dir):
         pass  # what cannot be kept is refused before the venues start
+    wanted = all_subscriptions(wiring.plugins, settings.assets)
     with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
         origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
 
@@ -89,7 +90,7 @@ def _on_connections(
             made = Streams(
                 wiring.plugins,
                 running.pipe.market,
-                all_subscriptions(wiring.plugins, settings.assets),
+                wanted,
                 running.take,
                 running.turn_ended,
                 place.rewrite,

@@ -17,7 +17,7 @@ from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
 from cryptopipe.drivers.stop import Stop
-from cryptopipe.errors import VenueUnavailable
+from cryptopipe.errors import ConfigError, VenueUnavailable
 from cryptopipe.market.feeds import Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import seconds
@@ -118,6 +118,14 @@ def instruments_of(plugin: ExchangePlugin, assets: Sequence[str]) -> list[Instru
 def all_subscriptions(
     plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]
 ) -> dict[VenueId, list[Subscription]]:
-    """Every channel of every venue's instruments between these assets; a venue without any is left out."""
+    """Every channel of every venue's instruments between these assets; a venue without any is left out. Raises
+    `ConfigError` if none has any.
+    """
     wanted = {venue: instruments_of(plugin, assets) for venue, plugin in plugins.items()}
+    if not any(wanted.values()):
+        raise ConfigError(
+            f"no instrument between any two of {', '.join(assets)} is listed on {', '.join(plugins)}",
+            where="assets",
+            fix="name assets that are traded against each other: --set assets=BTC,ETH,USDT",
+        )
     return {venue: subscriptions_of(ones) for venue, ones in wanted.items() if ones}

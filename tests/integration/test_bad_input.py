@@ -263,3 +263,13 @@ def test_a_sandbox_that_serves_for_a_while_does_not_say_until_stopped(capsys: py
 def test_an_empty_list_of_venues_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--venues="]) == 2
     assert "--venues: names nothing: ''" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["action", "watch"])
+def test_assets_that_no_venue_trades_are_no_fault_of_the_network(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--set=assets=XYZ,ABC", "--for=1s", f"--data-dir={tmp_path / 'd'}"]) == 78
+    first, *rest = capfd.readouterr().err.splitlines()
+    assert first.startswith("error: assets: no instrument between any two of XYZ, ABC is listed on ")
+    assert len(rest) == 1 and "--set assets=" in rest[0]
