@@ -28,19 +28,24 @@ def show(result: "RunResult") -> None:
     console.print(_venues(document))
     if document["label"]:
         text = document["label"] if document["simultaneous"] else f"not simultaneous: {document['label']}"
-        console.print(text, style="bold yellow", markup=False)
+        _say(console, text, style="bold yellow", markup=False)
     _stopped(console, document, (result.ended_at - result.started_at) / 1e9)
     _edges(console, document)
     _episodes(console, document)
     _value(console, document)
     if document["halted"]:
-        console.print(f"[bold red]halted[/]: {document['halted']}")
+        _say(console, f"[bold red]halted[/]: {document['halted']}")
         limit = next((one for one in ("risk.max_residual", "risk.max_loss") if one in document["halted"]), "risk.…")
-        console.print(f"  fix: {_TRADE_ON} {limit}=…")
+        _say(console, f"  fix: {_TRADE_ON} {limit}=…")
     for note in document["notes"]:
-        console.print(f"note: {note}", style="yellow", markup=False)
-    console.print(f"run {document['run_id']}, journal {document['journal']['records']:,} records", style="dim")
-    console.print("next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
+        _say(console, f"note: {note}", style="yellow", markup=False)
+    _say(console, f"run {document['run_id']}, journal {document['journal']['records']:,} records", style="dim")
+    _say(console, "next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
+
+
+def _say(console: "Console", text: str, style: str | None = None, markup: bool = True) -> None:
+    """One line, however long: who reads it in a file finds it in one piece."""
+    console.print(text, style=style, markup=markup, soft_wrap=True)
 
 
 def _venues(document: dict[str, Any]) -> Any:
@@ -61,9 +66,9 @@ def _venues(document: dict[str, Any]) -> Any:
 
 def _stopped(console: "Console", document: dict[str, Any], seconds: float) -> None:
     why = document["stopped_by"]
-    console.print(f"stopped by: {_WORDS.get(why, why)}, after {seconds:,.1f} s", markup=False)
+    _say(console, f"stopped by: {_WORDS.get(why, why)}, after {seconds:,.1f} s", markup=False)
     if document["seed"] is not None:
-        console.print(f"seed {document['seed']}: repeat this market with --seed {document['seed']}")
+        _say(console, f"seed {document['seed']}: repeat this market with --seed {document['seed']}")
 
 
 def _edges(console: "Console", document: dict[str, Any]) -> None:
@@ -71,37 +76,40 @@ def _edges(console: "Console", document: dict[str, Any]) -> None:
         told = "none"
         if edge:
             told = f"{Decimal(edge['bps']):+.4f} bps, {edge['name']} {edge['where']}, at {edge['at']}"
-        console.print(f"largest {name} edge: {told}")
+        _say(console, f"largest {name} edge: {told}")
 
 
 def _episodes(console: "Console", document: dict[str, Any]) -> None:
     found = document["opportunities"]
-    console.print(
-        f"opportunities: {found['found']:,} found, {found['accepted']:,} accepted, {found['refused']:,} refused"
+    _say(
+        console,
+        f"opportunities: {found['found']:,} found, {found['accepted']:,} accepted, {found['refused']:,} refused",
     )
-    console.print(
+    _say(
+        console,
         f"traded: {document['plans']:,} plans, {document['fills']:,} fills of their orders (an edge is traded again"
-        " while it lasts)"
+        " while it lasts)",
     )
     if document["refusals"]:
-        console.print("checks that failed, by episode (an accepted edge fails some before and after):")
+        _say(console, "checks that failed, by episode (an accepted edge fails some before and after):")
     for check, count in sorted(document["refusals"].items(), key=lambda item: -item[1]):
-        console.print(f"  {check_in_words(check)} ({check}): {count:,} of {found['found']:,}")
+        _say(console, f"  {check_in_words(check)} ({check}): {count:,} of {found['found']:,}")
 
 
 def _value(console: "Console", document: dict[str, Any]) -> None:
     if document["profit"]:
         changed = ", ".join(f"{_short(amount)} {asset}" for asset, amount in document["profit"].items())
-        console.print(f"holdings changed by: {changed}")
+        _say(console, f"holdings changed by: {changed}")
     for asset, amount in document["exposure"].items():
-        console.print(f"left unhedged by unfilled legs: {_short(amount)} {asset}", style="bold red")
+        _say(console, f"left unhedged by unfilled legs: {_short(amount)} {asset}", style="bold red")
     value = document["value"]
-    console.print(
+    _say(
+        console,
         f"value in {value['numeraire']}: trading {_short(value['trading'])},"
-        f" revaluation of inventory {_short(value['revaluation'])}, restoring {_short(value['restoring'])}"
+        f" revaluation of inventory {_short(value['revaluation'])}, restoring {_short(value['restoring'])}",
     )
     if value["unpriced"]:
-        console.print(f"no price in {value['numeraire']} for inventory in {', '.join(value['unpriced'])}: left out")
+        _say(console, f"no price in {value['numeraire']} for inventory in {', '.join(value['unpriced'])}: left out")
 
 
 def _short(amount: str | None) -> str:

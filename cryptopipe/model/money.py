@@ -31,12 +31,12 @@ def in_bps(part: Decimal, whole: Decimal) -> Decimal:
 
 
 def readable(amount: Decimal) -> str:
-    """For a person's eyes: thousands apart, two decimals, up to eight where the amount is small: `12,345.68`,
-    `0.0012346`. Rounded, so never to be read again.
+    """For a person's eyes: thousands apart; two decimals, below 10 five digits, never beyond the eighth decimal:
+    `12,345.68`, `0.0012346`. Rounded, so never to be read again.
     """
     if amount and abs(amount) < Decimal("0.000000005"):
         return f"{amount:.1e}"
-    places = 2 if not amount else min(8, max(2, 4 - amount.adjusted()))
+    places = 2 if abs(amount) >= 10 or not amount else min(8, 4 - amount.adjusted())
     text = f"{amount:,.{places}f}"
     return text if places == 2 else text[:-places] + text[-places:].rstrip("0").ljust(2, "0")
 

@@ -16,7 +16,8 @@ from cryptopipe.model.money import readable
 @pytest.mark.parametrize(
     ("amount", "text"),
     [("0", "0.00"), ("12345.678", "12,345.68"), ("-1234567", "-1,234,567.00"), ("3.7212", "3.7212"), ("1.5", "1.50"),
-     ("347.7249", "347.72"), ("0.00123456", "0.0012346"), ("0.000000123", "0.00000012"), ("1E-10", "1.0e-10"),
+     ("347.7249", "347.72"), ("91.0144", "91.01"), ("9.10144", "9.1014"),
+     ("0.00123456", "0.0012346"), ("0.000000123", "0.00000012"), ("1E-10", "1.0e-10"),
      ("0.1", "0.10"), ("-0.5", "-0.50")],
 )  # fmt: skip
 def test_money_is_rounded_for_a_person(amount: str, text: str) -> None:
@@ -40,6 +41,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[str, 
 
 def test_the_summary_says_why_it_ended_and_how_long_it_took(told: tuple[str, str, dict[str, object]]) -> None:
     assert re.search(r"^stopped by: end of recordings, after \d+\.\d s$", told[0], re.MULTILINE)
+    assert "traded again while it lasts)\n" in told[0], "a line is not broken at the width of no terminal"
     assert "--seed" not in told[0]  # recordings have none
 
 
