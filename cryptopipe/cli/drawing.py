@@ -164,7 +164,7 @@ class Drawing:
     def _best(picture: Picture, width: int) -> list[Cell]:
         """The largest of the run, in as much detail as fits."""
         for detail in (3, 2, 1, 0):
-            cells: list[Cell] = [(f"{picture.open_edges:,} open   best so far:", "dim")]
+            cells: list[Cell] = [(f"{picture.open_edges:,} open   best:", "dim")]
             for name, edge in (("gross", picture.best_gross), ("net", picture.best_net)):
                 cells += _best_of(name, edge, picture.began_at, detail)
             if sum(len(text) for text, _ in cells) <= width:
@@ -237,9 +237,9 @@ def _cause(why: str) -> str:
 
 def _best_of(name: str, edge: BestEdge | None, began_at: Nanos, detail: int) -> list[Cell]:
     if edge is None:
-        return [(f"   {name} none", "dim")]
+        return [(f"  {name} none", "dim")]
     after = (edge.name, edge.where, f"at {elapsed(edge.at - began_at)}")[:detail]
-    return [(f"   {name} ", "dim"), (f"{edge.bps:+.2f}", ""), (" ".join(("", *after)), "dim")]
+    return [(f"  {name} ", "dim"), (f"{edge.bps:+.2f}", ""), (" ".join(("", *after)), "dim")]
 
 
 def _verdict(edge: EdgeNow) -> str:

@@ -37,22 +37,23 @@ class WatchTables:
 
     def draw(self, change: Change, width: int, height: int | None) -> Group:
         """At most `height` rows; None: all."""
-        columns, lines = self._edge_lines(width) if self._edges else self._price_lines()
+        columns, lines, count = self._edge_lines(width) if self._edges else self._price_lines()
         shown = lines if height is None else lines[: max(1, height - 3)]
         what = "edges" if self._edges else "tops"
-        part = "" if len(shown) == len(lines) else f", {len(shown)} of {len(lines)}"
-        title = f"{what} at {format_at(change.at)}{part}" + (f" ({self._label})" if self._label else "")
+        part = "" if len(shown) == count else f", {len(shown)} of {count}"
+        title = f"{what} at {format_at(change.at)[:19]}Z{part}" + (f" ({self._label})" if self._label else "")
         if not lines:
             return Group(_text([(title, "head")], width), _text([(f"no {what} yet", "dim")], width))
         rows = self._tables.setdefault(len(columns), Table()).rows(columns, shown, width)
         return Group(_text([(title, "head")], width), *(_text(row, width) for row in rows))
 
-    def _price_lines(self) -> tuple[Sequence[Column], list[list[Cell]]]:
+    def _price_lines(self) -> tuple[Sequence[Column], list[list[Cell]], int]:
         books = self._watcher.market.books.values()
-        return _PRICES, [_price(sync) for venue in books for sync in sorted(venue.values(), key=lambda sync: sync.id)]
+        lines = [_price(sync) for venue in books for sync in sorted(venue.values(), key=lambda sync: sync.id)]
+        return _PRICES, lines, len(lines)
 
-    def _edge_lines(self, width: int) -> tuple[Sequence[Column], list[list[Cell]]]:
-        """The open ones by net value, then those that closed, as they were at their best."""
+    def _edge_lines(self, width: int) -> tuple[Sequence[Column], list[list[Cell]], int]:
+        """The open ones by net value, then those that closed, as they were at their best; and how many there are."""
         watcher = self._watcher
         shown = {**watcher.best, **watcher.edges}
         known = {cost.name for edge in shown.values() for cost in edge.costs if not cost.name.startswith("fee ")}
@@ -64,7 +65,7 @@ class WatchTables:
             Column("notional", right=True, rank=5), Column("refused for", rank=6),
         ]  # fmt: skip
         order = sorted(shown.values(), key=lambda edge: (edge.edge not in watcher.edges, -edge.net_bps))
-        return columns, [self._edge(edge, names) for edge in order[:_MOST_EDGES]]
+        return columns, [self._edge(edge, names) for edge in order[:_MOST_EDGES]], len(order)
 
     def _edge(self, edge: Opportunity, names: Sequence[str]) -> list[Cell]:
         is_open = edge.edge in self._watcher.edges

@@ -183,7 +183,7 @@ def test_a_verdict_is_what_holds_now_and_what_was_taken_before() -> None:
 def test_both_best_edges_fit_and_say_which_pair(width: int) -> None:
     best = BestEdge("coinbeta", "gammance", ("a:B", "b:B"), D("125.97"), AT + SECOND, "BTC/USDT", "coinbeta → gammance")
     one = msgspec.structs.replace(picture(3), best_gross=best, best_net=best, open_edges=12)
-    (row,) = [row for row in drawn(one, width, 30) if "best so far" in row]
+    (row,) = [row for row in drawn(one, width, 30) if " open   best:" in row]
     assert "gross +125.97" in row and "net +125.97" in row and "…" not in row
     assert row.count("BTC/USDT") == (2 if width >= 80 else 0)
     assert row.count("coinbeta → gammance at 0:00:01") == (2 if width >= 160 else 0)
