@@ -3,11 +3,11 @@
 from decimal import Decimal as D
 
 import pytest
-from cryptopipe_arbitrage.limits import conceding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe import api
+from cryptopipe_arbitrage.limits import conceding
 
 pytestmark = pytest.mark.core
 TICK, STEP = D("0.01"), D("0.001")
