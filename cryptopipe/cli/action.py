@@ -51,10 +51,10 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
         from cryptopipe.cli.closing import show
 
         show(result)
-    _exit(result.summary.stopped_by, common.json)
+    exit_as(result.summary.stopped_by, common.json)
 
 
-def _exit(stopped_by: str, as_json: bool) -> None:
+def exit_as(stopped_by: str, as_json: bool) -> None:
     """The exit code of what ended the run; what was neither its end nor the user is an error, which JSON has told."""
     if stopped_by in ("end of recordings", "duration"):
         return

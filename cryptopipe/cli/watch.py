@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cryptopipe.cli.action import duration_option
+from cryptopipe.cli.action import duration_option, exit_as
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import terminal
@@ -46,7 +46,7 @@ def watch(
     \b
     Examples:
       cryptopipe watch --edges
-      cryptopipe watch --json --replay alpha=btcusdt.jsonl.gz | head
+      cryptopipe watch --json --replay A=btcusdt.jsonl.gz | head
     """
     from cryptopipe import registry
 
@@ -107,10 +107,10 @@ def _watch_connections(
                 show(change)
 
         wanted = all_subscriptions(wiring.plugins, settings.assets)
-        Streams(
+        stopped_by = Streams(
             wiring.plugins, watcher.market, wanted, watcher.receive, turn_ended, place.rewrite, place.ended
         ).run(stop, for_ns)  # fmt: skip
-    _exit_if_interrupted(stop)
+    exit_as(stopped_by, as_json=False)  # its lines of JSON have not told
 
 
 def _exit_if_interrupted(stop: "Stop") -> None:

@@ -345,3 +345,15 @@ def test_a_sandbox_that_dies_is_one_error_with_its_fix_and_the_summary_says_why(
     told = [line for line in err.splitlines() if line.startswith(("error: ", "fix: "))]
     assert told[0] == "error: the run ended early: the sandbox was ended by SIGKILL"
     assert [line.split(":")[0] for line in told] == ["error", "fix"]
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_dies_ends_a_watch_with_69() -> None:
+    command = [sys.executable, "-m", "cryptopipe", "watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None and json.loads(process.stdout.readline())["schema"] == 1
+        (sandbox,) = _children(process.pid)
+        os.kill(sandbox, signal.SIGKILL)
+        *_, last = process.stdout
+    assert process.returncode == 69
+    assert "the sandbox was ended by SIGKILL" in json.loads(last)["error"]["message"]
