@@ -287,3 +287,13 @@ def test_an_answer_is_of_the_symbol_that_was_asked_for_whatever_its_url_says() -
     run.hear(Direction.RECV, delta(6).replace(b"btcusdt", b"ethusdt"))
     run.hear(Direction.HTTP, b"5", status=200, url="https://bitfoo.example/x", request="btcusdt")
     assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
+
+
+def test_the_venues_own_limit_on_requests_is_kept() -> None:
+    plugin = replace(make(ByRequest), snapshots=Snapshots(), fetch_limits=(api.Limit(1, 3600 * SECOND),))
+    run = Run(plugin).opened()
+    assert len(only(run.hear(Direction.RECV, delta(6)), Ask)) == 1
+    url = "https://bitfoo.example/v2/book?s=btcusdt"
+    run.hear(Direction.HTTP, b"3", status=200, url=url, request="btcusdt")
+    run.hear(Direction.RECV, delta(7))
+    assert only(run.tick(4 * SECOND), Ask) == [], "one request an hour is all that this venue allows"

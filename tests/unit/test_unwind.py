@@ -103,3 +103,19 @@ def test_a_leg_whose_venue_is_gone_is_undone_at_the_other() -> None:
     for seq in (2, 3):
         run.give("a1", ["delta", "X-USDT", seq, [["90", str(seq)]], []], after=60)
     assert [(f["instrument"], D(f["price"])) for f in run.told("filled")] == [("a:X-USDT", D(100)), ("a:X-USDT", D(99))]
+
+
+def test_what_cannot_be_paid_is_not_bought_back() -> None:
+    """10 X are sold on b; buying them back on a at up to 105.04 costs 1,050.40, and a has 1,000 left, b nothing."""
+    settings = replace(
+        UNWIND, opening=lambda v, asset: D(1_000) if (v, asset) == ("a", "USDT") else D(asset == "X") * 10
+    )
+    run = Run(settings, concede=D(0))
+    run.book("a1", "X-USDT", 99, 100)
+    run.book("b1", "X-USDT", 110, 111)
+    run.pipe.end_turn()
+    run.give("a1", ["delta", "X-USDT", 2, [], [["100", "0"], ["104", "50"]]])
+    run.give("b1", ["delta", "X-USDT", 2, [["91", "1"], ["111", "0"]], []], after=100)
+    sold = [(fill["instrument"], fill["side"]) for fill in run.told("filled")]
+    assert sold == [("b:X-USDT", "sell")]
+    assert all(order["instrument"] != "a:X-USDT" for order in run.told("intended")[2:])
