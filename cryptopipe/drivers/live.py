@@ -79,10 +79,6 @@ class Live:
             await asyncio.sleep(0)
         return why
 
-    def wake(self) -> None:
-        """Have `ended` asked now; safe in a signal handler of the loop."""
-        self._wake.set()
-
     async def _something(self, longest: Nanos) -> None:
         self._wake.clear()
         with suppress(TimeoutError):

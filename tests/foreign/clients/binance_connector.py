@@ -60,11 +60,6 @@ streams.subscribe(  # all at once: the venue hangs up on more than five messages
 )
 
 
-def read(name):
-    book = books[name.split()[1]]
-    return book["bids"], book["asks"]
-
-
 wait_until(lambda: len(books) == len(symbols) and len(counts) == 8, counts)
 threaded_moments(
     [f"{VENUE} {one}" for one in symbols], lambda name: [books[name.split()[1]][one] for one in ("bids", "asks")]
