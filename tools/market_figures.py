@@ -19,10 +19,11 @@ import msgspec
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos, parse_epoch
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import Channel, ExchangePlugin, FeedCodec, HttpResponse, Subscription
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate, Trade
 from cryptopipe.model.facts import Instrument, Kind
 from cryptopipe.model.simulated import Outgoing, SandboxSession, SandboxVenue, Say
+from cryptopipe.model.stream import USUAL_CHANNELS, FeedCodec, HttpResponse, Subscription
 from cryptopipe.sandbox.world import World
 
 ROOT = Path(__file__).parents[1]
@@ -265,7 +266,9 @@ def frames_of(market: World, plugin: ExchangePlugin, seconds: int) -> Frames:
     books = market.books[plugin.venue]
     assert plugin.sandbox is not None, f"{plugin.venue} brings no sandbox"
     venue = plugin.sandbox(books)
-    wanted = [Subscription(b.instrument, c) for b in books.values() if b.instrument.base == "BTC" for c in Channel]
+    wanted = [
+        Subscription(b.instrument, c) for b in books.values() if b.instrument.base == "BTC" for c in USUAL_CHANNELS
+    ]
     begin, frames = market.now, Frames()
     clients = [Client(plugin, venue, part, begin) for part in plugin.split(wanted)]
     for at in range(begin + STEP, begin + seconds * SECOND, STEP):

@@ -13,8 +13,9 @@ from cryptopipe.bench.recordings import Recording
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.reader import read
 from cryptopipe.errors import CaptureError, ProtocolError
-from cryptopipe.model.contracts import ExchangePlugin, FeedCodec, HttpResponse, Link
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import BookDelta, BookSnapshot
+from cryptopipe.model.stream import FeedCodec, HttpResponse, Link
 
 FRAMES_A_PASS = 4000
 """A recording with fewer depth frames is given to that many fresh books in turn."""
@@ -80,6 +81,7 @@ class _Reading:
             symbol = codec.symbol_of(entry.url) if entry.url else next(iter(only)) if len(only) == 1 else None
             if symbol is not None:
                 snapshot = codec.snapshot(symbol, HttpResponse(200, entry.payload, entry.url), entry.at)
+                assert isinstance(snapshot, BookSnapshot)  # a recording of single orders is not measured here
                 found.setdefault(symbol, (snapshot, entry))
         return found
 

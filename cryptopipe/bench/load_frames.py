@@ -13,9 +13,10 @@ from cryptopipe.bench.sides import BenchFailed
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.pace import Tape, Wire
 from cryptopipe.market.feeds import subscriptions_of
-from cryptopipe.model.contracts import Channel, ExchangePlugin, HttpRequest, HttpResponse, Proof, Subscription
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.simulated import HangUp, Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
+from cryptopipe.model.stream import Channel, HttpRequest, HttpResponse, Proof, Subscription
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World, simulated
 

@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 
 from cryptopipe.clock import Nanos
 from cryptopipe.drivers.outbox import Delays, Outbox
-from cryptopipe.model.contracts import HttpRequest, HttpResponse
+from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.house import House
 
 LONGEST_TEXT = 1 << 20

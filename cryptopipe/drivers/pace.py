@@ -23,8 +23,8 @@ from websockets.http11 import Request, Response
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.serve import HOST
-from cryptopipe.model.contracts import HttpResponse, Subscription
 from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import HttpResponse, Subscription
 
 PACE = MILLISECOND
 """Frames that are due are handed over so often."""

@@ -17,10 +17,10 @@ from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.drivers.live import LARGEST_FRAME, TURN
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.supply import ANSWER_WITHIN
-from cryptopipe.model.contracts import HttpResponse
 from cryptopipe.model.events import Close, Dial, Ping, Send
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import HangUp
+from cryptopipe.model.stream import HttpResponse
 from cryptopipe.sandbox.house import Delivery, House, Reset
 
 STEP = 10 * MILLISECOND

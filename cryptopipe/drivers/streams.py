@@ -21,8 +21,9 @@ from cryptopipe.errors import ConfigError, VenueUnavailable
 from cryptopipe.market.feeds import Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import seconds
-from cryptopipe.model.contracts import ExchangePlugin, Subscription
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Kind, VenueId
+from cryptopipe.model.stream import Subscription
 
 REACHED_WITHIN = 20 * SECOND
 """A run of which no venue could be reached by then, or in its own time if that is shorter, ends."""

@@ -12,9 +12,9 @@ from enum import Enum
 from cryptopipe.clock import Nanos
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.view import View
-from cryptopipe.model.contracts import Proof
 from cryptopipe.model.facts import Asset, Side, TradingState
 from cryptopipe.model.money import exact, plain
+from cryptopipe.model.stream import Proof
 from cryptopipe.model.trading import Decision, Opportunity, Reason
 
 

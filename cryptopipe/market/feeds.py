@@ -26,9 +26,10 @@ from cryptopipe.market.supervisor import (
     Told,
 )
 from cryptopipe.market.supply import Stream
-from cryptopipe.model.contracts import Channel, ExchangePlugin, HttpRequest, HttpResponse, Subscription
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import Close, Command, Dial, Fetch, FetchTime, Ping, Resync, Send, WakeAt
 from cryptopipe.model.facts import Instrument, VenueId
+from cryptopipe.model.stream import USUAL_CHANNELS, Channel, HttpRequest, HttpResponse, Subscription
 
 NO_ANSWER = 599
 """The status of a request that nobody answered; no venue sends it."""
@@ -187,4 +188,4 @@ def _feeds(
 
 def subscriptions_of(instruments: Iterable[Instrument]) -> list[Subscription]:
     """Every channel of each instrument."""
-    return [Subscription(one, channel) for one in instruments for channel in Channel]
+    return [Subscription(one, channel) for one in instruments for channel in USUAL_CHANNELS]

@@ -13,7 +13,6 @@ from cryptopipe.clock import LAST, SECOND, Nanos
 from cryptopipe.market.pacing import Backoff, Bucket
 from cryptopipe.market.silence import SHORTEST_LIMIT, Lag, VenueClock, seconds
 from cryptopipe.market.supply import ANSWER_WITHIN, HEALTHY_AFTER, LONGEST_WAIT, Stream, Supply
-from cryptopipe.model.contracts import Channel, Connect
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,
@@ -28,6 +27,7 @@ from cryptopipe.model.events import (
     Send,
     TopUpdate,
 )
+from cryptopipe.model.stream import Channel, Connect
 
 CLOSE_WITHIN = 5 * SECOND
 

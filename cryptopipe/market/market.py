@@ -13,9 +13,10 @@ from cryptopipe.core import TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.strangers import as_refusal
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import ExchangePlugin, FeedCodec, HttpResponse
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, Resync, Send, TopUpdate, Trade, Unknown
 from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import FeedCodec, HttpResponse
 
 Decode = Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]]
 
@@ -255,6 +256,8 @@ class Market:
         try:
             response = HttpResponse(entry.status or 200, entry.payload, entry.url)
             snapshot = snapshots.snapshot(symbol, response, entry.at)
+            if not isinstance(snapshot, BookSnapshot):
+                raise ProtocolError("an answer of single orders for a book of levels", where=sync.id)
         except Exception as error:  # noqa: BLE001 -- a stranger's codec
             self._refuse_answer(sync, as_refusal(error))
             return

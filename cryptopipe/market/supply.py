@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.market.pacing import Backoff
 from cryptopipe.market.silence import Watch
-from cryptopipe.model.contracts import Channel
+from cryptopipe.model.stream import Channel
 
 HEALTHY_AFTER = 30 * SECOND
 """Data for this long resets a back-off: twice its cap, so a venue that breaks every few seconds is never healthy."""

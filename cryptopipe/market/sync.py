@@ -12,9 +12,9 @@ from enum import Enum
 from cryptopipe.clock import Nanos
 from cryptopipe.core import Book, TopOfBook
 from cryptopipe.errors import ProtocolError, Remedy
-from cryptopipe.model.contracts import Link, SyncRule, apply_always
 from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate
 from cryptopipe.model.facts import Instrument
+from cryptopipe.model.stream import Link, SyncRule, apply_always
 
 _BUFFERED_DELTAS = 10_000
 """Deltas kept while a snapshot is on its way: a quarter of an hour of a 100 ms stream. On overflow all are dropped."""

@@ -12,8 +12,9 @@ from cryptopipe.clock import Nanos
 from cryptopipe.core import SCALE, Book, TopOfBook
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import Ladder, Proof
+from cryptopipe.model.contracts import Ladder
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
+from cryptopipe.model.stream import Proof
 
 _CHUNK = 2
 Taken = Mapping[tuple[str, bool, int], int]

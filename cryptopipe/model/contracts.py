@@ -3,17 +3,24 @@
 Enters: nothing. Leaves: the protocols and the two records that entry points name. Never: an implementation.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
 from cryptopipe.clock import Nanos
-from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, LevelFormat, Resync, Send
-from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
+from cryptopipe.model.events import BookSnapshot, OrdersSnapshot
+from cryptopipe.model.facts import Asset, Currency, FeeSchedule, Instrument, Side, VenueId
+from cryptopipe.model.stream import (
+    Channel,
+    FeedCodec,
+    Frame,
+    HttpRequest,
+    HttpResponse,
+    Proof,
+    StreamSigner,
+    Subscription,
+)
 from cryptopipe.model.trading import Opportunity
 
 if TYPE_CHECKING:
@@ -22,127 +29,16 @@ if TYPE_CHECKING:
 API_VERSION = 1
 """Raised when a plugin written for the former version would break."""
 
-Frame = bytes  # one message of a connection, exactly as received
-
-
-class Link(Enum):
-    """How a delta joins what came before."""
-
-    APPLY = "apply"
-    SKIP = "skip"
-    GAP = "gap"
-
-
-class Proof(Enum):
-    """How a stream shows that no frame is missing. `none` is never reported as proven."""
-
-    SEQUENCE = "sequence"
-    CHECKSUM = "checksum"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class SyncRule:
-    """A venue's rule for keeping a book, as a value; the one `BookSync` carries it out.
-
-    `join` judges deltas until the first one after a snapshot applies, `link` those after it; both get the version
-    before and the delta. `snapshot_by_request`: the snapshot is a REST answer (else it comes in the stream).
-    `depth`: levels a side kept after each update, 0 for all. `checksum` names the core's checksum, empty or
-    `crc_mantissas` (CRC-32 of the written digits, asks first), over the top `checksum_levels` of each side.
-    """
-
-    proof: Proof
-    link: Callable[[int, BookDelta], Link]
-    join: Callable[[int, BookDelta], Link]
-    snapshot_by_request: bool
-    level_format: LevelFormat = LevelFormat()  # noqa: RUF009 -- frozen
-    depth: int = 0
-    checksum: str = ""
-    checksum_levels: int = 0
-    note: str = ""
-
-
-def apply_always(last: int, delta: BookDelta) -> Link:
-    """The link of a stream without sequence numbers."""
-    return Link.APPLY
-
-
-class Channel(Enum):
-    """What may be subscribed to."""
-
-    DEPTH = "depth"
-    TOP = "top"
-    TRADES = "trades"
-
-
-class Subscription(msgspec.Struct, frozen=True):
-    """One channel of one instrument."""
-
-    instrument: Instrument
-    channel: Channel
-
-
-class StreamAuth(msgspec.Struct, frozen=True):
-    """A signature or token made by the driver, which owns the secret; the codec only places it."""
-
-    token: str = ""
-    headers: Mapping[str, str] = {}
-
-    def __repr__(self) -> str:
-        return "StreamAuth(…)"
-
-
-class Connect(msgspec.Struct, frozen=True):
-    """Where to dial, what to send once open, and how the connection is kept alive.
-
-    `resubscribe`: by symbol the texts that bring a new snapshot of its book on the same connection; a lost book whose
-    symbol is not in it costs the connection.
-    """
-
-    url: str
-    frames: tuple[str, ...] = ()
-    ping_every_s: float | None = None
-    ping_text: str | None = None
-    resubscribe: Mapping[str, tuple[str, ...]] = {}
-
-
-class HttpRequest(msgspec.Struct, frozen=True):
-    """A request as a value. `body` None for a GET."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = {}
-    body: bytes | None = None
-
-
-class HttpResponse(msgspec.Struct, frozen=True):
-    """An answer as a value, with the URL it answers (empty where a recording does not tell it)."""
-
-    status: int
-    body: bytes
-    url: str = ""
-    headers: Mapping[str, str] = {}
-
-
-class FeedCodec(Protocol):
-    """One public connection as a pure state machine: no socket, task, clock or log.
-
-    `rule` is the sync rule of its books. `decode` gets one frame and yields events and commands; it raises
-    `ProtocolError` or a `VenueError` and nothing else.
-    """
-
-    rule: SyncRule
-
-    def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect: ...
-    def decode(self, frame: Frame, received_at: Nanos) -> Iterable[FeedEvent | Send | Resync]: ...
-
 
 class SnapshotCodec(Protocol):
-    """Only where a snapshot is a REST answer. `symbol_of` says whose answer a URL asks for, None if it cannot tell."""
+    """Only where a snapshot is a REST answer. `symbol_of` says whose answer a URL asks for, None if it cannot tell.
+
+    Where a venue's books of single orders come by request too, a `Dialect` brings the codec of their snapshots.
+    """
 
     def request(self, instrument: Instrument) -> HttpRequest: ...
     def symbol_of(self, url: str) -> str | None: ...
-    def snapshot(self, symbol: str, response: HttpResponse, received_at: Nanos) -> BookSnapshot: ...
+    def snapshot(self, symbol: str, response: HttpResponse, received_at: Nanos) -> BookSnapshot | OrdersSnapshot: ...
 
 
 class ClockCodec(Protocol):
@@ -152,6 +48,28 @@ class ClockCodec(Protocol):
 
     def request(self) -> HttpRequest: ...
     def server_time(self, response: HttpResponse) -> Nanos: ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one metadata answer says; what it does not speak of is empty. `fees` None: nothing about them."""
+
+    instruments: Sequence[Instrument] = ()
+    currencies: Sequence[Currency] = ()
+    fees: FeeSchedule | None = None
+
+
+class MetadataCodec(Protocol):
+    """Instruments with rules and state, currencies with their networks, fees: from the venue's public answers.
+
+    `requests` are asked at the start and then every `refresh`; `read` tells by the URL which answer it has, and raises
+    `ProtocolError` or a `VenueError`.
+    """
+
+    refresh: Nanos
+
+    def requests(self) -> Sequence[HttpRequest]: ...
+    def read(self, response: HttpResponse) -> Listing: ...
 
 
 @dataclass(frozen=True)
@@ -190,7 +108,9 @@ class ExchangePlugin:
     first frame of a connection. `split` parts subscriptions into connections, where a venue has several endpoints or a
     limit; each part is what one codec's `connect` gets. `dial_limits` are the venue's own on connections, beside
     ours; `fetch_limits` those on requests, in place of ours. `sandbox` makes the simulated venue over the engine's
-    books, by symbol. A run that names no venue is over those of `first_choice`.
+    books, by symbol. A run that names no venue is over those of `first_choice`. `signer`: where public streams need a
+    key. `metadata`: what the venue says of itself. `lifetime`: how long the venue lets a connection live; it is
+    replaced before. `source`: frames that come from no websocket of ours, by an iterator that a driver runs.
     """
 
     venue: VenueId
@@ -208,18 +128,27 @@ class ExchangePlugin:
     fetch_limits: Sequence[Limit] = ()
     sandbox: Callable[[Mapping[str, "SimulatedBook"]], "SandboxVenue"] | None = None
     first_choice: bool = False
+    signer: StreamSigner | None = None
+    metadata: MetadataCodec | None = None
+    lifetime: Nanos | None = None
+    source: Callable[[Sequence[Subscription]], AsyncIterator[Frame]] | None = None
 
 
 @dataclass(frozen=True)
 class Dialect:
     """Another form of a venue's feed: an older one, or that of an endpoint whose symbols mean something else. `speaks`
     judges the URL (empty where a recording does not tell it) and the first payload of a connection.
+
+    `channels` are those that live subscriptions get by this form: empty for one that is only read, `ORDERS` for a
+    stream of single orders. `snapshots` is the codec of its REST snapshots.
     """
 
     name: str
     until: str
     feed: Callable[[], FeedCodec]
     speaks: Callable[[str, Frame], bool]
+    channels: frozenset[Channel] = frozenset()
+    snapshots: SnapshotCodec | None = None
 
 
 class Top(Protocol):

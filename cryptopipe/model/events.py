@@ -4,6 +4,8 @@ Enters: decoded frames. Leaves: events in the venue's own words (symbols, sequen
 book's sync. Never: a parsed level — the core reads those, once, in the call that applies them.
 """
 
+from enum import Enum
+
 import msgspec
 
 from cryptopipe.clock import Nanos
@@ -33,6 +35,23 @@ class LevelFormat(msgspec.Struct, frozen=True):
             raise ValueError(f"a level format has positions from 0 or keys, not both: {self}")
 
 
+class OrderFormat(msgspec.Struct, frozen=True):
+    """Where id, price and size of one order stand in a snapshot's arrays: positions of an array, or keys of an object.
+
+    `[["295.96","0.05","da863862-…"], …]` is `OrderFormat(2, 0, 1)`. Orders of one price stand in the order in which
+    they would execute.
+    """
+
+    order_id: int | str
+    price: int | str
+    size: int | str
+
+    def __post_init__(self) -> None:
+        places = (self.order_id, self.price, self.size)
+        if len({type(place) for place in places}) != 1 or any(isinstance(p, int) and p < 0 for p in places):
+            raise ValueError(f"an order format has positions from 0 or keys, not both: {self}")
+
+
 class BookSnapshot(msgspec.Struct, frozen=True, gc=False):
     """The whole book. `version` orders it against deltas: a sequence number, or the event time where there is none."""
 
@@ -54,6 +73,52 @@ class BookDelta(msgspec.Struct, frozen=True, gc=False):
     symbol: str
     bids: RawLevels
     asks: RawLevels | None
+    first: int
+    version: int
+    previous: int
+    event_time: Nanos
+    checksum: int | None = None
+
+
+class OrderChange(Enum):
+    """What happened to one order of a book."""
+
+    ADD = "add"  # joins the end of its price's queue
+    SET = "set"  # has this price and size now; keeps its place if the price is the same and the size is not greater
+    REDUCE = "reduce"  # lost this much size (a match) and keeps its place; at zero it is gone
+    REMOVE = "remove"
+
+
+class OrderEvent(msgspec.Struct, frozen=True, gc=False):
+    """One order's change; price and size as written, not read for a removal, price not for a reduction.
+
+    An order that the book does not have is added by SET, and ignored by REDUCE and REMOVE: venues also tell of orders
+    that never rested. ADD of one that it has is a `ProtocolError`.
+    """
+
+    change: OrderChange
+    order_id: str
+    price: str = ""
+    size: str = ""
+
+
+class OrdersSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """Every order (L3), as raw arrays that the rule's `OrderFormat` reads; otherwise as `BookSnapshot`."""
+
+    symbol: str
+    bids: RawLevels
+    asks: RawLevels
+    version: int
+    event_time: Nanos
+    checksum: int | None = None
+
+
+class OrdersDelta(msgspec.Struct, frozen=True, gc=False):
+    """Changed orders (L3) of each side, in the order in which they happened; otherwise as `BookDelta`."""
+
+    symbol: str
+    bids: tuple[OrderEvent, ...]
+    asks: tuple[OrderEvent, ...]
     first: int
     version: int
     previous: int
@@ -162,5 +227,5 @@ Command = Dial | Send | Ping | Fetch | FetchTime | Close | WakeAt
 """What the connection supervisor asks of a driver."""
 
 
-FeedEvent = BookSnapshot | BookDelta | TopUpdate | Trade | Heartbeat | Notice | Unknown
+FeedEvent = BookSnapshot | BookDelta | OrdersSnapshot | OrdersDelta | TopUpdate | Trade | Heartbeat | Notice | Unknown
 """What `decode` may yield beside the commands `Send` and `Resync`."""

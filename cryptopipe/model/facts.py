@@ -11,6 +11,7 @@ from typing import NewType
 
 import msgspec
 
+from cryptopipe.clock import Nanos
 from cryptopipe.model.money import exact
 
 VenueId = NewType("VenueId", str)
@@ -64,6 +65,7 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     `symbol` is the venue's own spelling. `rules` None means nobody stated them: the instrument may be watched and is
     never traded. `book_of` names the symbol whose book this instrument shares, where the venue publishes one book
     under two names. `contract_size` is the base (linear) or quote (inverse) amount of one contract.
+    `delists_at` is when trading ends, 0 if the venue announced no end.
     """
 
     venue: VenueId
@@ -75,6 +77,7 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     state: TradingState = TradingState.TRADING
     book_of: str | None = None
     contract_size: Decimal = Decimal(1)
+    delists_at: Nanos = 0
 
     @property
     def id(self) -> str:
@@ -85,6 +88,39 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     def holding(self) -> Asset:
         """The asset that a buyer's account holds afterwards: the base on spot, the contract itself otherwise."""
         return self.base if self.kind is Kind.SPOT else Asset(f"{self.symbol}@{self.venue}")
+
+
+class Network(msgspec.Struct, frozen=True):
+    """One chain by which a venue lets an asset in and out, as the venue states it; None is what it does not state.
+
+    `code` is the venue's own word for the chain, `chain` the identity table's (empty if that does not know it),
+    `contract` the token's address there, empty for the chain's own coin. Amounts in the asset; `precision` is the
+    decimal places of a withdrawal, `confirmations` those until a deposit is credited, `memo` whether an address needs
+    one.
+    """
+
+    code: str
+    chain: str = ""
+    contract: str | None = None
+    deposits: bool | None = None
+    withdrawals: bool | None = None
+    withdrawal_fee: Decimal | None = None
+    withdrawal_fee_rate: Decimal | None = None
+    min_withdrawal: Decimal | None = None
+    max_withdrawal: Decimal | None = None
+    min_deposit: Decimal | None = None
+    precision: int | None = None
+    confirmations: int | None = None
+    memo: bool | None = None
+
+
+class Currency(msgspec.Struct, frozen=True):
+    """What a venue calls an asset, and how it moves."""
+
+    venue: VenueId
+    code: str
+    asset: Asset
+    networks: tuple[Network, ...] = ()
 
 
 class FeeSchedule(msgspec.Struct, frozen=True):

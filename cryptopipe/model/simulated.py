@@ -6,13 +6,20 @@ venue writes them. Never: a socket, a clock, randomness of its own, or a change 
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from enum import Enum
 from typing import Protocol
 
 import msgspec
 
 from cryptopipe.clock import Nanos
-from cryptopipe.model.contracts import HttpRequest, HttpResponse
 from cryptopipe.model.facts import Instrument, Side, TradingRules
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+
+SANDBOX_CREDENTIALS = Credentials("sandbox-key", "c2FuZGJveC1zZWNyZXQ=", "sandbox-passphrase")
+"""The one key that simulated venues accept; its secret is base64, as some venues have theirs. Of no real account."""
+
+SANDBOX_TOKEN = "sandbox-token"
+"""What simulated venues give out and accept where a stream needs a token."""
 
 
 class LevelChange(msgspec.Struct, frozen=True, gc=False):
@@ -40,8 +47,48 @@ class TradePrint(msgspec.Struct, frozen=True, gc=False):
     size: int
 
 
+class ShownOrder(msgspec.Struct, frozen=True, gc=False):
+    """A resting order, in ticks and lots; `at` is when it joined the book."""
+
+    order_id: int
+    price: int
+    size: int
+    at: Nanos
+
+
+class Told(Enum):
+    """What the tape of orders tells of one order."""
+
+    OPENED = "opened"  # rests now, with `size` lots
+    MATCHED = "matched"  # a resting order lost `size` lots to `taker`
+    REDUCED = "reduced"  # its owner took `size` lots off
+    FILLED = "filled"  # nothing is left of a resting order; follows its last MATCHED
+    CANCELLED = "cancelled"  # `size` lots left the book
+
+
+class OrderTold(msgspec.Struct, frozen=True, gc=False):
+    """One line of the tape of orders, in ticks and lots; `number` counts from 1 and orders changes of all kinds.
+
+    `order_id` is the resting order's, `side` BUY if it stands among the bids; `taker` the id of the order that
+    executed against it and 0 otherwise, `trade_id` that match's.
+    """
+
+    number: int
+    at: Nanos
+    told: Told
+    order_id: int
+    side: Side
+    price: int
+    size: int
+    taker: int = 0
+    trade_id: int = 0
+
+
 class SimulatedBook(Protocol):
-    """One instrument of the engine, to read. Its tape keeps at least the last ten seconds of changes and trades."""
+    """One instrument of the engine, to read. Its tape keeps at least the last ten seconds of changes and trades.
+
+    The tape of orders begins with the first call of `orders`, so that a market without a reader of it pays nothing.
+    """
 
     @property
     def instrument(self) -> Instrument: ...
@@ -61,6 +108,16 @@ class SimulatedBook(Protocol):
 
     def trades(self, after: int) -> Sequence[TradePrint]:
         """With an id above `after`, in order; those that the tape no longer keeps are left out."""
+
+    def orders(self, side: Side) -> Sequence[ShownOrder]:
+        """Every resting order, best price first and in a price the one that executes first."""
+
+    @property
+    def order_number(self) -> int:
+        """Of the newest line of the tape of orders; 0 before the first call of `orders`."""
+
+    def order_tape(self, after: int) -> Sequence[OrderTold]:
+        """With a number above `after`, in order. Raises `LookupError` if the tape does not reach back so far."""
 
 
 class Say(msgspec.Struct, frozen=True, gc=False):

@@ -13,7 +13,9 @@ import msgspec
 
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.model.facts import Instrument, Side
-from cryptopipe.model.simulated import LevelChange, TradePrint
+from cryptopipe.model.simulated import LevelChange, OrderTold, ShownOrder, Told, TradePrint
+from cryptopipe.sandbox.order_tape import OrderTape
+from cryptopipe.sandbox.session_stats import SessionStats, tallied
 
 LEAST_KEPT: Nanos = 10 * SECOND
 """What every reader of a `SimulatedBook` may rely on."""
@@ -34,20 +36,6 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     order_id: int
     executed: int
     resting: int
-
-
-class SessionStats(msgspec.Struct, frozen=True, gc=False):
-    """All trades since the engine started: prices in ticks, sizes in lots, `turnover` in ticks times lots."""
-
-    first: int
-    last: int
-    high: int
-    low: int
-    volume: int
-    turnover: int
-    count: int
-    last_size: int
-    last_at: Nanos
 
 
 class Engine:
@@ -83,6 +71,7 @@ class Engine:
         self._changes: list[LevelChange] = []
         self._trades: list[TradePrint] = []
         self._traded = 0  # trade ids given
+        self._tape: OrderTape | None = None  # from the first reader on
 
     def limit(self, side: Side, price: int, size: int, at: Nanos, owner: int = 0, post_only: bool = False) -> Placed:
         """Executes as far as `price` allows; the rest joins the end of its level's queue."""
@@ -129,6 +118,8 @@ class Engine:
         size = self._queues[key].pop(order_id)
         if self._owners:
             self._owners.pop(order_id, None)
+        if self._tape is not None:
+            self._tell(at, Told.CANCELLED, order_id, key, size)
         self._shrink(key, size, at)
         return size
 
@@ -142,6 +133,8 @@ class Engine:
         if not self.changed_at <= at < self._trim_at:
             self._turn(at)
         self._queues[key][order_id] -= size
+        if self._tape is not None:
+            self._tell(at, Told.REDUCED, order_id, key, size)
         self._shrink(key, size, at)
         return size
 
@@ -195,6 +188,27 @@ class Engine:
             return ()
         return self._trades[max(0, after - self._traded + len(self._trades)) :]
 
+    def orders(self, side: Side) -> Sequence[ShownOrder]:
+        """Every resting order, best price first and in a price the one that executes first. Begins the tape."""
+        tape = self._tape = self._tape or OrderTape(self._resting, self.changed_at)
+        queues, keys = self._queues, self._bids if side is _BUY else self._asks
+        return [tape.shown(one, abs(key), size) for key in reversed(keys) for one, size in queues[key].items()]
+
+    @property
+    def order_number(self) -> int:
+        """Of the newest line of the tape of orders; 0 before the first call of `orders`."""
+        return self._tape.number if self._tape else 0
+
+    def order_tape(self, after: int) -> Sequence[OrderTold]:
+        """With a number above `after`, in order. Raises `LookupError` if the tape does not reach back so far."""
+        return self._tape.after(after) if self._tape else ()
+
+    def _tell(
+        self, at: Nanos, told: Told, order_id: int, key: int, size: int, taker: int = 0, trade_id: int = 0
+    ) -> None:
+        assert self._tape is not None
+        self._tape.tell(at, told, order_id, _BUY if key > 0 else _SELL, abs(key), size, taker, trade_id)
+
     def _rest(self, side: Side, key: int, size: int, at: Nanos, order_id: int) -> None:
         total = self._totals.get(key)
         if total is None:
@@ -206,6 +220,8 @@ class Engine:
         total += size
         self._totals[key] = total
         self._resting[order_id] = key
+        if self._tape is not None:
+            self._tell(at, Told.OPENED, order_id, key, size)
         self._change(at, side, key, total)
 
     def _shrink(self, key: int, size: int, at: Nanos) -> None:
@@ -244,6 +260,10 @@ class Engine:
             self._trades.append(TradePrint(self._traded, number, at, side, price, size))
             if self.fills is not None:
                 self.fills(maker, taker, price, size, at, side)
+            if self._tape is not None:
+                self._tell(at, Told.MATCHED, maker, key, size, taker, self._traded)
+                if resting == size:
+                    self._tell(at, Told.FILLED, maker, key, 0, taker)
             left -= size
             if not left:
                 break
@@ -251,18 +271,9 @@ class Engine:
             del queue[maker], self._resting[maker]
             if self._owners:
                 self._owners.pop(maker, None)
-        self._tally(price, wanted - left, size, at)
+        self.session_stats = tallied(self.session_stats, price, wanted - left, size, self._traded, at)
         self._shrink(key, wanted - left, at)
         return wanted - left
-
-    def _tally(self, price: int, size: int, last_size: int, at: Nanos) -> None:
-        was, count = self.session_stats, self._traded
-        if was is None:
-            self.session_stats = SessionStats(price, price, price, price, size, price * size, count, last_size, at)
-            return
-        high, low = max(was.high, price), min(was.low, price)
-        volume, turnover = was.volume + size, was.turnover + price * size
-        self.session_stats = SessionStats(was.first, price, high, low, volume, turnover, count, last_size, at)
 
     def _turn(self, at: Nanos) -> None:
         """Refuses a time that runs backwards; else forgets what is older than `keep`.
@@ -275,6 +286,8 @@ class Engine:
         oldest = at - self._keep
         del self._changes[: bisect_left(self._changes, oldest, key=_at)]
         del self._trades[: bisect_left(self._trades, oldest, key=_at)]
+        if self._tape is not None:
+            self._tape.forget(oldest)
 
     def _refuse(self, price: int | None, size: int) -> NoReturn:
         which = f"an order on {self.instrument.id} has"

@@ -11,8 +11,9 @@ import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import PluginError
-from cryptopipe.model.contracts import ExchangePlugin, HttpRequest, HttpResponse
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, Say, SimulatedBook
+from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
 from cryptopipe.sandbox.trouble import Marks, Trouble

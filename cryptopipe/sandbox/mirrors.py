@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.facts import Instrument, Side
-from cryptopipe.model.simulated import LevelChange, SimulatedBook, TradePrint
+from cryptopipe.model.simulated import LevelChange, OrderTold, ShownOrder, SimulatedBook, TradePrint
 from cryptopipe.sandbox.faults import Fault
 
 _ALL = 1 << 30
@@ -94,9 +94,25 @@ class ShiftedBook:
         """By the venue's clock."""
         return [replace(one, at=self.clock(one.at)) for one in self.book.trades(after)]
 
+    def orders(self, side: Side) -> Sequence[ShownOrder]:
+        """By the venue's clock."""
+        return [replace(one, at=self.clock(one.at)) for one in self.book.orders(side)]
+
+    @property
+    def order_number(self) -> int:
+        """As the book's."""
+        return self.book.order_number
+
+    def order_tape(self, after: int) -> Sequence[OrderTold]:
+        """By the venue's clock. Raises `LookupError`."""
+        return [replace(one, at=self.clock(one.at)) for one in self.book.order_tape(after)]
+
 
 class LaggedBook:
-    """A book as it was some time ago; `follow` must be called at least as often as the book's tape is long."""
+    """A book as it was some time ago; `follow` must be called at least as often as the book's tape is long.
+
+    Single orders are not kept so: they are the book's own of now.
+    """
 
     def __init__(self, book: SimulatedBook) -> None:
         self._book = book
@@ -136,6 +152,19 @@ class LaggedBook:
     def trades(self, after: int) -> Sequence[TradePrint]:
         """As far as they had been made."""
         return [one for one in self._book.trades(after) if one.number <= self.number]
+
+    def orders(self, side: Side) -> Sequence[ShownOrder]:
+        """Of now."""
+        return self._book.orders(side)
+
+    @property
+    def order_number(self) -> int:
+        """Of now."""
+        return self._book.order_number
+
+    def order_tape(self, after: int) -> Sequence[OrderTold]:
+        """Of now. Raises `LookupError`."""
+        return self._book.order_tape(after)
 
     def _begin(self) -> None:
         self._coming.clear()

@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from cryptopipe.clock import LAST, SECOND, Nanos
-from cryptopipe.model.contracts import HttpResponse
 from cryptopipe.model.simulated import HangUp, Say
+from cryptopipe.model.stream import HttpResponse
 from cryptopipe.sandbox.faults import KINDS, Fault, Scope, of_venue
 
 HELD_AT_MOST = SECOND

@@ -14,6 +14,7 @@ from unittest import SkipTest
 
 from cryptopipe import api
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     Asset,
     BookDelta,
     BookSnapshot,
@@ -70,7 +71,7 @@ class ExchangeConformance:
     instruments: ClassVar[Sequence[Instrument]]
     corpus: ClassVar[Path]
     covers: ClassVar[Sequence[type]] = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown)
-    channels: ClassVar[Sequence[Channel]] = tuple(Channel)
+    channels: ClassVar[Sequence[Channel]] = USUAL_CHANNELS
     recordings: ClassVar[Sequence[Path]] = ()
     recorded_frames: ClassVar[int] = 2000
     recorded_sizes_on_step: ClassVar[bool] = True

@@ -19,9 +19,9 @@ from recordings import RECORDINGS, needs_recordings, read_lines
 
 import cryptopipe_binance as plugins
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     Beat,
     BookDelta,
-    Channel,
     ExchangePlugin,
     HangUp,
     HttpRequest,
@@ -133,7 +133,9 @@ def test_our_feed_holds_the_engines_book_after_every_frame(plugin: ExchangePlugi
     town = Town(plugin)
     listed = plugin.instruments.listed()
     codec = plugin.feed()
-    session = town.open(path_of(codec.connect([Subscription(i, c) for i in listed for c in Channel], None, START).url))
+    session = town.open(
+        path_of(codec.connect([Subscription(i, c) for i in listed for c in USUAL_CHANNELS], None, START).url)
+    )
     syncs = {one.symbol: BookSync(one, codec.rule) for one in listed}
     told = {"deltas": 0, "tops": 0, "trades": 0}
     for step in range(60):

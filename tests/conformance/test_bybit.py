@@ -9,6 +9,7 @@ from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_bybit as plugins
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     Asset,
     BookDelta,
     BookSnapshot,
@@ -54,7 +55,7 @@ class TestBybitSpot(ExchangeConformance):
     corpus = CORPUS
 
 
-def wanted(*symbols: str, channels: tuple[Channel, ...] = tuple(Channel)) -> list[Subscription]:
+def wanted(*symbols: str, channels: tuple[Channel, ...] = USUAL_CHANNELS) -> list[Subscription]:
     return [Subscription(FIND(symbol), channel) for symbol in symbols for channel in channels]
 
 
@@ -102,7 +103,7 @@ def test_subscriptions_of_two_markets_take_two_connections() -> None:
 
 def test_no_connection_carries_more_topics_than_the_venue_takes() -> None:
     """ "you cannot have length of args array over 21,000 characters" (docs/v5/ws/connect, 2026-11-21)."""
-    many = [Subscription(FIND(f"linear:1000000TOKEN{n:04}USDT"), c) for n in range(700) for c in Channel]
+    many = [Subscription(FIND(f"linear:1000000TOKEN{n:04}USDT"), c) for n in range(700) for c in USUAL_CHANNELS]
     parts = plugins.bybit.split(many)
     assert [s for part in parts for s in part] == many
     for part in parts:

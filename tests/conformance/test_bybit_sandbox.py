@@ -13,6 +13,7 @@ from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_bybit as plugins
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     BookDelta,
     Channel,
     HttpRequest,
@@ -192,7 +193,7 @@ class Follower:
 @pytest.mark.parametrize("symbols", [("BTCUSDT", "ETHUSDT"), ("linear:BTCUSDT", "linear:SOLUSDT")])
 def test_our_side_holds_the_engines_book_after_every_frame(symbols: tuple[str, ...]) -> None:
     exchange = Exchange(*symbols)
-    follower = Follower(exchange, symbols, tuple(Channel))
+    follower = Follower(exchange, symbols, USUAL_CHANNELS)
     trades: dict[str, list[str]] = {symbol: [] for symbol in symbols}
     for _ in range(500):
         exchange.step()
@@ -337,7 +338,7 @@ def test_whoever_subscribes_again_gets_a_fresh_snapshot_and_the_next_u() -> None
 
 def test_the_codecs_own_texts_bring_a_lost_book_back_on_the_same_connection() -> None:
     exchange = Exchange("BTCUSDT", "ETHUSDT")
-    follower = Follower(exchange, ("BTCUSDT", "ETHUSDT"), tuple(Channel))
+    follower = Follower(exchange, ("BTCUSDT", "ETHUSDT"), USUAL_CHANNELS)
     for _ in range(40):
         exchange.step()
         list(follower.listen())

@@ -10,6 +10,7 @@ from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_coinbase as plugins
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     BookDelta,
     BookSnapshot,
     Channel,
@@ -81,7 +82,7 @@ def test_a_book_that_two_products_share_is_subscribed_to_once() -> None:
 
 def test_the_exchange_feed_subscribes_to_what_needs_no_key() -> None:
     find = plugins.coinbase_exchange.instruments.find
-    wanted = [Subscription(find("BTC-USD"), channel) for channel in Channel]
+    wanted = [Subscription(find("BTC-USD"), channel) for channel in USUAL_CHANNELS]
     (frame,) = plugins.coinbase_exchange.feed().connect(wanted, None, 0).frames
     assert [c["name"] for c in json.loads(frame)["channels"]] == ["level2_batch", "ticker", "matches", "heartbeat"]
 

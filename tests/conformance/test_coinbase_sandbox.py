@@ -14,6 +14,7 @@ from recordings import RECORDINGS, needs_recordings, read_lines
 
 import cryptopipe_coinbase as plugins
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     BookDelta,
     BookSnapshot,
     Channel,
@@ -175,7 +176,7 @@ def displayed(engine: Engine) -> list[list[tuple[Decimal, Decimal]]]:
     return [[(p * rules.tick, s * rules.step) for p, s in engine.levels(side, 999)] for side in (Side.BUY, Side.SELL)]
 
 
-def subscribed(plugin: ExchangePlugin, market: Market, channels: Sequence[Channel] = tuple(Channel)) -> Client:
+def subscribed(plugin: ExchangePlugin, market: Market, channels: Sequence[Channel] = USUAL_CHANNELS) -> Client:
     assert plugin.sandbox is not None
     session = plugin.sandbox(market.books).open("/", T)
     assert not isinstance(session, HttpResponse)
@@ -411,7 +412,7 @@ class Line:
         assert plugin.sandbox is not None
         self.market, self.venue, self.losing = market, plugin.venue, 0
         self.books = Books({plugin.venue: plugin})
-        wanted = [Subscription(one.instrument, channel) for one in market.books.values() for channel in Channel]
+        wanted = [Subscription(one.instrument, channel) for one in market.books.values() for channel in USUAL_CHANNELS]
         self.feeds = Feeds(self.books, {plugin.venue: plugin}, {plugin.venue: wanted}, lambda: 0.5, T)
         self.session = plugin.sandbox(market.books).open("/", T)
         self.sent: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_kraken as plugins
-from cryptopipe.api import Channel, ProtocolError, Subscription, TradingState
+from cryptopipe.api import USUAL_CHANNELS, ProtocolError, Subscription, TradingState
 from cryptopipe.testing import ExchangeConformance, spot
 from cryptopipe_kraken.metadata import instruments
 
@@ -45,7 +45,7 @@ def test_what_is_no_pair_is_refused_by_name() -> None:
 
 
 def test_subscriptions_are_one_message_a_channel_and_name_the_depth_that_is_kept() -> None:
-    wanted = [Subscription(i, channel) for i in LISTED[:2] for channel in Channel]
+    wanted = [Subscription(i, channel) for i in LISTED[:2] for channel in USUAL_CHANNELS]
     today, older = plugins.kraken.feed(), plugins.kraken.dialects[0].feed()
     assert today.connect(wanted, None, 0).frames == (
         '{"method":"subscribe","params":{"channel":"book","depth":1000,"symbol":["BTC/USD","BTC/USDT"]}}',

@@ -17,9 +17,9 @@ from recordings import RECORDINGS, needs_recordings, read_lines
 
 import cryptopipe_kraken as plugins
 from cryptopipe.api import (
+    USUAL_CHANNELS,
     BookDelta,
     BookSnapshot,
-    Channel,
     HangUp,
     HttpRequest,
     HttpResponse,
@@ -264,7 +264,9 @@ class Follower:
 
     def __init__(self, exchange: Exchange, dialect: str) -> None:
         self.codec = PLUGIN.feed() if dialect == "v2" else PLUGIN.dialects[0].feed()
-        wanted = [Subscription(one.instrument, channel) for one in exchange.engines.values() for channel in Channel]
+        wanted = [
+            Subscription(one.instrument, channel) for one in exchange.engines.values() for channel in USUAL_CHANNELS
+        ]
         self.connect = self.codec.connect(wanted, None, T)
         self.exchange = exchange
         self.session = exchange.open("/" + self.connect.url.removeprefix("wss://ws.kraken.com").lstrip("/"))

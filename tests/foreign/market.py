@@ -18,9 +18,9 @@ from cryptopipe import registry
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.authority import authority
 from cryptopipe.drivers.serve import Served, serve
-from cryptopipe.model.contracts import HttpRequest, HttpResponse
 from cryptopipe.model.facts import Side, VenueId
 from cryptopipe.model.simulated import Grid, SimulatedBook
+from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World

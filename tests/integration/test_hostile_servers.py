@@ -21,8 +21,8 @@ from cryptopipe.drivers.live import LARGEST_FRAME, TURN, Live
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import HttpRequest
 from cryptopipe.model.events import Close, Send
+from cryptopipe.model.stream import HttpRequest
 
 DAMAGED = b"HTTP/1.1 %s\r\n%s: \xff\xfe\r\nContent-Length: 0\r\n\r\n"
 REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n"

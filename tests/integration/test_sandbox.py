@@ -31,9 +31,9 @@ from cryptopipe.drivers import child
 from cryptopipe.drivers.authority import authority
 from cryptopipe.drivers.serve import PortTaken, Served, serving
 from cryptopipe.errors import UsageError
-from cryptopipe.model.contracts import HttpRequest, HttpResponse
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules
 from cryptopipe.model.simulated import Outgoing, SandboxSession, Say, SimulatedBook
+from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules, VenueId
 from cryptopipe.model.simulated import LevelChange, SimulatedBook, TradePrint
-from cryptopipe.sandbox.engine import Engine, SessionStats
+from cryptopipe.sandbox.engine import Engine
+from cryptopipe.sandbox.session_stats import SessionStats
 
 T: Nanos = 1_800_000_000 * SECOND
 KEEP: Nanos = 10 * SECOND

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cryptopipe import registry
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
-from cryptopipe.model.contracts import Channel, HttpRequest, HttpResponse, Subscription
 from cryptopipe.model.facts import Asset, VenueId
+from cryptopipe.model.stream import USUAL_CHANNELS, HttpRequest, HttpResponse, Subscription
 from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
@@ -50,7 +50,7 @@ def wanted(name: str) -> list[str]:
     """What our own feed would send."""
     plugin = registry.exchange(name)
     subscriptions = [
-        Subscription(book.instrument, channel) for book in world().books[plugin.venue].values() for channel in Channel
+        Subscription(book.instrument, c) for book in world().books[plugin.venue].values() for c in USUAL_CHANNELS
     ]
     return [text for part in plugin.split(subscriptions) for text in plugin.feed().connect(part, None, T).frames]
 

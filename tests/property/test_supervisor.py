@@ -32,7 +32,7 @@ from cryptopipe.market.supervisor import (
 )
 from cryptopipe.market.supply import Stream
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import Connect, Limit, Link, Proof, SyncRule
+from cryptopipe.model.contracts import Limit
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,
@@ -47,6 +47,7 @@ from cryptopipe.model.events import (
     WakeAt,
 )
 from cryptopipe.model.facts import Asset, Instrument, VenueId
+from cryptopipe.model.stream import Connect, Link, Proof, SyncRule
 
 T: Nanos = 1_800_000_000 * SECOND
 EVERY = 250 * MILLISECOND

@@ -19,9 +19,10 @@ from cryptopipe.drivers.simulate import LATENCY, STEP, Simulation
 from cryptopipe.market.feeds import Feeds, Task, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import ExchangePlugin, HttpRequest, HttpResponse, Subscription
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, Instrument, VenueId
 from cryptopipe.model.simulated import Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
+from cryptopipe.model.stream import HttpRequest, HttpResponse, Subscription
 from cryptopipe.sandbox.engine import LEAST_KEPT, Engine
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House

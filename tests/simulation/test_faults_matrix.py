@@ -17,8 +17,8 @@ from cryptopipe.clock import SECOND
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import Proof
 from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import Proof
 from cryptopipe.sandbox.faults import KINDS
 
 SEEDS = int(os.environ.get("CRYPTOPIPE_FAULT_SEEDS", "100"))

@@ -15,8 +15,9 @@ from simulation.hits import UNREADABLE, difference, meaning
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.simulate import LATENCY
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import ExchangePlugin, Instrument, Proof
+from cryptopipe.model.contracts import ExchangePlugin, Instrument
 from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import Proof
 from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.parameters import Parameters

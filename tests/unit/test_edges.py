@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
-from cryptopipe.model.contracts import Proof, SyncRule, apply_always
 from cryptopipe.model.events import BookSnapshot
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, TradingRules, VenueId
+from cryptopipe.model.stream import Proof, SyncRule, apply_always
 from cryptopipe.model.trading import Opportunity
 from cryptopipe_arbitrage import strategy
 from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases

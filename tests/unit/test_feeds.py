@@ -15,8 +15,8 @@ from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task, subscriptions_o
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import Channel, HttpRequest, HttpResponse
 from cryptopipe.model.events import Close, Dial, Send
+from cryptopipe.model.stream import USUAL_CHANNELS, HttpRequest, HttpResponse
 
 T: Nanos = 1_800_000_000 * SECOND
 VENUE = api.VenueId("bitfoo")
@@ -101,7 +101,7 @@ def test_the_first_tick_dials_where_the_rewritten_url_leads() -> None:
 def test_an_opening_subscribes_each_channel() -> None:
     run = Run(make())
     run.tick()
-    assert len(only(run.hear(Direction.OPEN), Send)) == len(Channel)
+    assert len(only(run.hear(Direction.OPEN), Send)) == len(USUAL_CHANNELS)
 
 
 def test_a_gap_without_texts_to_resubscribe_closes_at_once_and_is_an_input() -> None:

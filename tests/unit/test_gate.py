@@ -15,9 +15,9 @@ from cryptopipe.gate.gate import Gate, GateState, Limits, TradingMode
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
-from cryptopipe.model.contracts import Proof, SyncRule, apply_always
 from cryptopipe.model.events import BookDelta, BookSnapshot
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Side, TradingRules, TradingState, VenueId
+from cryptopipe.model.stream import Proof, SyncRule, apply_always
 from cryptopipe.model.trading import Decision, Leg, Opportunity, Reason
 
 pytestmark = pytest.mark.core

@@ -17,10 +17,10 @@ from simulation.bitfoo_sandbox import bitfoo
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import PluginError
-from cryptopipe.model.contracts import HttpRequest, HttpResponse
 from cryptopipe.model.events import BookDelta, BookSnapshot
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules
 from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
+from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.faults import Fault, in_force
 from cryptopipe.sandbox.house import Delivery, House, Pong, Reset

@@ -18,9 +18,10 @@ from cryptopipe.gate.gate import Limits, TradingMode
 from cryptopipe.journal.log import MemoryLog
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import API_VERSION, Connect, ExchangePlugin, Link, Proof, Subscription, SyncRule
+from cryptopipe.model.contracts import API_VERSION, ExchangePlugin
 from cryptopipe.model.events import BookDelta, BookSnapshot, FeedEvent, TopUpdate
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, TradingRules, VenueId
+from cryptopipe.model.stream import Connect, Link, Proof, Subscription, SyncRule
 from cryptopipe.pipe import Pipe, PipeSettings
 from cryptopipe_arbitrage.edges import pairs
 from cryptopipe_arbitrage.settings import ArbitrageSettings

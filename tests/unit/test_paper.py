@@ -11,9 +11,9 @@ from cryptopipe.act.paper import PaperVenue, TakenLiquidity
 from cryptopipe.act.plan import Plan
 from cryptopipe.errors import LedgerError
 from cryptopipe.market.sync import BookSync
-from cryptopipe.model.contracts import Proof, SyncRule, apply_always
 from cryptopipe.model.events import BookDelta, BookSnapshot
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Side, TradingRules, VenueId
+from cryptopipe.model.stream import Proof, SyncRule, apply_always
 from cryptopipe.model.trading import Decision, Fill, Leg, Opportunity, Order
 
 pytestmark = pytest.mark.core

@@ -18,10 +18,11 @@ from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import MemoryLog
 from cryptopipe.market.line import Feed, Stream
 from cryptopipe.market.supervisor import Closed, Opened, Supervisor, Tick, TimeAnswered
-from cryptopipe.model.contracts import API_VERSION, Connect, ExchangePlugin, Proof, Subscription, SyncRule, apply_always
+from cryptopipe.model.contracts import API_VERSION, ExchangePlugin
 from cryptopipe.model.events import BookSnapshot, FeedEvent
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Kind, Side, VenueId
 from cryptopipe.model.naming import named
+from cryptopipe.model.stream import Connect, Proof, Subscription, SyncRule, apply_always
 from cryptopipe.model.trading import Leg, Opportunity
 from cryptopipe.picture import Picture
 from cryptopipe.pipe import Pipe, PipeSettings

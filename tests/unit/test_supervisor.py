@@ -25,7 +25,7 @@ from cryptopipe.market.supervisor import (
 )
 from cryptopipe.market.supply import Stream, Supply
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import Channel, Connect, FeedCodec, Limit
+from cryptopipe.model.contracts import Limit
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,
@@ -45,6 +45,7 @@ from cryptopipe.model.events import (
     WakeAt,
 )
 from cryptopipe.model.facts import Side
+from cryptopipe.model.stream import Channel, Connect, FeedCodec
 
 T: Nanos = 1_800_000_000 * SECOND
 CONNECT = Connect("wss://foo.example/ws", ('{"op":"subscribe"}',), 20.0, '{"op":"ping"}')

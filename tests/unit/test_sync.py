@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cryptopipe.core import TopOfBook
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import Link, Proof, SyncRule, apply_always
 from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate
 from cryptopipe.model.facts import Asset, Instrument, VenueId
+from cryptopipe.model.stream import Link, Proof, SyncRule, apply_always
 
 pytestmark = pytest.mark.core
 

@@ -9,9 +9,9 @@ from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.unified import unified_record
 from cryptopipe.market.view import View
-from cryptopipe.model.contracts import Proof, SyncRule, apply_always
 from cryptopipe.model.events import BookDelta, BookSnapshot
 from cryptopipe.model.facts import Asset, Instrument, Kind, VenueId
+from cryptopipe.model.stream import Proof, SyncRule, apply_always
 from cryptopipe.registry import strategy
 from cryptopipe.watching import Watcher, enough
 

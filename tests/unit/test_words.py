@@ -10,9 +10,9 @@ from cryptopipe.clock import SECOND, parse_at
 from cryptopipe.market.line import Feed, Stream
 from cryptopipe.market.supervisor import Arrived, Opened, Supervisor, Tick
 from cryptopipe.market.sync import BookSync
-from cryptopipe.model.contracts import Connect, Link, Proof, SyncRule
 from cryptopipe.model.events import BookDelta, BookSnapshot, Close, Resync
 from cryptopipe.model.facts import Asset, Instrument, VenueId
+from cryptopipe.model.stream import Connect, Link, Proof, SyncRule
 from cryptopipe.model.trading import Decision, Opportunity, Reason
 
 AT = parse_at("2026-11-21T08:00:00Z")
