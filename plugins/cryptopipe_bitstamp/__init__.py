@@ -1,0 +1,4 @@
+"""The venue bitstamp.
+
+Enters: nothing. Leaves: nothing yet. Never: a request made at import.
+"""

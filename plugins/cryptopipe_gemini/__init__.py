@@ -1,0 +1,4 @@
+"""The venue gemini.
+
+Enters: nothing. Leaves: nothing yet. Never: a request made at import.
+"""
