@@ -68,7 +68,7 @@ from cryptopipe.model.facts import (
     ceil_to,
     floor_to,
 )
-from cryptopipe.model.identity import asset_of
+from cryptopipe.model.identity import asset_of, chain_of, identified
 from cryptopipe.model.money import exact, in_bps, plain, ratio
 from cryptopipe.model.simulated import (
     SANDBOX_CREDENTIALS,
@@ -200,12 +200,14 @@ __all__ = [
     "VenueUnavailable",
     "apply_always",
     "asset_of",
+    "chain_of",
     "best_cycle",
     "ceil_to",
     "exact",
     "executable_value",
     "floor_to",
     "format_at",
+    "identified",
     "in_bps",
     "parse_at",
     "parse_epoch",

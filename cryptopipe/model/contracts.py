@@ -52,11 +52,14 @@ class ClockCodec(Protocol):
 
 @dataclass(frozen=True)
 class Listing:
-    """What one metadata answer says; what it does not speak of is empty. `fees` None: nothing about them."""
+    """What one metadata answer says; what it does not speak of is empty. `fees` None: nothing about them; `delists`: by
+    symbol when trading ends, where an answer tells that alone.
+    """
 
     instruments: Sequence[Instrument] = ()
     currencies: Sequence[Currency] = ()
     fees: FeeSchedule | None = None
+    delists: Mapping[str, Nanos] = field(default_factory=dict)
 
 
 class MetadataCodec(Protocol):
