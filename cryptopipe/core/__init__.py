@@ -1,7 +1,7 @@
 """The core, native or reference, chosen once and never silently.
 
-Enters: nothing. Leaves: `Book`, `Levels`, `TopOfBook`, `Window`, `parse_instant`, and `NAME` that says whose they are.
-Never: a mixture.
+Enters: nothing. Leaves: `Book`, `OrderBook`, `Levels`, `TopOfBook`, `Window`, `parse_instant`, and `NAME` that says
+whose they are. Never: a mixture.
 `CRYPTOPIPE_USE_CORE=native|reference` chooses; without it the native core where it is built.
 """
 
@@ -17,6 +17,7 @@ try:
     if _wanted == "reference":
         raise ImportError
     from cryptopipe.core._rust import Book, Levels, TopOfBook, Window, parse_instant
+    from cryptopipe.core.reference_orders import OrderBook
 
     NAME = "native"
 except ImportError as error:
@@ -26,10 +27,11 @@ except ImportError as error:
         ) from error
     from cryptopipe.core.instant import parse_instant
     from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
+    from cryptopipe.core.reference_orders import OrderBook
 
     NAME = "reference"
 
 SCALE = 12
 """Core numbers are integers in units of 10⁻¹²."""
 
-__all__ = ["NAME", "SCALE", "Book", "Levels", "TopOfBook", "Window", "parse_instant"]
+__all__ = ["NAME", "SCALE", "Book", "Levels", "OrderBook", "TopOfBook", "Window", "parse_instant"]

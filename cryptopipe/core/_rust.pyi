@@ -1,12 +1,12 @@
 """The native core's face; `reference.py` says what each name promises. Versions and stamps are 64-bit integers here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final, final
 
-from cryptopipe.model.events import LevelFormat, RawLevels
+from cryptopipe.model.events import LevelFormat, OrderEvent, OrderFormat, RawLevels
 
-__all__ = ["NAME", "SCALE", "Book", "Column", "Levels", "TopOfBook", "Window", "build_info"]
+__all__ = ["NAME", "SCALE", "Book", "Column", "Levels", "OrderBook", "TopOfBook", "Window", "build_info"]
 
 NAME: Final = "native"
 SCALE: Final = 12
@@ -104,3 +104,44 @@ class Book:
     def ladder(self, bids: bool, limit: int = 0) -> Levels: ...
     def size_at(self, bids: bool, price_units: int) -> int: ...
     def counts(self) -> tuple[int, int]: ...
+
+@final
+class OrderBook:
+    def __new__(
+        cls,
+        form: OrderFormat,
+        depth: int = 0,
+        checksum: str = "",
+        checksum_levels: int = 10,
+        transient_cross: bool = False,
+        span: int = 360_000_000_000,
+    ) -> OrderBook: ...
+    @property
+    def top(self) -> TopOfBook | None: ...
+    @property
+    def window(self) -> Window: ...
+    def clear(self) -> None: ...
+    def load(
+        self,
+        bids: RawLevels,
+        asks: RawLevels,
+        version: int,
+        event_time: int,
+        received_at: int,
+        checksum: int | None = None,
+    ) -> TopOfBook | None: ...
+    def apply(
+        self,
+        bids: Sequence[OrderEvent],
+        asks: Sequence[OrderEvent],
+        version: int,
+        event_time: int,
+        received_at: int,
+        checksum: int | None = None,
+    ) -> TopOfBook | None: ...
+    def levels(self, bids: bool, limit: int = 0) -> Levels: ...
+    def ladder(self, bids: bool, limit: int = 0) -> Levels: ...
+    def size_at(self, bids: bool, price_units: int) -> int: ...
+    def counts(self) -> tuple[int, int]: ...
+    def orders(self, bids: bool, limit: int = 0) -> list[tuple[str, Decimal, Decimal]]: ...
+    def ahead(self, order_id: str) -> tuple[int, Decimal]: ...

@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from cryptopipe.core.checksum import AS_WRITTEN, OF_LEVELS
 from cryptopipe.core.number import SCALE, Number, parse_number, places_needed
 from cryptopipe.errors import ChecksumMismatch, CrossedBook, PrecisionError, ProtocolError
 from cryptopipe.model.events import LevelFormat, RawLevels
@@ -154,7 +155,7 @@ class Book:
     def __init__(
         self, form: LevelFormat, depth: int = 0, checksum: str = "", checksum_levels: int = 10, span: int = 360 * 10**9
     ) -> None:
-        if checksum not in ("", "crc_mantissas"):
+        if checksum and checksum not in OF_LEVELS:
             raise ValueError(f"unknown checksum: {checksum!r}")
         self._form, self._depth, self._checksum, self._covered = form, depth, checksum, checksum_levels
         self._bids, self._asks = _Side(True), _Side(False)
@@ -204,7 +205,7 @@ class Book:
         changes = [(level, is_bid is not False) for level, is_bid in _parse(bids, self._form)]
         if asks is not None:
             changes += [(level, False) for level, _ in _parse(asks, self._form)]
-        if self._checksum and any(price.places < 0 or size.places < 0 for (price, size), _ in changes):
+        if self._checksum in AS_WRITTEN and any(price.places < 0 or size.places < 0 for (price, size), _ in changes):
             raise PrecisionError("a number written with an exponent cannot enter a checksum")
         return changes
 
@@ -217,8 +218,8 @@ class Book:
             while len(side.prices) > self._depth:
                 del side.levels[side.prices.pop(0 if side.is_bid else -1)]
         self._version = version
-        if checksum is not None and self._checksum and (computed := self._crc()) != checksum:
-            raise ChecksumMismatch(f"expected {checksum}, computed {computed}")
+        if checksum is not None and self._checksum and (self._crc() - checksum) % 2**32:
+            raise ChecksumMismatch(f"expected {checksum}, computed {self._crc()}")
         bid, ask = self._bids.best(), self._asks.best()
         if bid and ask and bid[0].units >= ask[0].units:
             raise CrossedBook(f"bid {bid[0].text} at or above ask {ask[0].text}")
@@ -241,8 +242,8 @@ class Book:
         return self._quote if self._quote is not None and self._quote.version > self._version else None
 
     def _crc(self) -> int:
-        levels = self._asks.first(self._covered) + self._bids.first(self._covered)
-        return zlib.crc32("".join([price.digits + size.digits for price, size in levels]).encode())
+        text = OF_LEVELS[self._checksum](self._bids.first(self._covered), self._asks.first(self._covered))
+        return zlib.crc32(text.encode())
 
     def levels(self, bids: bool, limit: int = 0) -> Levels:
         """The depth of one side, best first, as the venue's depth channel has it."""
