@@ -18,6 +18,7 @@ from cryptopipe.api import (
     VenueId,
 )
 from cryptopipe_binance.feed import BinanceFeed
+from cryptopipe_binance.listing import BinanceListing
 from cryptopipe_binance.market import FUTURES_RULE, SPOT_RULE, Market
 from cryptopipe_binance.metadata import BinanceInstruments
 from cryptopipe_binance.servertime import BinanceClock
@@ -117,6 +118,7 @@ def _plugin(
         fees=fees,
         snapshots=BinanceSnapshots(market),
         clock=BinanceClock(market),
+        metadata=BinanceListing(market),
         dial_limits=_DIALS,
         fetch_limits=fetches,
         sandbox=sandbox,

@@ -10,15 +10,37 @@ developers.binance.com "Exchange Information" of USDS-margined and COIN-margined
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, VenueId
+from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, VenueId, asset_of
 from cryptopipe_binance.market import UNREADABLE
 
 _DELIVERY = re.compile(r".+_\d{6}")
-_STATES = {"TRADING": TradingState.TRADING, "AUCTION_MATCH": TradingState.AUCTION}
+_STATES = {
+    "TRADING": TradingState.TRADING,
+    "AUCTION_MATCH": TradingState.AUCTION,
+    "TRADING_CANCEL_ONLY": TradingState.CANCEL_ONLY,  # futures, as nautilus_trader lists it (2026-11-21)
+}
+_NEVER = 4_133_404_800_000
+"""The `deliveryDate` of a perpetual that nobody delists: 2100-12-25 (page "Exchange Information" of USD-M)."""
+_MILLISECOND = 1_000_000
+
+
+class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Binance's own codes of assets and of chains: its word to ours."""
+
+    source: str
+    aliases: dict[str, str]
+    networks: dict[str, str]
+
+
+@cache
+def aliases() -> Aliases:
+    """`aliases.json` beside this module."""
+    return msgspec.json.decode(files("cryptopipe_binance").joinpath("aliases.json").read_bytes(), type=Aliases)
 
 
 class _Filter(msgspec.Struct, rename="camel"):
@@ -38,6 +60,7 @@ class _Symbol(msgspec.Struct, rename="camel"):
     contract_status: str = ""
     contract_type: str = ""
     contract_size: int = 1
+    delivery_date: int = _NEVER
     is_spot_trading_allowed: bool = True
     filters: list[_Filter] = []
 
@@ -62,8 +85,13 @@ def _instrument(s: _Symbol, venue: VenueId, kind: Kind) -> Instrument:
     if not s.is_spot_trading_allowed:
         state = TradingState.HALTED
     size = Decimal(s.contract_size) if kind is Kind.INVERSE_PERPETUAL else Decimal(1)
-    base, quote = Asset(s.base_asset), Asset(s.quote_asset)
-    return Instrument(venue, s.symbol, base, quote, kind, _rules(s), state, contract_size=size)
+    base, quote = _asset(venue, s.base_asset), _asset(venue, s.quote_asset)
+    ends = s.delivery_date * _MILLISECOND if s.delivery_date != _NEVER else 0
+    return Instrument(venue, s.symbol, base, quote, kind, _rules(s), state, contract_size=size, delists_at=ends)
+
+
+def _asset(venue: VenueId, code: str) -> Asset:
+    return asset_of(venue, code, aliases().aliases)
 
 
 def _rules(s: _Symbol) -> TradingRules | None:
@@ -117,7 +145,7 @@ class BinanceInstruments:
 
     def _of(self, row: _Row) -> Instrument:
         rules = TradingRules(row.tick, row.step, row.min_size, row.min_notional)
-        base, quote = Asset(row.base), Asset(row.quote)
+        base, quote = _asset(self._venue, row.base), _asset(self._venue, row.quote)
         return Instrument(self._venue, row.symbol, base, quote, self._kind, rules, contract_size=row.contract_size)
 
     def listed(self) -> Sequence[Instrument]:
@@ -141,8 +169,8 @@ class BinanceInstruments:
         quote = next((q for q in self._quotes if pair.endswith(q) and pair != q), None)
         if quote is None or pair != pair.upper():
             raise ProtocolError("no known quote asset at the end of this symbol", where=self._id(symbol))
-        base = Asset(pair.removesuffix(quote))
-        return Instrument(self._venue, symbol, base, Asset(quote), self._kind, contract_size=size)
+        base, counter = _asset(self._venue, pair.removesuffix(quote)), _asset(self._venue, quote)
+        return Instrument(self._venue, symbol, base, counter, self._kind, contract_size=size)
 
     def _id(self, symbol: str) -> str:
         return f"{self._venue}:{symbol}"

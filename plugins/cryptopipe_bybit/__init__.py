@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
 from cryptopipe_bybit.feed import BybitFeed
+from cryptopipe_bybit.listing import BybitListing
 from cryptopipe_bybit.market import VENUE, speaks_spot, split, spot_name
 from cryptopipe_bybit.metadata import BybitInstruments
 from cryptopipe_bybit.servertime import BybitClock
@@ -38,6 +39,7 @@ bybit = ExchangePlugin(
     dialects=(Dialect("spot", "", lambda: BybitFeed(spot_name), speaks_spot),),
     split=split,
     clock=BybitClock(),
+    metadata=BybitListing(),
     # docs/v5/rate-limit, read 2026-11-21 in copies: "Do not establish more than 500 connections within a 5-minute
     # window", "600 requests within a 5-second window per IP".
     dial_limits=(Limit(500, 300 * _SECOND),),

@@ -9,16 +9,38 @@ bybit-exchange.github.io/docs/v5/market/instrument and docs/v5/enum (2026-11-21)
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState
+from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
 from cryptopipe_bybit.market import LINEAR, MARKETS, SPOT, UNREADABLE, VENUE, contract_name, spot_name
 
 _SPELLING = re.compile(r"[A-Z0-9]{3,30}", re.ASCII)
 _KINDS = {"": Kind.SPOT, "LinearPerpetual": Kind.LINEAR_PERPETUAL, "InversePerpetual": Kind.INVERSE_PERPETUAL}
 _CATEGORIES = {market.category: market.kind for market in MARKETS.values()}
+
+
+_MILLISECOND = 1_000_000
+
+
+class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bybit's own codes of assets and of chains: its word to ours."""
+
+    source: str
+    aliases: dict[str, str]
+    networks: dict[str, str]
+
+
+@cache
+def aliases() -> Aliases:
+    """`aliases.json` beside this module."""
+    return msgspec.json.decode(files("cryptopipe_bybit").joinpath("aliases.json").read_bytes(), type=Aliases)
+
+
+def _asset(code: str) -> Asset:
+    return asset_of(VENUE, code, aliases().aliases)
 
 
 class _Lot(msgspec.Struct, rename="camel"):
@@ -43,6 +65,7 @@ class _Listed(msgspec.Struct, rename="camel"):
     lot_size_filter: _Lot
     price_filter: _Price
     contract_type: str = ""
+    delivery_time: str = "0"
 
 
 class _List(msgspec.Struct):
@@ -76,7 +99,8 @@ def _instrument(one: _Listed, kind: Kind) -> Instrument:
     rules = TradingRules(_plain(one.price_filter.tick_size), step, _plain(lot.min_order_qty), least)
     name = spot_name(one.symbol) if kind is Kind.SPOT else contract_name(one.symbol)
     state = TradingState.TRADING if one.status == "Trading" else TradingState.HALTED
-    return Instrument(VENUE, name, Asset(one.base_coin), Asset(one.quote_coin), kind, rules, state)
+    base, quote, ends = _asset(one.base_coin), _asset(one.quote_coin), int(one.delivery_time or 0) * _MILLISECOND
+    return Instrument(VENUE, name, base, quote, kind, rules, state, delists_at=ends)
 
 
 def _plain(written: str) -> Decimal:
@@ -127,7 +151,7 @@ class BybitInstruments:
         if kind is None or category == "spot" or not _SPELLING.fullmatch(spelling):
             raise ProtocolError("not named as BTCUSDT, linear:BTCUSDT or inverse:BTCUSD", where=f"{VENUE}:{symbol}")
         base, quote = self._assets(kind, spelling, symbol)
-        return Instrument(VENUE, symbol, Asset(base), Asset(quote), kind)
+        return Instrument(VENUE, symbol, _asset(base), _asset(quote), kind)
 
     def _assets(self, kind: Kind, spelling: str, symbol: str) -> tuple[str, str]:
         if kind is Kind.LINEAR_PERPETUAL and spelling.endswith("PERP") and len(spelling) > 4:
@@ -141,4 +165,4 @@ class BybitInstruments:
 
 def _of(row: _Row, kind: Kind) -> Instrument:
     rules = TradingRules(row.tick, row.step, row.min_size, row.min_notional)
-    return Instrument(VENUE, row.symbol, Asset(row.base), Asset(row.quote), kind, rules)
+    return Instrument(VENUE, row.symbol, _asset(row.base), _asset(row.quote), kind, rules)

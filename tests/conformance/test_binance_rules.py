@@ -104,7 +104,7 @@ def test_one_url_names_every_stream(plugin: ExchangePlugin, symbol: str, start: 
 
 def test_symbols_are_read_off_their_spelling() -> None:
     nkn = plugins.binance.instruments.find("NKNUSDT")
-    assert (nkn.base, nkn.quote, nkn.kind, nkn.rules) == ("NKN", "USDT", Kind.SPOT, None)
+    assert (nkn.base, nkn.quote, nkn.kind, nkn.rules) == ("NKN@binance", "USDT", Kind.SPOT, None)
     doge = plugins.binance_coinm.instruments.find("DOGEUSD_PERP")
     assert (doge.base, doge.quote, doge.kind) == ("DOGE", "USD", Kind.INVERSE_PERPETUAL)
     assert (doge.contract_size, plugins.binance_coinm.instruments.find("BTCUSD_PERP").contract_size) == (D(10), D(100))

@@ -141,9 +141,9 @@ def test_instruments_are_found_by_their_names() -> None:
     assert (linear.kind, linear.id) == (Kind.LINEAR_PERPETUAL, "bybit:linear:BTCUSDT")
     assert spot.holding != linear.holding
     for name, base, quote, kind in (
-        ("NKNUSDT", "NKN", "USDT", Kind.SPOT),
+        ("NKNUSDT", "NKN@bybit", "USDT", Kind.SPOT),
         ("USDCUSDT", "USDC", "USDT", Kind.SPOT),
-        ("linear:1000BONKUSDT", "1000BONK", "USDT", Kind.LINEAR_PERPETUAL),
+        ("linear:1000BONKUSDT", "1000BONK@bybit", "USDT", Kind.LINEAR_PERPETUAL),
         ("linear:SOLPERP", "SOL", "USDC", Kind.LINEAR_PERPETUAL),
         ("inverse:BTCUSD", "BTC", "USD", Kind.INVERSE_PERPETUAL),
     ):
