@@ -23,12 +23,14 @@ from cryptopipe.api import (
     Fetch,
     Heartbeat,
     Instrument,
-    LevelFormat,
     Notice,
+    OrdersDelta,
+    OrdersSnapshot,
     ProtocolError,
     Resync,
     Send,
     Subscription,
+    SyncRule,
     TopUpdate,
     Trade,
     TradingRules,
@@ -44,9 +46,10 @@ from cryptopipe.testing.purity import forbidden_in, plugin_modules, trapped
 MUTATIONS = 200
 """Damaged copies of each frame."""
 
-_EVENTS = (BookSnapshot, BookDelta, TopUpdate, Trade, Heartbeat, Notice, Unknown, Send, Resync, Fetch)
+_BOOKS = (BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta)
+_EVENTS = (*_BOOKS, TopUpdate, Trade, Heartbeat, Notice, Unknown, Send, Resync, Fetch)
 _TYPES: dict[str, type] = {kind.__name__: kind for kind in _EVENTS}
-_WITH_NUMBERS = (BookSnapshot, BookDelta, TopUpdate, Trade)
+_WITH_NUMBERS = (*_BOOKS, TopUpdate, Trade)
 
 
 def spot(
@@ -125,10 +128,10 @@ class ExchangeConformance:
                     continue
                 except Exception as error:
                     raise AssertionError(f"{where} raised {type(error).__name__}: {error}") from error
-                form = codec_of(self.plugin, sample.dialect).rule.level_format
+                rule = codec_of(self.plugin, sample.dialect).rule
                 for event in events:
                     require(isinstance(event, _EVENTS), f"{where} gave {event!r}, which is no event")
-                    readable(event, form, where)
+                    readable(event, rule, where)
 
     @numbered("check 4 goldens")
     def test_4_goldens(self) -> None:
@@ -150,9 +153,9 @@ class ExchangeConformance:
         checked: set[type] = set()
         for sample in self.samples():
             if sample.events is not None:
-                form = codec_of(self.plugin, sample.dialect).rule.level_format
+                rule = codec_of(self.plugin, sample.dialect).rule
                 written = b"\n".join((*sample.after, sample.frame))
-                checked |= self._on_tick(play(self.plugin, sample), written, sample.name, form)
+                checked |= self._on_tick(play(self.plugin, sample), written, sample.name, rule)
         missing = [kind.__name__ for kind in self.covers if kind in _WITH_NUMBERS and kind not in checked]
         symbols = [i.symbol for i in self.instruments if i.rules is not None]
         require(not missing, f"{self.plugin.venue}: no {', '.join(missing)} of {symbols} in the corpus to check")
@@ -166,8 +169,8 @@ class ExchangeConformance:
         for path in present:
             codec, checked = self.plugin.feed(), set[type]()
             for frame in self._recorded(path):
-                events, form = codec.decode(frame, AT), codec.rule.level_format
-                checked |= self._on_tick(events, frame, path.name, form, self.recorded_sizes_on_step)
+                events, rule = codec.decode(frame, AT), codec.rule
+                checked |= self._on_tick(events, frame, path.name, rule, self.recorded_sizes_on_step)
             require(bool(checked), f"{path.name}: no event of {[i.symbol for i in self.instruments]} to check")
 
     def _modules(self) -> list[Path]:
@@ -185,7 +188,7 @@ class ExchangeConformance:
         return found
 
     def _on_tick(
-        self, events: Iterable[Any], frame: bytes, where: str, form: LevelFormat, sizes_on_step: bool = True
+        self, events: Iterable[Any], frame: bytes, where: str, rule: SyncRule, sizes_on_step: bool = True
     ) -> set[type]:
         """The kinds of events whose numbers were checked."""
         rules = {i.symbol: i.rules for i in self.instruments if i.rules is not None}
@@ -194,7 +197,7 @@ class ExchangeConformance:
             grid = rules.get(getattr(event, "symbol", ""))
             if grid is None:
                 continue
-            for number, step, what in numbers(event, frame, grid, form, where):
+            for number, step, what in numbers(event, frame, grid, rule, where):
                 require(
                     number % step == 0 or ("size" in what and not sizes_on_step),
                     f"{where}: {type(event).__name__} of {event.symbol} has {what} {number}, no multiple of {step}",

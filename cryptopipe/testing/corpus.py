@@ -11,6 +11,7 @@ made up. Fields left out have their defaults, and a bare number equals the same 
 - `"after": ["NAME", …]`: frames that the connection got before
 - `"dialect": "v1"`: decoded by this dialect of the plugin
 - `"snapshot_of": "btcusdt"`: the frame is the HTTP answer to the snapshot request of this symbol; `"status": 429`
+- `"bids": [{"change": "add", "order_id": "7", "price": "1", "size": "2"}]` in an `OrdersDelta`; text left out is empty
 - `"raises": "RateLimited"` instead of `events`: the name of the error it must raise
 """
 
@@ -25,7 +26,7 @@ from typing import Any
 
 import msgspec
 
-from cryptopipe.api import ExchangePlugin, FeedCodec, HttpResponse, Nanos
+from cryptopipe.api import ExchangePlugin, FeedCodec, HttpResponse, Nanos, OrderEvent, OrdersDelta, SnapshotCodec
 
 AT: Nanos = 1_700_000_000_000_000_000
 """The stamp that every frame gets: decoding may not depend on another."""
@@ -119,13 +120,20 @@ def codec_of(plugin: ExchangePlugin, dialect: str = "") -> FeedCodec:
     return known[dialect].feed()
 
 
+def snapshots_of(plugin: ExchangePlugin, dialect: str = "") -> SnapshotCodec | None:
+    """The codec of REST snapshots: the dialect's own where it has one."""
+    own = next((d.snapshots for d in plugin.dialects if d.name == dialect), None)
+    return own or plugin.snapshots
+
+
 def play(plugin: ExchangePlugin, sample: Sample, frame: bytes | None = None) -> list[Any]:
     """What a fresh codec makes of the sample, or of another frame in its place."""
     frame = sample.frame if frame is None else frame
     if sample.snapshot_of:
-        if plugin.snapshots is None:
+        snapshots = snapshots_of(plugin, sample.dialect)
+        if snapshots is None:
             raise AssertionError(f"{sample.name} is the answer to a snapshot request, {plugin.venue} has no snapshots")
-        return [plugin.snapshots.snapshot(sample.snapshot_of, HttpResponse(sample.status, frame), AT)]
+        return [snapshots.snapshot(sample.snapshot_of, HttpResponse(sample.status, frame), AT)]
     codec = codec_of(plugin, sample.dialect)
     for before in sample.after:
         list(codec.decode(before, AT))
@@ -149,6 +157,8 @@ def _plain(value: Any, event: Any) -> Any:
         return value.value
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, tuple) and all(isinstance(one, OrderEvent) for one in value):
+        return [{f: _plain(getattr(one, f), event) for f in OrderEvent.__struct_fields__} for one in value]
     if isinstance(value, bytes | msgspec.Raw):
         return json.loads(bytes(value), parse_int=str, parse_float=str, parse_constant=str)
     raise AssertionError(f"a {type(value).__name__} in {event!r}: events carry text, integers and raw JSON")
@@ -160,4 +170,12 @@ def completed(told: dict[str, Any], types: dict[str, type]) -> dict[str, Any]:
     if kind is None:
         raise AssertionError(f"no event of type {told.get('type')!r}; known are {sorted(types)}")
     defaults = {f.name: _plain(f.default, told) for f in msgspec.structs.fields(kind) if not f.required}
-    return {**defaults, **told}
+    made = {**defaults, **told}
+    if kind is OrdersDelta:
+        for side in ("bids", "asks"):
+            made[side] = [_order(order) for order in made.get(side, ())]
+    return made
+
+
+def _order(told: dict[str, Any]) -> dict[str, Any]:
+    return {"price": "", "size": "", **{name: value for name, value in told.items() if name != "type"}}

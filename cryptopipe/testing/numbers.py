@@ -14,25 +14,30 @@ from typing import Any
 from cryptopipe.api import (
     BookDelta,
     BookSnapshot,
-    LevelFormat,
     Levels,
+    OrdersDelta,
+    OrdersSnapshot,
     ProtocolError,
     Resync,
+    SyncRule,
     TopUpdate,
     Trade,
     TradingRules,
 )
+from cryptopipe.core import OrderBook
 from cryptopipe.testing.corpus import require
 from cryptopipe.testing.mutations import scalars
 
 
-def readable(event: Any, form: LevelFormat, where: str) -> None:
+def readable(event: Any, rule: SyncRule, where: str) -> None:
     """What a damaged frame gave can be handed on: text is text, ids and times fit into 64 bits, and bad levels are
     refused by the core's `ProtocolError`. A resync's `symbol` None means every book of the connection."""
     if isinstance(event, BookSnapshot | BookDelta):
         with suppress(ProtocolError):
             for side in (event.bids, event.asks):
-                _ = side is None or Levels.parse(side, form)
+                _ = side is None or Levels.parse(side, rule.level_format)
+    if isinstance(event, OrdersSnapshot | OrdersDelta):
+        _orders_readable(event, rule, where)
     for name in ("symbol", "bid", "ask", "price", "size"):
         text = getattr(event, name, "")
         whole_connection = isinstance(event, Resync) and text is None
@@ -42,18 +47,37 @@ def readable(event: Any, form: LevelFormat, where: str) -> None:
         require(-(2**63) <= value < 2**63, f"{where} gave {event!r}, whose {name} does not fit into 64 bits")
 
 
+def _orders_readable(event: OrdersSnapshot | OrdersDelta, rule: SyncRule, where: str) -> None:
+    if rule.orders is None:
+        raise AssertionError(f"{where} gave {event!r}, but the rule has no format of orders")
+    book = OrderBook(rule.orders, transient_cross=rule.transient_cross)
+    with suppress(ProtocolError):
+        if isinstance(event, OrdersSnapshot):
+            book.load(event.bids, event.asks, event.version, event.event_time, 0)
+        else:
+            book.load(b"[]", b"[]", 0, 0, 0)
+            book.apply(event.bids, event.asks, event.version, event.event_time, 0)
+    for order in (*event.bids, *event.asks) if isinstance(event, OrdersDelta) else ():
+        text = (order.order_id, order.price, order.size)
+        require(all(isinstance(one, str) for one in text), f"{where} gave {order!r}, which is not all text")
+
+
 def numbers(
-    event: Any, frame: bytes, grid: TradingRules, form: LevelFormat, where: str
+    event: Any, frame: bytes, grid: TradingRules, rule: SyncRule, where: str
 ) -> Iterable[tuple[Decimal, Decimal, str]]:
     """(number, step, what) for each price and size; their text must stand in the frame as it was sent."""
     if isinstance(event, BookSnapshot | BookDelta):
         for side in (event.bids, event.asks):
             if side is not None:
-                levels = Levels.parse(side, form)
-                _written_so(event, bytes(side), frame, form, where)
+                levels = Levels.parse(side, rule.level_format)
+                columns = (rule.level_format.price, rule.level_format.size)
+                _written_so(event.symbol, bytes(side), frame, columns, where)
                 for i in range(len(levels)):
                     yield levels[i][0], grid.tick, "price"
                     yield levels[i][1], grid.step, "size"
+        return
+    if isinstance(event, OrdersSnapshot | OrdersDelta):
+        yield from _of_orders(event, frame, grid, rule, where)
         return
     named: list[tuple[str | None, Decimal, str]] = []
     if isinstance(event, TopUpdate):
@@ -67,11 +91,39 @@ def numbers(
             yield Decimal(text), step, what
 
 
-def _written_so(event: BookSnapshot | BookDelta, side: bytes, frame: bytes, form: LevelFormat, where: str) -> None:
+def _of_orders(
+    event: OrdersSnapshot | OrdersDelta, frame: bytes, grid: TradingRules, rule: SyncRule, where: str
+) -> Iterable[tuple[Decimal, Decimal, str]]:
+    if isinstance(event, OrdersDelta):
+        written = _unsigned(frame)
+        for order in (*event.bids, *event.asks):
+            for text, step, what in ((order.price, grid.tick, "price"), (order.size, grid.step, "size")):
+                if text:
+                    require(
+                        text in scalars(frame), f"{where}: {what} {text!r} of order {order.order_id} is not sent so"
+                    )
+                    yield Decimal(text), step, what
+        return
+    form = rule.orders
+    if form is None:
+        raise AssertionError(f"{where}: orders of {event.symbol}, but the rule has no format of orders")
+    for side in (bytes(event.bids), bytes(event.asks)):
+        _written_so(event.symbol, side, frame, (form.order_id, form.price, form.size), where)
+        for row in json.loads(side, parse_float=str, parse_int=str):
+            yield Decimal(row[form.price]), grid.tick, "price"
+            yield Decimal(row[form.size]), grid.step, "size"
+
+
+def _written_so(symbol: str, side: bytes, frame: bytes, columns: tuple[int | str, ...], where: str) -> None:
     """A side is a piece of the frame, or each of its numbers stands in the frame with the same digits, as often."""
     if side in frame:
         return
     rows = json.loads(side, parse_float=str, parse_int=str)
-    wanted = Counter(str(row[column]) for row in rows for column in (form.price, form.size))
-    strange = sorted((wanted - Counter(scalars(frame))).elements())
-    require(not strange, f"{where}: levels of {event.symbol} have {strange}, which the frame does not write so")
+    wanted = Counter(str(row[column]) for row in rows for column in columns)
+    strange = sorted((wanted - _unsigned(frame)).elements())
+    require(not strange, f"{where}: levels of {symbol} have {strange}, which the frame does not write so")
+
+
+def _unsigned(frame: bytes) -> Counter[str]:
+    """The frame's scalars without a sign: some venues tell the side of a size by it."""
+    return Counter(text.removeprefix("-") for text in scalars(frame))
