@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import Nanos, format_at
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.view import View
 from cryptopipe.model.facts import Asset, Side, TradingState
@@ -33,6 +33,7 @@ class Limits:
     max_residual: Decimal
     unwind_bps: Decimal = Decimal(0)
     """What an unfilled leg left is closed up to this much worse than the best price; 0: it is left."""
+    delisting_margin: Nanos = 0
 
 
 class TradingMode(Enum):
@@ -99,11 +100,12 @@ def _milliseconds(duration: Nanos) -> str:
 
 
 def _trading(case: _Case) -> Reason:
-    bad = [
-        f"{leg.instrument.id} {leg.instrument.state.value}"
-        for leg in case.opportunity.legs
-        if leg.instrument.state is not TradingState.TRADING
-    ]
+    bad = []
+    for instrument in (leg.instrument for leg in case.opportunity.legs):
+        if instrument.state is not TradingState.TRADING:
+            bad.append(f"{instrument.id} {instrument.state.value}")
+        elif instrument.delists_at and case.view.now >= instrument.delists_at - case.limits.delisting_margin:
+            bad.append(f"{instrument.id} delisted at {format_at(instrument.delists_at)}")
     return Reason("trading_state", not bad, "every instrument trading", ", ".join(bad) or "trading")
 
 

@@ -83,6 +83,9 @@ class RiskSettings(BaseModel):
     model_config = STRICT
 
     max_age: Duration = _setting("2s", gt=0, description="since the last frame of any book used")
+    delisting_margin: Duration = _setting(
+        "24h", ge=0, description="no leg on an instrument whose trading ends within this time"
+    )
     max_notional: Amount = _setting("10000", gt=0, description="of one leg, in the numeraire")
     max_unproven_notional: Amount = _setting(
         "0", description="of one leg on a book whose stream cannot show a gap, in the numeraire; 0: never trade on one"

@@ -32,6 +32,7 @@ HERE = Instrument(A, "XY", X, Y, rules=RULES)
 THERE = Instrument(B, "XY", X, Y, rules=RULES)
 FREE = FeeSchedule.flat("0", "0", "test", "2026-11-21")
 SEEN_AT = 1_000_000_000
+HOUR = 3_600_000_000_000
 LIMITS = Limits(
     numeraire=Y, max_age=2_000_000_000, max_notional=D(1000), max_unproven_notional=D(50), min_net_bps=D(1),
     min_profit=D("0.5"), max_edge_bps=D(300), max_loss=D(100), max_residual=D(10),
@@ -112,6 +113,16 @@ def crossed(world: World) -> None:
     )
 
 
+def ending(later: int) -> Callable[[World], object]:
+    """Trading ends the margin and this many nanoseconds after now."""
+
+    def change(world: World) -> None:
+        world.limits = replace(world.limits, delisting_margin=HOUR)
+        world.leg(1, instrument=msgspec.structs.replace(THERE, delists_at=world.now + HOUR + later))
+
+    return change
+
+
 def halted_market(world: World) -> None:
     world.leg(1, instrument=msgspec.structs.replace(THERE, state=TradingState.CANCEL_ONLY))
 
@@ -146,6 +157,7 @@ FAILING: dict[str, tuple[Callable[[World], object], str]] = {
     "a crossed book": (crossed, "books_live"),
     "a book a millisecond too old": (lambda w: setattr(w, "now", w.now + MILLISECOND), "age"),
     "a market that only cancels": (halted_market, "trading_state"),
+    "a market that ends within the margin": (ending(0), "trading_state"),
     "an edge too good": (lambda w: w.offer(gross_bps=D("300.0001")), "edge_credible"),
     "net at its bound": (lambda w: w.offer(net_bps=D(1)), "net_edge"),
     "a loss": (lambda w: w.offer(net_bps=D(-5), value=D(-1)), "net_edge"),
@@ -159,6 +171,7 @@ FAILING: dict[str, tuple[Callable[[World], object], str]] = {
 }
 
 STILL_FINE: dict[str, Callable[[World], object]] = {
+    "a market that ends after the margin": ending(1),
     "loss just below its bound": set_loss("99.99"),
     "gross at its bound": lambda w: w.offer(gross_bps=D(300)),
     "net just above its bound": lambda w: w.offer(net_bps=D("1.0001")),
