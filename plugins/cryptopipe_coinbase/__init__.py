@@ -4,13 +4,25 @@ Enters: nothing. Leaves: `coinbase` (Advanced Trade) and `coinbase_exchange`, as
 request made at import.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from cryptopipe.api import API_VERSION, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
+from cryptopipe.api import (
+    API_VERSION,
+    Channel,
+    Dialect,
+    ExchangePlugin,
+    FeeSchedule,
+    Limit,
+    SandboxVenue,
+    SimulatedBook,
+    Subscription,
+)
 from cryptopipe_coinbase.feed import CoinbaseFeed
 from cryptopipe_coinbase.feed_exchange import CoinbaseExchangeFeed
+from cryptopipe_coinbase.feed_orders import CoinbaseOrderBooks, CoinbaseOrdersFeed, speaks_orders
 from cryptopipe_coinbase.metadata import ADVANCED, EXCHANGE, CoinbaseInstruments
 from cryptopipe_coinbase.servertime import AdvancedClock, ExchangeClock
+from cryptopipe_coinbase.signer import CoinbaseExchangeSigner
 
 _SECOND = 1_000_000_000
 
@@ -25,6 +37,12 @@ def _exchange(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     from cryptopipe_coinbase.sandbox import exchange  # only who simulates loads it
 
     return exchange(books)
+
+
+def _orders_apart(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
+    """Single orders come over a connection of their own, which is signed."""
+    parts = ([s for s in subscriptions if (s.channel is Channel.ORDERS) is orders] for orders in (False, True))
+    return [part for part in parts if part]
 
 
 coinbase = ExchangePlugin(
@@ -58,6 +76,18 @@ coinbase_exchange = ExchangePlugin(
     fees=FeeSchedule.flat(
         "0.0040", "0.0060", "help.coinbase.com exchange-fees, tier $0K-$10K, read in a stored copy", "2026-11-21"
     ),
+    dialects=(
+        Dialect(
+            "full",
+            "",
+            CoinbaseOrdersFeed,
+            speaks_orders,
+            channels=frozenset({Channel.ORDERS}),
+            snapshots=CoinbaseOrderBooks(),
+        ),
+    ),
+    split=_orders_apart,
+    signer=CoinbaseExchangeSigner(),
     clock=ExchangeClock(),
     # docs.cdp.coinbase.com/exchange, websocket-feed/rate-limits ("Requests per second per IP: 8", more in bursts) and
     # rest-api/rate-limits ("Requests per second per IP: 10", more in bursts), read 2026-11-21.

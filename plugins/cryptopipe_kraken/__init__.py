@@ -3,13 +3,25 @@
 Enters: nothing. Leaves: `kraken`, as the entry point names it. Never: a request made at import.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
+from cryptopipe.api import (
+    API_VERSION,
+    Channel,
+    Dialect,
+    ExchangePlugin,
+    FeeSchedule,
+    Limit,
+    SandboxVenue,
+    SimulatedBook,
+    Subscription,
+)
 from cryptopipe_kraken.clock import KrakenClock
 from cryptopipe_kraken.feed import KrakenFeed
+from cryptopipe_kraken.feed_orders import TOGETHER, KrakenOrdersFeed, speaks_level3
 from cryptopipe_kraken.feed_v1 import KrakenV1Feed, speaks_v1
 from cryptopipe_kraken.metadata import VENUE, KrakenInstruments
+from cryptopipe_kraken.signer import KrakenSigner
 
 _SECOND = 1_000_000_000
 
@@ -18,6 +30,14 @@ def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     from cryptopipe_kraken.sandbox import KrakenSandbox  # only who simulates loads it
 
     return KrakenSandbox(books)
+
+
+def _orders_apart(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
+    """Single orders have a host of their own, and a limit on what a client subscribes to in a second."""
+    usual = [s for s in subscriptions if s.channel is not Channel.ORDERS]
+    orders = [s for s in subscriptions if s.channel is Channel.ORDERS]
+    parts = [orders[start : start + TOGETHER] for start in range(0, len(orders), TOGETHER)]
+    return [usual, *parts] if usual else parts
 
 
 kraken = ExchangePlugin(
@@ -33,7 +53,12 @@ kraken = ExchangePlugin(
         "kraken.com/features/fee-schedule, lowest tier; table not read, AssetPairs answers in open-source tests say so",
         "2026-11-21",
     ),
-    dialects=(Dialect("v1", "superseded by v2, frozen, still served (2026-11-21)", KrakenV1Feed, speaks_v1),),
+    dialects=(
+        Dialect("level3", "", KrakenOrdersFeed, speaks_level3, channels=frozenset({Channel.ORDERS})),
+        Dialect("v1", "superseded by v2, frozen, still served (2026-11-21)", KrakenV1Feed, speaks_v1),
+    ),
+    split=_orders_apart,
+    signer=KrakenSigner(),
     clock=KrakenClock(),
     # guides/websockets/introduction, as quoted by others (2026-11-21): about 150 connections and reconnections of one
     # address in a rolling 10 minutes, then it is banned for 10. support.kraken.com/articles/206548367: public endpoints

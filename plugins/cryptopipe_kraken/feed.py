@@ -8,7 +8,7 @@ ping, and docs.kraken.com/exchange/guides/websockets/book-checksum-v2 (2026-11-2
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -31,7 +31,7 @@ from cryptopipe.api import (
     Trade,
     Unknown,
 )
-from cryptopipe_kraken.wire import DEPTH, UNREADABLE, nanos, number, sync_rule
+from cryptopipe_kraken.wire import DEPTH, UNREADABLE, Crc, nanos, number, sync_rule
 
 URL = "wss://ws.kraken.com/v2"
 
@@ -41,8 +41,6 @@ _PARAMS: dict[Channel, dict[str, object]] = {
     Channel.TOP: {"channel": "ticker", "event_trigger": "bbo"},
     Channel.TRADES: {"channel": "trade"},
 }
-
-Crc = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 
 
 class _Book(msgspec.Struct, gc=False):

@@ -5,6 +5,7 @@ that does not fit 64 bits.
 """
 
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -16,6 +17,8 @@ DEPTH = 1000
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, IndexError, RecursionError)
 """What reading a frame that is no such frame may raise."""
+
+Crc = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 
 nanos = parse_instant
 """`2021-04-17T16:48:53.365913Z` with none to nine digits of a fraction. Raises `ValueError`."""

@@ -46,7 +46,8 @@ def test_what_is_no_pair_is_refused_by_name() -> None:
 
 def test_subscriptions_are_one_message_a_channel_and_name_the_depth_that_is_kept() -> None:
     wanted = [Subscription(i, channel) for i in LISTED[:2] for channel in USUAL_CHANNELS]
-    today, older = plugins.kraken.feed(), plugins.kraken.dialects[0].feed()
+    (v1,) = (dialect for dialect in plugins.kraken.dialects if dialect.name == "v1")
+    today, older = plugins.kraken.feed(), v1.feed()
     assert today.connect(wanted, None, 0).frames == (
         '{"method":"subscribe","params":{"channel":"book","depth":1000,"symbol":["BTC/USD","BTC/USDT"]}}',
         '{"method":"subscribe","params":{"channel":"ticker","event_trigger":"bbo","symbol":["BTC/USD","BTC/USDT"]}}',

@@ -49,6 +49,7 @@ from cryptopipe_kraken.sandbox_v1 import WORDS as V1
 from cryptopipe_kraken.sandbox_v2 import WORDS as V2
 
 PLUGIN = plugins.kraken
+V1_DIALECT = next(dialect for dialect in PLUGIN.dialects if dialect.name == "v1")
 CORPUS = Path(plugins.__file__).parent / "frames"
 US, MS, SECOND = 1_000, 1_000_000, 1_000_000_000
 T: Nanos = 1_791_365_004_404 * MS
@@ -263,7 +264,7 @@ class Follower:
     """Our codec and a sync for each book, fed by one connection."""
 
     def __init__(self, exchange: Exchange, dialect: str) -> None:
-        self.codec = PLUGIN.feed() if dialect == "v2" else PLUGIN.dialects[0].feed()
+        self.codec = PLUGIN.feed() if dialect == "v2" else V1_DIALECT.feed()
         wanted = [
             Subscription(one.instrument, channel) for one in exchange.engines.values() for channel in USUAL_CHANNELS
         ]

@@ -19,10 +19,11 @@ pytestmark = [pytest.mark.core]
 
 V1 = "kraken/v1_book1000_trade_ticker_20210417.jsonl.gz"
 V2 = "kraken/DERIVED_v2_book1000_20210417.jsonl.gz"
+_V1_DIALECT = next(dialect for dialect in kraken.dialects if dialect.name == "v1")
 
 
 def codec_of(name: str) -> FeedCodec:
-    return kraken.dialects[0].feed() if name == V1 else kraken.feed()
+    return _V1_DIALECT.feed() if name == V1 else kraken.feed()
 
 
 def frames(name: str) -> Iterator[tuple[int, bytes]]:
@@ -219,7 +220,7 @@ def test_differences_without_a_snapshot_never_yield_a_book() -> None:
 
 @needs_recordings
 def test_the_recorded_connections_are_known_by_their_dialect() -> None:
-    dialect = kraken.dialects[0]
+    dialect = _V1_DIALECT
     first = next(frame for _, frame in frames(V1))
     assert dialect.speaks("wss://ws.kraken.com", first)
     assert dialect.speaks("", first)
