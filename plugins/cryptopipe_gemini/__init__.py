@@ -1,4 +1,43 @@
-"""The venue gemini.
+"""Gemini, spot.
 
-Enters: nothing. Leaves: nothing yet. Never: a request made at import.
+Enters: nothing. Leaves: `gemini`, as the entry point names it. Never: a request made at import.
 """
+
+from collections.abc import Mapping
+
+from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
+from cryptopipe_gemini.feed import GeminiFeed
+from cryptopipe_gemini.feed_v2 import GeminiV2Feed, speaks_v2
+from cryptopipe_gemini.listing import GeminiMetadata
+from cryptopipe_gemini.market import SECOND, VENUE
+from cryptopipe_gemini.metadata import GeminiInstruments
+
+
+def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+    from cryptopipe_gemini.sandbox import GeminiSandbox  # only who simulates loads it
+
+    return GeminiSandbox(books)
+
+
+gemini = ExchangePlugin(
+    venue=VENUE,
+    api_version=API_VERSION,
+    docs="https://developer.gemini.com/websocket/streams",
+    feed=GeminiFeed,
+    instruments=GeminiInstruments(),
+    # Of 30 days below $10,000. Charged in the quote asset: a buyer of BTC paid `"fee_currency":"USD"` (recorded).
+    fees=FeeSchedule.flat(
+        "0.0060",
+        "0.0120",
+        "gemini.com/fees/api-fee-schedule (API orders follow the ActiveTrader schedule, of 2026-09-01), lowest tier; "
+        "not read, as two public repositories quote it",
+        "2026-11-21",
+    ),
+    dialects=(Dialect("v2", "superseded in 2026 and archived, still served (2026-09-15)", GeminiV2Feed, speaks_v2),),
+    # `CONNECTION_ATTEMPTS` of the method conninfo, as measured by others in 2026-09. REST, as others quote
+    # developer.gemini.com/rate-limit of 2026-09: 120 public requests a minute, and one a second recommended.
+    dial_limits=(Limit(300, 300 * SECOND),),
+    fetch_limits=(Limit(1, SECOND),),
+    sandbox=_sandbox,
+    metadata=GeminiMetadata(),
+)
