@@ -8,18 +8,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Literal, TypeVar
 
 from cryptopipe.errors import PluginError, UsageError, did_you_mean
-from cryptopipe.model.contracts import API_VERSION, ExchangePlugin, StrategyPlugin
+from cryptopipe.model.contracts import API_VERSION, ExchangeFamily, ExchangePlugin, StrategyPlugin
 
 PluginKind = Literal["exchange", "strategy"]
 
 GROUPS: Mapping[PluginKind, str] = {"exchange": "cryptopipe.exchanges", "strategy": "cryptopipe.strategies"}
 
-P = TypeVar("P", ExchangePlugin, StrategyPlugin)
+P = TypeVar("P", ExchangePlugin, ExchangeFamily, StrategyPlugin)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class LoadedPlugin:
     version: str
     api_version: int | None
     capabilities: tuple[str, ...]
-    plugin: ExchangePlugin | StrategyPlugin | None
+    plugin: ExchangePlugin | ExchangeFamily | StrategyPlugin | None
     error: PluginError | None
 
 
@@ -54,6 +55,7 @@ class Registry:
     def __init__(self, path: Sequence[str] | None = None) -> None:
         self._path = path
         self._loaded: dict[tuple[PluginKind, str], LoadedPlugin] = {}
+        self._members: dict[str, ExchangePlugin] = {}
 
     @cached_property
     def _claims(self) -> tuple[_Claim, ...]:
@@ -68,7 +70,7 @@ class Registry:
         return tuple(sorted(claims, key=lambda claim: (claim.kind, claim.name, claim.distribution)))
 
     def names(self, kind: PluginKind) -> tuple[str, ...]:
-        """Names claimed by installed distributions, sorted; imports no plugin."""
+        """Names claimed by installed distributions, sorted, a family's as its pattern; imports no plugin."""
         return tuple(dict.fromkeys(claim.name for claim in self._claims if claim.kind == kind))
 
     def all_plugins(self) -> tuple[LoadedPlugin, ...]:
@@ -84,8 +86,16 @@ class Registry:
         return self._of("strategy", StrategyPlugin)
 
     def exchange(self, name: str) -> ExchangePlugin:
-        """The exchange of this name. Raises `UsageError` if none is installed, `PluginError` if it does not load."""
-        return self._one("exchange", name, ExchangePlugin)
+        """The exchange of this name, if need be one that a family makes. Raises `UsageError` if none is installed,
+        `PluginError` if it does not load.
+        """
+        known = self.names("exchange")
+        family = next((one for one in known if "*" in one and fnmatchcase(name, one)), None)
+        if family is None or name in known:
+            return self._one("exchange", name, ExchangePlugin)
+        if name not in self._members:
+            self._members[name] = self._one("exchange", family, ExchangeFamily).make(name)
+        return self._members[name]
 
     def strategy(self, name: str) -> StrategyPlugin:
         """The strategy of this name. Raises `UsageError` if none is installed, `PluginError` if it does not load."""
@@ -171,17 +181,24 @@ def _load(claim: _Claim) -> LoadedPlugin:
 
 def _fault(claim: _Claim, plugin: object) -> str:
     """What is wrong with the object that the entry point names; empty if nothing is."""
-    expected = ExchangePlugin if claim.kind == "exchange" else StrategyPlugin
+    several = "*" in claim.name
+    expected = StrategyPlugin if claim.kind == "strategy" else ExchangeFamily if several else ExchangePlugin
     if not isinstance(plugin, expected):
         return f"expected {expected.__name__}, got {type(plugin).__name__}"
     if plugin.api_version != API_VERSION:
         return f"written for api_version {plugin.api_version!r}, this is {API_VERSION}"
-    declared = plugin.venue if isinstance(plugin, ExchangePlugin) else plugin.name
+    declared = _declared(plugin)
     if declared != claim.name:
         return f"the entry point is named {claim.name!r}, the plugin {declared!r}"
     if isinstance(plugin, StrategyPlugin):
         return _settings_fault(plugin.settings)
     return ""
+
+
+def _declared(plugin: ExchangePlugin | ExchangeFamily | StrategyPlugin) -> str:
+    if isinstance(plugin, ExchangePlugin):
+        return plugin.venue
+    return plugin.pattern if isinstance(plugin, ExchangeFamily) else plugin.name
 
 
 def _settings_fault(settings: object) -> str:

@@ -77,10 +77,11 @@ class MetadataCodec(Protocol):
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `count` attempts in any span of `per` nanoseconds."""
+    """At most `count` attempts in any span of `per` nanoseconds; `source` is the page that says so, and the day."""
 
     count: int
     per: Nanos
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.per < 1:
@@ -113,7 +114,8 @@ class ExchangePlugin:
     ours; `fetch_limits` those on requests, in place of ours. `sandbox` makes the simulated venue over the engine's
     books, by symbol. A run that names no venue is over those of `first_choice`. `signer`: where public streams need a
     key. `metadata`: what the venue says of itself. `lifetime`: how long the venue lets a connection live; it is
-    replaced before. `source`: frames that come from no websocket of ours, by an iterator that a driver runs.
+    replaced before. `source`: where the codec's URL begins with `source:`, what a driver
+    runs instead of a websocket: it gets that URL, and ends or raises a `VenueError` where a connection would close.
     """
 
     venue: VenueId
@@ -134,7 +136,20 @@ class ExchangePlugin:
     signer: StreamSigner | None = None
     metadata: MetadataCodec | None = None
     lifetime: Nanos | None = None
-    source: Callable[[Sequence[Subscription]], AsyncIterator[Frame]] | None = None
+    source: Callable[[str], AsyncIterator[Frame]] | None = None
+
+
+@dataclass(frozen=True)
+class ExchangeFamily:
+    """What an entry point may name instead: many venues of one make. Its name there is `pattern`, such as `alpha_*`;
+    `make` gets what a user wrote, such as `alpha_west`, and raises `UsageError` for a name that it has not.
+    """
+
+    pattern: str
+    api_version: int
+    docs: str
+    make: Callable[[str], ExchangePlugin]
+    capabilities: frozenset[str] = frozenset({"feed"})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def _unknown_venues(tree: Tree, places: Mapping[Key, str], installed: Collection
     for section in (("venues",), ("paper", "venues")):
         named = _at(tree, section)
         for venue in named if isinstance(named, dict) else ():
-            if venue not in installed:
+            if not any(fnmatchcase(venue, name) for name in installed):  # a family is named by its pattern
                 key = (*section, venue)
                 yield Problem(
                     places.get(key, ""),

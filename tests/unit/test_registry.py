@@ -39,7 +39,7 @@ class Site:
             (self.folder / f"{module}.py").write_text(source)
 
     def exchange(self, distribution: str, name: str, source: str) -> None:
-        module = f"site_{distribution.replace('-', '_')}_{name}"
+        module = f"site_{distribution.replace('-', '_')}_{name.replace('*', 'all')}"
         self.install(distribution, f"[cryptopipe.exchanges]\n{name} = {module}:plugin\n", **{module: source})
 
     def strategy(self, distribution: str, name: str, source: str) -> None:
@@ -194,3 +194,50 @@ def test_an_unknown_name_offers_the_nearest(site: Site) -> None:
     with pytest.raises(UsageError, match=r"^unknown strategy 'zzz'$") as raised:
         site.registry.strategy("zzz")
     assert raised.value.fix.startswith("installed: none")
+
+
+FAMILY = """
+from cryptopipe.api import API_VERSION, ExchangeFamily, ExchangePlugin, FeeSchedule, UsageError, VenueId
+
+def make(name):
+    if name == "alpha_none":
+        raise UsageError("alpha has no none")
+    return ExchangePlugin(VenueId(name), API_VERSION, docs="", feed=object, instruments=None, fees=None)
+
+plugin = ExchangeFamily({pattern!r}, API_VERSION, "", make)
+"""
+
+
+def test_a_family_makes_the_venue_that_is_asked_for_once(site: Site) -> None:
+    site.exchange("alpha-family", "alpha_*", FAMILY.format(pattern="alpha_*"))
+    west = site.registry.exchange("alpha_west")
+    assert west.venue == "alpha_west"
+    assert site.registry.exchange("alpha_west") is west
+    assert site.registry.exchange("alpha_east").venue == "alpha_east"
+    assert site.registry.names("exchange") == ("alpha_*",)
+    assert site.registry.exchanges() == {}
+    with pytest.raises(UsageError, match="alpha has no none"):
+        site.registry.exchange("alpha_none")
+
+
+def test_a_venue_of_its_own_comes_before_a_family(site: Site) -> None:
+    site.exchange("alpha-family", "alpha_*", FAMILY.format(pattern="alpha_*"))
+    site.exchange("own", "alpha_west", EXCHANGE.format(venue="alpha_west", api=1))
+    assert site.registry.exchange("alpha_west") is site.registry.exchanges()["alpha_west"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "message"),
+    [
+        ("alpha_*", FAMILY.format(pattern="beta_*"), "the entry point is named 'alpha_*', the plugin 'beta_*'"),
+        ("alpha_*", EXCHANGE.format(venue="alpha_*", api=1), "expected ExchangeFamily, got ExchangePlugin"),
+        ("alpha", FAMILY.format(pattern="alpha"), "expected ExchangePlugin, got ExchangeFamily"),
+    ],
+)
+def test_a_family_that_is_none_is_refused(site: Site, name: str, source: str, message: str) -> None:
+    site.exchange("odd", name, source)
+    error = site.loaded(name).error
+    assert error is not None
+    assert error.message == message
+    with pytest.raises(PluginError):
+        site.registry.exchange("alpha_west" if "*" in name else name)

@@ -1,0 +1,56 @@
+"""Every other venue of ccxt, read by ccxt itself: `ccxt_kucoin`, `ccxt_bitget`, …
+
+Enters: a name. Leaves: a plugin whose frames come from ccxt's own client. Never: an import of ccxt before a connection
+is made (it takes seconds), or a book that is called proven.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from cryptopipe.api import API_VERSION, ExchangeFamily, ExchangePlugin, FeeSchedule, UsageError, VenueId
+from cryptopipe_ccxt.feed import CcxtFeed
+from cryptopipe_ccxt.metadata import CcxtInstruments
+from cryptopipe_ccxt.source import frames
+
+_PREFIX = "ccxt_"
+
+
+def _venue(name: str) -> ExchangePlugin:
+    exchange = name.removeprefix(_PREFIX)
+    known = _exchanges()
+    if exchange not in known:
+        raise UsageError(
+            f"ccxt has no exchange {exchange!r}" if known else "ccxt is not installed",
+            where=name,
+            fix="`python -c 'import ccxt; print(ccxt.exchanges)'` lists them"
+            if known
+            else "pip install 'cryptopipe[ccxt]'",
+        )
+    return ExchangePlugin(
+        venue=VenueId(name),
+        api_version=API_VERSION,
+        docs="https://docs.ccxt.com",
+        feed=lambda: CcxtFeed(exchange),
+        instruments=CcxtInstruments(VenueId(name)),
+        # What a venue takes is not known without asking it; this is the highest of the base tiers that ccxt 4.5.90
+        # quotes for its venues' spot markets (0.6 % Coinbase), so that an edge is never found for want of a fee.
+        fees=FeeSchedule.flat(
+            "0.0060",
+            "0.0060",
+            "not this venue's own: a high guess, set venues.NAME.taker_fee_bps",
+            "2026-11-21",
+            "received",
+        ),
+        source=frames,
+    )
+
+
+def _exchanges() -> frozenset[str]:
+    """The ids of ccxt's exchanges, read off its files: importing it takes seconds."""
+    found = find_spec("ccxt")
+    if found is None or found.origin is None:
+        return frozenset()
+    return frozenset(path.stem for path in (Path(found.origin).parent / "async_support").glob("[a-z]*.py"))
+
+
+family = ExchangeFamily(_PREFIX + "*", API_VERSION, "https://docs.ccxt.com", _venue)
