@@ -17,6 +17,7 @@ from cryptopipe.api import HttpRequest, HttpResponse, Nanos, SandboxSession, San
 from cryptopipe_coinbase.metadata import ADVANCED, CoinbaseInstruments, book_of
 from cryptopipe_coinbase.sandbox_advanced import AdvancedSession
 from cryptopipe_coinbase.sandbox_exchange import ExchangeSession
+from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_rest import AdvancedRest, answered
 from cryptopipe_coinbase.sandbox_rest_exchange import ExchangeRest, status_frame
 from cryptopipe_coinbase.sandbox_shown import SECOND, Shown, Tokens
@@ -76,15 +77,18 @@ class _Exchange:
 
     def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
         self._products = {symbol: Shown(book) for symbol, book in books.items()}
+        self._orders = {symbol: OrderMessages(shown) for symbol, shown in self._products.items()}
         self._status = status_frame([shown.instrument for shown in self._products.values()])
-        self._rest = ExchangeRest(self._products)
+        self._rest = ExchangeRest(self._products, self._orders)
         self._dials, self._requests = Tokens(20, SECOND // 8), Tokens(15, SECOND // 10)
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
         """A connection."""
         if _nowhere(path):
             return _NOWHERE
-        return ExchangeSession(self._products, self._status, at) if self._dials.take(at) else _TOO_OFTEN
+        if not self._dials.take(at):
+            return _TOO_OFTEN
+        return ExchangeSession(self._products, self._orders, self._status, at)
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """The answer to one request."""

@@ -1,7 +1,7 @@
-"""A client's connection to the simulated Coinbase Exchange: level2, level2_batch, matches, ticker, status, heartbeat.
+"""A client's connection to the simulated Coinbase Exchange: full, level2, level2_batch, matches, ticker, heartbeat.
 
-Enters: subscriptions as texts, the books. Leaves: frames, each with the product's own time. Never: level2 to a client
-without a signature, or a frame without a subscriber.
+Enters: subscriptions as texts, the books. Leaves: frames, each with the product's own time. Never: full or level2 to
+a client without a signature, or a frame without a subscriber.
 
 Read for it on 2026-11-21: docs.cdp.coinbase.com/exchange/websocket-feed, pages overview, channels, authentication and
 rate-limits. Where frames recorded from production (2021-04-17 in the recordings, 2026-09-30 in a public repository)
@@ -17,6 +17,8 @@ from itertools import groupby
 import msgspec
 
 from cryptopipe.api import HangUp, Nanos, Outgoing, Say, Side, TradePrint
+from cryptopipe_coinbase.sandbox_keys import refusal
+from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Shown, whole_stamp
 
 ANSWERED_AFTER = 30 * MILLISECOND
@@ -24,6 +26,7 @@ BOOK_EVERY = 50 * MILLISECOND
 _SUBSCRIBE_WITHIN = 5 * SECOND  # page overview: "you are disconnected if no subscribe has been received within 5 s"
 
 _CHANNELS = {
+    "full": 1,
     "level2": 1,
     "level2_batch": BOOK_EVERY,
     "matches": 1,
@@ -52,6 +55,9 @@ class _Asked(msgspec.Struct):
     type: str = ""
     channels: list[str | _Channel] = []
     product_ids: list[str] = []
+    key: str = ""
+    passphrase: str = ""
+    timestamp: str = ""
     signature: str = ""
 
 
@@ -64,10 +70,12 @@ def _error(message: str, reason: str = "") -> Say:
 
 
 class ExchangeSession:
-    """One connection. A signature opens level2 whatever it says: the simulated venue's public side knows no keys."""
+    """One connection."""
 
-    def __init__(self, products: Mapping[str, Shown], status: str, at: Nanos) -> None:
-        self._products, self._status, self._opened_at = products, status, at
+    def __init__(
+        self, products: Mapping[str, Shown], orders: Mapping[str, OrderMessages], status: str, at: Nanos
+    ) -> None:
+        self._products, self._orders, self._status, self._opened_at = products, orders, status, at
         self._pending: list[tuple[Nanos, str]] = []
         self._answered = False
         self._subscribed: dict[str, dict[str, int]] = {}
@@ -110,6 +118,9 @@ class ExchangeSession:
         if asked.type == "unsubscribe":
             self._drop(wanted)
             yield self._acknowledgement()
+            return
+        if asked.signature and (said := refusal(asked.key, asked.passphrase, asked.timestamp, asked.signature, at)):
+            yield _error("Authentication Failed", msgspec.json.encode({"message": said}).decode())
             return
         refusals = self._refusals(wanted, asked.signature)
         if refusals:
@@ -161,8 +172,11 @@ class ExchangeSession:
         return Say(msgspec.json.encode({"type": "subscriptions", "channels": channels}).decode())
 
     def _first(self, name: str, symbol: str, at: Nanos) -> Iterator[Say]:
-        """What a channel tells at once: the book, the last trade."""
+        """What a channel tells at once: the book, the last trade; of full nothing, its book is a REST answer."""
         told = self._subscribed[name]
+        if name == "full":
+            told[symbol] = self._orders[symbol].advance()
+            return
         if name == "status":
             yield Say(self._status)
             return
@@ -182,8 +196,12 @@ class ExchangeSession:
             return
         for symbol, after in told.items():
             shown = self._products[symbol]
-            if channel == "heartbeat":
-                yield Say(_heartbeat(shown, at))
+            if channel == "full":
+                texts = self._orders[symbol].since(after)
+                told[symbol] = after + len(texts)
+                yield from (Say(text) for text in texts)
+            elif channel == "heartbeat":
+                yield Say(_heartbeat(shown, self._orders[symbol], at))
             elif channel in ("level2", "level2_batch"):
                 if shown.book.number > after:
                     told[symbol] = shown.book.number
@@ -272,10 +290,11 @@ def _ticker(shown: Shown, one: TradePrint) -> str:
     return msgspec.json.encode(told).decode()
 
 
-def _heartbeat(shown: Shown, at: Nanos) -> str:
+def _heartbeat(shown: Shown, orders: OrderMessages, at: Nanos) -> str:
     trade_id = shown.last.trade_id if shown.last else 0
+    sequence = orders.sequence if orders.begun else shown.book.number
     time = whole_stamp(at // SECOND * SECOND)
     return (
         f'{{"type":"heartbeat","last_trade_id":{trade_id},"product_id":"{shown.symbol}","sequence":'
-        f'{shown.book.number},"time":"{time}"}}'
+        f'{sequence},"time":"{time}"}}'
     )

@@ -1,7 +1,6 @@
 """The simulated Coinbase Exchange's requests: time, products, books, trades, tickers, stats, candles, currencies.
 
-Enters: a path with its query, the books. Leaves: answers in the venue's form. Never: a product that has no book, or an
-order of somebody: level 3 shows each level as one order.
+Enters: a path with its query, the books. Leaves: answers in the venue's form. Never: a product that has no book.
 
 Read for it on 2026-11-21: docs.cdp.coinbase.com/api-reference/exchange-api/rest-api, groups products and currencies,
 and docs.cdp.coinbase.com/exchange/rest-api/rate-limits. The answers to `/time` and `/products/{id}` have the fields of
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from cryptopipe.api import HttpRequest, HttpResponse, Instrument, Nanos, Side, plain
+from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Shown, whole_stamp
 
 Query = Mapping[str, Sequence[str]]
@@ -82,10 +82,10 @@ def status_frame(listed: Sequence[Instrument]) -> str:
 
 
 class ExchangeRest:
-    """`products` by id."""
+    """`products` by id, with the messages of their orders."""
 
-    def __init__(self, products: Mapping[str, Shown]) -> None:
-        self._products = products
+    def __init__(self, products: Mapping[str, Shown], orders: Mapping[str, OrderMessages]) -> None:
+        self._products, self._orders = products, orders
         self._listed = tuple(shown.instrument for shown in products.values())
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
@@ -126,7 +126,8 @@ class ExchangeRest:
             case "":
                 return 200, product(shown.instrument)
             case "book":
-                return _book(shown, _first(query, "level") or "1")
+                level = _first(query, "level") or "1"
+                return _order_book(shown, self._orders[shown.symbol]) if level == "3" else _book(shown, level)
             case "trades":
                 return _trades(shown, query)
             case "ticker":
@@ -139,18 +140,25 @@ class ExchangeRest:
 
 
 def _book(shown: Shown, level: str) -> Answer:
-    if level not in ("1", "2", "3"):
+    if level not in ("1", "2"):
         return 400, {"message": "Invalid level"}
     count = 1 if level == "1" else 1 << 30
     sides = {
-        name: [
-            [shown.price(price), shown.size(size), 1 if level != "3" else f"{price:08x}-0000-4000-8000-{number:012x}"]
-            for number, (price, size) in enumerate(shown.book.levels(side, count))
-        ]
+        name: [[shown.price(price), shown.size(size), 1] for price, size in shown.book.levels(side, count)]
         for name, side in (("bids", Side.BUY), ("asks", Side.SELL))
     }
+    return 200, _stated(shown, sides, shown.book.number)
+
+
+def _order_book(shown: Shown, orders: OrderMessages) -> Answer:
+    """Of the state after the message with this sequence."""
+    sequence = orders.advance()
+    return 200, _stated(shown, {"bids": orders.rows(Side.BUY), "asks": orders.rows(Side.SELL)}, sequence)
+
+
+def _stated(shown: Shown, sides: Mapping[str, object], sequence: int) -> Mapping[str, object]:
     time = whole_stamp(shown.book.changed_at)
-    return 200, sides | {"sequence": shown.book.number, "auction_mode": False, "auction": None, "time": time}
+    return {**sides, "sequence": sequence, "auction_mode": False, "auction": None, "time": time}
 
 
 def _trades(shown: Shown, query: Query) -> Answer:

@@ -14,6 +14,7 @@ from recordings import RECORDINGS, needs_recordings, read_lines
 
 import cryptopipe_coinbase as plugins
 from cryptopipe.api import (
+    SANDBOX_CREDENTIALS,
     USUAL_CHANNELS,
     BookDelta,
     BookSnapshot,
@@ -222,7 +223,10 @@ def test_level2_of_exchange_tells_each_moment() -> None:
     market = Market(plugins.coinbase_exchange)
     client = subscribed(plugins.coinbase_exchange, market, ())
     client.each = False
-    client.send({"type": "subscribe", "product_ids": ["BTC-USD"], "channels": ["level2"], "signature": "s"}, T)
+    signer = plugins.coinbase_exchange.signer
+    assert signer is not None
+    signed = signer.auth(SANDBOX_CREDENTIALS, None, T).headers
+    client.send({"type": "subscribe", "product_ids": ["BTC-USD"], "channels": ["level2"], **signed}, T)
     client.run(market, 1)
     moments = {change.at for change in market.books["BTC-USD"].changes(0) if change.at > T + 30 * MILLISECOND}
     deltas = [event for event in client.events if isinstance(event, BookDelta)]

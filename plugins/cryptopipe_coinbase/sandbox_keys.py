@@ -1,0 +1,35 @@
+"""Whether a client of the simulated Coinbase Exchange has its key.
+
+Enters: the four fields of a signed message. Leaves: the venue's words of refusal, or none. Never: an account: there is
+one key, of nobody.
+
+docs.cdp.coinbase.com/exchange/rest-api/authentication and websocket-feed/authentication (2026-11-21): HMAC-SHA256 with
+the decoded secret over timestamp, method and path, in base64; a timestamp is good for 30 s. The texts are those of the
+REST side as clients quote them.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from decimal import Decimal, InvalidOperation
+
+from cryptopipe.api import SANDBOX_CREDENTIALS, Nanos
+from cryptopipe_coinbase.sandbox_shown import SECOND
+
+_SECRET = b64decode(SANDBOX_CREDENTIALS.secret)
+_GOOD_FOR: Nanos = 30 * SECOND
+
+
+def refusal(key: str, passphrase: str, timestamp: str, signature: str, at: Nanos) -> str:
+    """Empty if the signature of `GET /users/self/verify` is right."""
+    if key != SANDBOX_CREDENTIALS.key:
+        return "Invalid API Key"
+    if passphrase != SANDBOX_CREDENTIALS.passphrase:
+        return "Invalid Passphrase"
+    try:
+        seconds = Decimal(timestamp)
+    except InvalidOperation:
+        return "invalid timestamp"
+    if not seconds.is_finite() or abs(seconds * SECOND - at) > _GOOD_FOR:
+        return "request timestamp expired"
+    signed = hmac.new(_SECRET, f"{timestamp}GET/users/self/verify".encode(), "sha256").digest()
+    return "" if hmac.compare_digest(b64encode(signed), signature.encode()) else "invalid signature"
