@@ -24,7 +24,7 @@ from cryptopipe.journal.records import (
     RunEnded,
     Value,
 )
-from cryptopipe.market.market import Transition
+from cryptopipe.market.connection import Transition
 from cryptopipe.model.facts import Asset
 from cryptopipe.model.trading import Fill, Leg, Order
 from cryptopipe.summary import BestEdge as SeenEdge
@@ -34,7 +34,7 @@ from cryptopipe.summary import Summary
 def book_changed(transition: Transition) -> BookChanged:
     """A book's state as it became."""
     proof = transition.sync.rule.proof.value
-    return BookChanged(transition.sync.instrument.id, transition.state.value, proof, transition.reason)
+    return BookChanged(transition.sync.id, transition.state.value, proof, transition.reason)
 
 
 def decided(chapter: Chapter) -> Decided:

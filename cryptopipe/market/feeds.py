@@ -1,40 +1,50 @@
 """The connections of a run beside its market: what each input means to the venues' supervisors.
 
 Enters: inputs that the market has received. Leaves: commands for a driver, with their venue, and the time of the next
-tick. Never: a socket, a clock, or anything that a replay depends on: whatever a supervisor decides enters as an input.
+tick. Never: a socket, a clock, a secret in a message, or anything that a replay depends on: whatever a supervisor
+decides enters as an input.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from cryptopipe.capture.inputs import SERVER_TIME, Direction, Input
+from cryptopipe.capture.inputs import ORDERS_OF, SERVER_TIME, STREAM_TOKEN, Direction, Input
 from cryptopipe.clock import LAST, Nanos
-from cryptopipe.market.line import Feed
+from cryptopipe.errors import CryptopipeError, Remedy
+from cryptopipe.market.feed import Feed
 from cryptopipe.market.market import Market
+from cryptopipe.market.names import orders_dialect, twin
+from cryptopipe.market.overlap import Switched
+from cryptopipe.market.parts import Part, Rewrite, part_of
+from cryptopipe.market.strangers import as_refusal
 from cryptopipe.market.supervisor import (
     DIALS,
     FETCHES,
     Answered,
     Arrived,
+    Carried,
     Closed,
     Opened,
     Resynced,
+    Signed,
     Supervisor,
     Tick,
     TimeAnswered,
     Told,
 )
-from cryptopipe.market.supply import Stream
 from cryptopipe.model.contracts import ExchangePlugin
-from cryptopipe.model.events import Close, Command, Dial, Fetch, FetchTime, Ping, Resync, Send, WakeAt
+from cryptopipe.model.events import Close, Command, Dial, Fetch, FetchTime, Ping, Resync, Send, Sign, WakeAt
 from cryptopipe.model.facts import Instrument, VenueId
-from cryptopipe.model.stream import USUAL_CHANNELS, Channel, HttpRequest, HttpResponse, Subscription
+from cryptopipe.model.stream import USUAL_CHANNELS, Credentials, HttpRequest, HttpResponse, Subscription
 
 NO_ANSWER = 599
 """The status of a request that nobody answered; no venue sends it."""
+NOBODY: Mapping[VenueId, Credentials] = {}
+"""No keys."""
 
 _RECV, _TICK = Direction.RECV, Direction.TICK  # before Python 3.12 an Enum's attribute costs as much as a call
+__all__ = ["NO_ANSWER", "Ask", "Feeds", "Rewrite", "Task", "as_written", "subscriptions_of"]
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -51,9 +61,6 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 Task = Dial | Send | Ping | Close | Ask
 """What a driver carries out."""
 
-Rewrite = Callable[[VenueId, str], str]
-"""Where a venue's URL really leads: to a simulated venue, or just there."""
-
 
 def as_written(venue: VenueId, url: str) -> str:
     """The venue's own URL."""
@@ -61,7 +68,11 @@ def as_written(venue: VenueId, url: str) -> str:
 
 
 class Feeds:
-    """Every venue's supervisor over one market. `jitter` gives numbers in [0, 1]; seeded, every run is the same."""
+    """Every venue's supervisor over one market. `jitter` gives numbers in [0, 1]; seeded, every run is the same.
+
+    A connection that its plugin cannot make, or whose key is not among the `credentials`, is left out: its first tick
+    closes it with the reason, which is an input, and the others go on.
+    """
 
     def __init__(
         self,
@@ -71,26 +82,57 @@ class Feeds:
         jitter: Callable[[], float],
         at: Nanos,
         rewrite: Rewrite = as_written,
+        credentials: Mapping[VenueId, Credentials] = NOBODY,
     ) -> None:
         self._market, self._plugins, self._rewrite = market, plugins, rewrite
         self._instruments = {(venue, one.instrument.symbol): one.instrument for venue in plugins for one in
                              subscriptions.get(venue, ())}  # fmt: skip
-        self.supervisors = {
-            venue: Supervisor(
-                _feeds(venue, plugin, subscriptions[venue], at, rewrite),
-                jitter,
-                dials=(*DIALS, *plugin.dial_limits),
-                fetches=plugin.fetch_limits or FETCHES,
-                tells_time=plugin.clock is not None,
-            )
-            for venue, plugin in plugins.items()
-            if subscriptions.get(venue)
-        }
+        self._parts: dict[str, Part] = {}
+        self._refused: list[tuple[VenueId, Task]] = []
+        self.supervisors: dict[VenueId, Supervisor] = {}
+        for venue, plugin in plugins.items():
+            feeds = self._feeds(plugin, subscriptions.get(venue, ()), at, credentials.get(venue))
+            try:
+                supervisor = Supervisor(
+                    feeds,
+                    jitter,
+                    dials=(*DIALS, *plugin.dial_limits),
+                    fetches=plugin.fetch_limits or FETCHES,
+                    tells_time=plugin.clock is not None,
+                )
+            except ValueError as error:  # the plugin's split puts a stream on two connections
+                self._leave_out(venue, f"{venue}#1", str(error))
+                continue
+            if feeds:
+                self.supervisors[venue] = supervisor
         self._due: dict[VenueId, Nanos] = dict.fromkeys(self.supervisors, at)
+
+    def _feeds(
+        self, plugin: ExchangePlugin, subscriptions: Sequence[Subscription], at: Nanos, key: Credentials | None
+    ) -> list[Feed]:
+        """The connections of one venue that can be made."""
+        feeds: list[Feed] = []
+        try:
+            parts = list(enumerate(plugin.split(subscriptions), 1)) if subscriptions else []
+        except Exception as error:  # noqa: BLE001 -- a stranger's plugin
+            self._leave_out(plugin.venue, f"{plugin.venue}#1", _why(error))
+            return []
+        for number, subscribed in parts:
+            try:
+                part = part_of(plugin, number, subscribed, self._rewrite, key)
+                feeds.append(part.feed(at))
+            except Exception as error:  # noqa: BLE001 -- a stranger's plugin
+                self._leave_out(plugin.venue, f"{plugin.venue}#{number}", _why(error))
+            else:
+                self._parts[part.conn] = self._parts[twin(part.conn)] = part
+        return feeds
+
+    def _leave_out(self, venue: VenueId, conn: str, why: str) -> None:
+        self._refused.append((venue, Close(f"left out: {why}", conn)))
 
     def next_due(self) -> Nanos:
         """When the next tick is wanted; `LAST` if never."""
-        return min(self._due.values(), default=LAST)
+        return 0 if self._refused else min(self._due.values(), default=LAST)
 
     def after(self, entry: Input) -> Iterable[tuple[VenueId, Task]]:
         """What is to be done after an input that the market has received."""
@@ -102,6 +144,7 @@ class Feeds:
                 if self._market.commands:
                     self._resynced(venue, entry, tasks)
         elif direction is _TICK:
+            tasks, self._refused = self._refused, []
             for due_venue in [one for one, due in self._due.items() if due <= entry.at]:
                 self._due[due_venue] = LAST
                 self._tell(due_venue, Tick(), entry.at, tasks)
@@ -113,14 +156,20 @@ class Feeds:
         match entry.direction:
             case Direction.OPEN:
                 self._tell(venue, Opened(entry.conn), entry.at, tasks)
-            case Direction.CLOSE:
+            case Direction.CLOSE if entry.conn in self._parts:
                 self._tell(venue, Closed(entry.conn, entry.status, _retry_after(entry)), entry.at, tasks)
+                for lost in self._market.take_commands():  # of books that the other one of two connections carries now
+                    if isinstance(lost, Resync):
+                        self._tell(venue, Resynced(twin(entry.conn), lost), entry.at, tasks)
             case Direction.HTTP if entry.request == SERVER_TIME:
                 self._tell(venue, self._time(venue, entry), entry.at, tasks)
+            case Direction.HTTP if entry.request == STREAM_TOKEN:
+                answer = HttpResponse(entry.status, entry.payload, entry.url)
+                self._tell(venue, self._signed(entry.conn, entry.at, answer, _retry_after(entry)), entry.at, tasks)
             case Direction.HTTP:
-                lost = {one.symbol for one in self._market.take_commands() if isinstance(one, Resync)}
-                answered = Answered(entry.request, entry.request not in lost, entry.status, _retry_after(entry))
-                self._tell(venue, answered, entry.at, tasks)
+                accepted = not any(isinstance(one, Resync) for one in self._market.take_commands())
+                told = Answered(entry.request, accepted, entry.status, _retry_after(entry), entry.conn)
+                self._tell(venue, told, entry.at, tasks)
             case _:
                 pass
 
@@ -130,31 +179,62 @@ class Feeds:
                 told: list[tuple[VenueId, Task]] = []
                 self._tell(venue, Resynced(entry.conn, command), entry.at, told)
                 tasks += [one for one in told if one not in tasks]  # one text may ask for several books
+            elif isinstance(command, Switched):
+                self._tell(venue, Carried(command.old, command.new), entry.at, tasks)
             else:
                 tasks.append((venue, Send(command.text, command.conn or entry.conn)))
 
     def _tell(self, venue: VenueId, told: Told, at: Nanos, tasks: list[tuple[VenueId, Task]]) -> None:
         for command in self.supervisors[venue].receive(told, at):
-            self._carry(venue, command, tasks)
+            self._carry(venue, command, at, tasks)
 
-    def _carry(self, venue: VenueId, command: Command, tasks: list[tuple[VenueId, Task]]) -> None:
+    def _carry(self, venue: VenueId, command: Command, at: Nanos, tasks: list[tuple[VenueId, Task]]) -> None:
         match command:
             case WakeAt():
                 self._due[venue] = min(self._due[venue], command.at)
             case Fetch():
-                snapshots = self._plugins[venue].snapshots
-                assert snapshots is not None, f"{venue} has no snapshots to request"
-                request = snapshots.request(self._instruments[venue, command.symbol])
-                tasks.append((venue, Ask(self._rewritten(venue, request), command.symbol, command.conn)))
+                tasks.append((venue, Ask(self._request(venue, command.symbol), command.symbol, command.conn)))
             case FetchTime():
                 clock = self._plugins[venue].clock
                 assert clock is not None, f"{venue} tells no time"
                 tasks.append((venue, Ask(self._rewritten(venue, clock.request()), SERVER_TIME)))
+            case Sign():
+                self._sign(venue, command.conn, at, tasks)
             case _:
                 tasks.append((venue, command))
 
+    def _request(self, venue: VenueId, tag: str) -> HttpRequest:
+        """For the snapshot of a book of levels, or of single orders."""
+        plugin, symbol = self._plugins[venue], tag.removeprefix(ORDERS_OF)
+        dialect = orders_dialect(plugin) if symbol != tag else None
+        snapshots = plugin.snapshots if dialect is None else dialect.snapshots
+        assert snapshots is not None, f"{venue} has no snapshots to request: {tag}"
+        return self._rewritten(venue, snapshots.request(self._instruments[venue, symbol]))
+
     def _rewritten(self, venue: VenueId, request: HttpRequest) -> HttpRequest:
         return msgspec.structs.replace(request, url=self._rewrite(venue, request.url))
+
+    def _sign(self, venue: VenueId, conn: str, at: Nanos, tasks: list[tuple[VenueId, Task]]) -> None:
+        """Ask for a token, or make the signature at once."""
+        part = self._parts[conn]
+        try:
+            request = part.request(at)
+        except Exception as error:  # noqa: BLE001 -- a stranger's signer
+            self._tell(venue, Signed(conn, None, part.scrubbed(f"no key: {_why(error)}"), True), at, tasks)
+            return
+        if request is None:
+            self._tell(venue, self._signed(conn, at), at, tasks)
+        else:
+            tasks.append((venue, Ask(request, STREAM_TOKEN, conn)))
+
+    def _signed(self, conn: str, at: Nanos, answer: HttpResponse | None = None, retry_after: str = "") -> Signed:
+        """What a dial subscribes by. A key that the venue refused, or that cannot sign, will not do the next time."""
+        part, status = self._parts[conn], 0 if answer is None else answer.status
+        try:
+            return Signed(conn, part.connect(at, answer), status=status, retry_after=retry_after)
+        except Exception as error:  # noqa: BLE001 -- a stranger's signer
+            final = answer is None or (as_refusal(error).remedy is Remedy.REJECT and status < 500 and status != 429)
+            return Signed(conn, None, part.scrubbed(f"no key: {_why(error)}"), final, status, retry_after)
 
     def _time(self, venue: VenueId, entry: Input) -> TimeAnswered:
         clock = self._plugins[venue].clock
@@ -170,22 +250,11 @@ def _retry_after(entry: Input) -> str:
     return next((value for name, value in entry.headers if name.lower() == "retry-after"), "")
 
 
-def _feeds(
-    venue: VenueId, plugin: ExchangePlugin, subscriptions: Sequence[Subscription], at: Nanos, rewrite: Rewrite
-) -> list[Feed]:
-    feeds = []
-    for number, part in enumerate(plugin.split(subscriptions), 1):
-        codec = plugin.feed()
-        connect = codec.connect(part, None, at)
-        depth = {one.instrument.book_of or one.instrument.symbol for one in part if one.channel is Channel.DEPTH}
-        tops = {one.instrument.symbol for one in part if one.channel is Channel.TOP}
-        streams = [Stream(symbol, Channel.DEPTH, connect.resubscribe.get(symbol, ())) for symbol in sorted(depth)]
-        streams += [Stream(symbol, Channel.TOP) for symbol in sorted(tops - depth)]
-        connect = msgspec.structs.replace(connect, url=rewrite(venue, connect.url))
-        feeds.append(Feed(f"{venue}#{number}", connect, tuple(streams), codec.rule.snapshot_by_request))
-    return feeds
+def _why(error: Exception) -> str:
+    """In one line; of a stranger's error only where it was raised."""
+    return error.message if isinstance(error, CryptopipeError) else as_refusal(error).message
 
 
 def subscriptions_of(instruments: Iterable[Instrument]) -> list[Subscription]:
-    """Every channel of each instrument."""
+    """The usual channels of each instrument."""
     return [Subscription(one, channel) for one in instruments for channel in USUAL_CHANNELS]

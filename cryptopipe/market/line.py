@@ -1,4 +1,4 @@
-"""One connection: dialled, open, closing or waiting, and the streams it carries.
+"""One connection: signed, dialled, open, closing or waiting, and the streams it carries.
 
 Enters: openings, closings, decoded events, lost books, answers, ticks. Leaves: commands, into the list it is given, and
 the time of its next deadline. Never: a dial or a snapshot request that its venue's bucket does not allow, a second
@@ -6,11 +6,12 @@ request of a symbol while one is out, or one before the first delta was buffered
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 
+from cryptopipe.capture.inputs import ORDERS_OF
 from cryptopipe.clock import LAST, SECOND, Nanos
-from cryptopipe.market.pacing import Backoff, Bucket
+from cryptopipe.market.feed import Access, Feed, Stage
+from cryptopipe.market.pacing import Backoff, Bucket, renewed_after
 from cryptopipe.market.silence import SHORTEST_LIMIT, Lag, VenueClock, seconds
 from cryptopipe.market.supply import ANSWER_WITHIN, HEALTHY_AFTER, LONGEST_WAIT, Stream, Supply
 from cryptopipe.model.events import (
@@ -22,41 +23,19 @@ from cryptopipe.model.events import (
     FeedEvent,
     Fetch,
     Heartbeat,
+    OrdersDelta,
+    OrdersSnapshot,
     Ping,
     Resync,
     Send,
+    Sign,
     TopUpdate,
 )
 from cryptopipe.model.stream import Channel, Connect
 
 CLOSE_WITHIN = 5 * SECOND
-
-
-class Stage(Enum):
-    """Where a connection stands."""
-
-    WAITING = "waiting"  # until back-off and bucket allow a dial
-    DIALING = "dialing"
-    OPEN = "open"
-    CLOSING = "closing"  # told to close; the driver's word is out
-
-
 _OPEN = Stage.OPEN
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One connection to hold: its name, the codec's `Connect`, its watched streams, where its snapshots come from."""
-
-    conn: str
-    connect: Connect
-    streams: tuple[Stream, ...]
-    snapshot_by_request: bool = False
-
-    def __post_init__(self) -> None:
-        keys = [(stream.symbol, stream.channel) for stream in self.streams]
-        if not keys or len(set(keys)) != len(keys) or any(channel is Channel.TRADES for _, channel in keys):
-            raise ValueError(f"{self.conn} needs streams of depth or top, each of them once: {keys}")
+__all__ = ["Access", "Feed", "Line", "Stage", "Stream"]
 
 
 class Line:
@@ -71,11 +50,19 @@ class Line:
         self.lag = Lag(clock)
         self.changed = False
         """A deadline may be nearer than it was; whoever reads this resets it."""
-        self._dials, self._fetches = dials, fetches
+        self._dials, self._fetches, self._jitter = dials, fetches, jitter
         self.supplies = [
             Supply(one, feed.snapshot_by_request, Backoff(jitter, cap=LONGEST_WAIT)) for one in feed.streams
         ]
-        self.books = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.DEPTH}
+        self._synced = {one.stream.symbol: one for one in self.supplies if one.stream.channel is not Channel.TOP}
+        self.books = {name: one for name, one in self._synced.items() if one.stream.channel is Channel.DEPTH}
+        """Those of levels."""
+        self.succeeds = False
+        """It is to replace another connection, which still carries its books."""
+        self.renew_at, self.ends_at = LAST, LAST
+        """When its own replacement is due, and when its venue would end it."""
+        self.renewals = Backoff(jitter, first=30 * SECOND, cap=600 * SECOND)
+        self._refused = False
         self._tops = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.TOP}
         self.due: Nanos = 0
         """While waiting: no dial before this. While dialling or closing: when that is taking too long."""
@@ -94,14 +81,15 @@ class Line:
     def next_due(self) -> Nanos:
         """The earliest time at which a tick would do something."""
         if self.stage is Stage.WAITING:
-            return max(self.due, self._dials.free_at())
+            free_at = self._fetches.free_at() if self.feed.access is Access.TOKEN else 0
+            return max(self.due, self._dials.free_at(), free_at)
         if self.stage is not _OPEN:
             return self.due
         free_at = self._fetches.free_at()
         dues = [self._deadline(one) for one in self.supplies]
         dues += [due for one in self.supplies if (due := one.answer_due()) is not None]
         dues += [due for one in self.supplies if (due := one.may_ask_at(free_at)) is not None]
-        return min([*dues, self._ping_due] if self._ping_due else dues)
+        return min([*dues, self._ping_due] if self._ping_due else dues, default=LAST)
 
     def opened(self, at: Nanos, out: list[Command]) -> None:
         """The dial succeeded: subscribe, and expect data."""
@@ -115,6 +103,27 @@ class Line:
         self._unheard = len(self.supplies)
         for supply in self.supplies:
             supply.open(at)
+            supply.needed = supply.needed and not (self.succeeds and self.feed.joins)
+        if self.feed.lifetime is not None:
+            self.ends_at = at + self.feed.lifetime
+            self.renew_at = at + renewed_after(self.feed.lifetime, self._jitter())
+
+    def signed(self, connect: Connect | None, reason: str, final: bool, at: Nanos, out: list[Command]) -> None:
+        """What the next dial subscribes by; None: why there is none, and whether another attempt is of use."""
+        if self.stage is not Stage.SIGNING:
+            return
+        self.changed = True
+        if connect is None:
+            self._refused = final
+            self.close(reason, at, out)
+            return
+        self.feed = replace(self.feed, connect=connect)
+        for supply in self.supplies:
+            supply.stream = replace(supply.stream, resubscribe=connect.resubscribe.get(supply.stream.symbol, ()))
+        if self._dials.free_at() > at:  # another connection was faster
+            self.stage, self.due = Stage.WAITING, at
+        else:
+            self._dial(at, out)
 
     def closed(self, at: Nanos) -> None:
         """The connection, or the attempt at it, has ended: the next one after a back-off."""
@@ -126,8 +135,8 @@ class Line:
         self.lag.forget()
         for supply in self.supplies:
             supply.close(at)
-        self.stage, self.changed = Stage.WAITING, True
-        self.due = at + self.backoff.delay()
+        self.stage, self.changed = Stage.REFUSED if self._refused else Stage.WAITING, True
+        self.due = LAST if self._refused else at + self.backoff.delay()
 
     def arrived(self, events: Iterable[FeedEvent | Send | Resync], at: Nanos, out: list[Command]) -> None:
         """What one frame said."""
@@ -140,8 +149,10 @@ class Line:
                 supply, event_time = self.books.get(event.symbol), event.event_time
             elif isinstance(event, TopUpdate):
                 supply, event_time = self._tops.get(event.symbol), event.event_time
-            elif isinstance(event, BookSnapshot):  # made now, of levels that may be old
-                supply = self.books.get(event.symbol)
+            elif isinstance(event, OrdersDelta):
+                supply, event_time = self._synced.get(event.symbol), event.event_time
+            elif isinstance(event, BookSnapshot | OrdersSnapshot):  # made now, of levels that may be old
+                supply = self._synced.get(event.symbol)
             elif isinstance(event, Heartbeat):
                 event_time, self._heartbeat_at = event.event_time, at
             else:
@@ -154,7 +165,8 @@ class Line:
 
     def resynced(self, symbol: str | None, reason: str, at: Nanos, out: list[Command]) -> None:
         """A book asks for a snapshot; None: all of them."""
-        books = list(self.books.values()) if symbol is None else [self.books[symbol]] if symbol in self.books else []
+        known = self._synced
+        books = list(known.values()) if symbol is None else [known[symbol]] if symbol in known else []
         for book in books if self.stage is _OPEN else ():
             if not book.by_request and not book.stream.resubscribe:
                 self.close(reason, at, out)
@@ -163,10 +175,10 @@ class Line:
             self.changed = True
             self._ask(book, at, out)
 
-    def answered(self, symbol: str, accepted: bool, at: Nanos) -> None:
+    def answered(self, tag: str, accepted: bool, at: Nanos) -> None:
         """A snapshot request has ended."""
         if self.stage is _OPEN:
-            self.books[symbol].answered(accepted, at)
+            self._synced[tag.removeprefix(ORDERS_OF)].answered(accepted, at)
             self.changed = True
 
     def close(self, reason: str, at: Nanos, out: list[Command]) -> None:
@@ -181,10 +193,12 @@ class Line:
         conn = self.feed.conn
         if at < self.next_due():
             return
-        if self.stage is Stage.WAITING:
-            self._dials.take(at)
-            self.stage, self.due = Stage.DIALING, at + ANSWER_WITHIN
-            out.append(Dial(self.feed.connect.url, conn))
+        if self.stage is Stage.WAITING and self.feed.access is Access.PUBLIC:
+            self._dial(at, out)
+        elif self.stage is Stage.WAITING:
+            self._sign(at, out)
+        elif self.stage is Stage.SIGNING:
+            self.close(f"{conn} got no answer to what it needs to subscribe within {seconds(ANSWER_WITHIN)}", at, out)
         elif self.stage is Stage.DIALING:
             self.close(f"{conn} did not open within {seconds(ANSWER_WITHIN)}", at, out)
         elif self.stage is Stage.CLOSING:
@@ -197,6 +211,17 @@ class Line:
             for supply in sorted(self.supplies, key=lambda one: one.due):  # whoever waited longest is first
                 self._ask(supply, at, out)
 
+    def _dial(self, at: Nanos, out: list[Command]) -> None:
+        self._dials.take(at)
+        self.stage, self.due = Stage.DIALING, at + ANSWER_WITHIN
+        out.append(Dial(self.feed.connect.url, self.feed.conn))
+
+    def _sign(self, at: Nanos, out: list[Command]) -> None:
+        if self.feed.access is Access.TOKEN:
+            self._fetches.take(at)
+        self.stage, self.due = Stage.SIGNING, at + ANSWER_WITHIN
+        out.append(Sign(self.feed.conn))
+
     def _heard(self, supply: Supply, kind: type, at: Nanos, out: list[Command]) -> None:
         watch = supply.watch
         if not watch.last:
@@ -207,11 +232,12 @@ class Line:
                 self._healthy_since = self._healthy_since or at
         self._last_data = at
         watch.arrived(at)
-        if kind is BookSnapshot and not supply.by_request:
+        if kind is BookDelta or kind is OrdersDelta:
+            if not supply.begun_at:
+                supply.begun_at, self.changed = at, True
+                self._ask(supply, at, out)
+        elif kind is not TopUpdate and not supply.by_request:
             supply.answered(True, at)
-        elif kind is BookDelta and not supply.begun_at:
-            supply.begun_at, self.changed = at, True
-            self._ask(supply, at, out)
 
     def _deadline(self, supply: Supply) -> Nanos:
         watch = supply.watch
@@ -264,7 +290,7 @@ class Line:
         supply.asked(at)
         if supply.by_request:
             self._fetches.take(at)
-            out.append(Fetch(supply.stream.symbol, self.feed.conn))
+            out.append(Fetch(supply.tag, self.feed.conn))
         else:
             texts = (Send(text, self.feed.conn) for text in supply.stream.resubscribe)
             out.extend([one for one in texts if one not in out])  # one text may ask for several books

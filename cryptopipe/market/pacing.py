@@ -72,6 +72,13 @@ class Backoff:
         self.failures = 0
 
 
+def renewed_after(lifetime: Nanos, jitter: float) -> Nanos:
+    """When to replace a connection that may live so long: a twelfth to a twenty-fourth of it before its end (one to two
+    hours of a day), so that those dialled together do not move together, and a failure has time to be tried again.
+    """
+    return lifetime - int(lifetime // 24 * (1 + jitter))
+
+
 def retry_after(text: str, at: Nanos) -> Nanos:
     """When the venue allows the next attempt, from a `Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3).
 

@@ -6,16 +6,30 @@ venue said (`Retry-After`) comes first, its limits second, the back-off third.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-import msgspec
-
-from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.clock import LAST, SECOND, Nanos
 from cryptopipe.market.line import Feed, Line, Stage
+from cryptopipe.market.names import twin
 from cryptopipe.market.pacing import Bucket, retry_after
-from cryptopipe.market.silence import VenueClock
+from cryptopipe.market.silence import VenueClock, Watch
 from cryptopipe.market.supply import ANSWER_WITHIN
+from cryptopipe.market.told import (
+    Answered,
+    Arrived,
+    Carried,
+    Closed,
+    Opened,
+    Resynced,
+    Signed,
+    Tick,
+    TimeAnswered,
+    Told,
+)
 from cryptopipe.model.contracts import Limit
-from cryptopipe.model.events import Command, FeedEvent, FetchTime, Resync, Send, WakeAt
+from cryptopipe.model.events import Command, FetchTime, WakeAt
+from cryptopipe.model.stream import Channel
 
 MINUTE = 60 * SECOND
 DIALS = (Limit(5, MINUTE),)
@@ -28,60 +42,30 @@ _BANNED_FOR = 2 * MINUTE
 """A 418 without `Retry-After`: the shortest ban that a venue documents (read 2026-07-21)."""
 
 
-class Tick(msgspec.Struct, frozen=True, gc=False):
-    """A wake-up that was asked for; the first one starts the venue."""
+__all__ = [
+    "Answered",
+    "Arrived",
+    "Carried",
+    "Closed",
+    "Opened",
+    "Resynced",
+    "Signed",
+    "Supervisor",
+    "Tick",
+    "TimeAnswered",
+    "Told",
+]
 
 
-class Opened(msgspec.Struct, frozen=True, gc=False):
-    """The dial of this connection succeeded."""
+class Renewal(NamedTuple):
+    """A connection near the end of its lifetime, and the one that is to replace it."""
 
-    conn: str
+    old: Line
+    new: Line
 
-
-class Closed(msgspec.Struct, frozen=True, gc=False):
-    """A connection has ended, or the attempt at one. `status`: what a refused upgrade was answered with."""
-
-    conn: str
-    status: int = 0
-    retry_after: str = ""
-
-
-class Arrived(msgspec.Struct, frozen=True, gc=False):
-    """What the codec made of one frame."""
-
-    conn: str
-    events: Sequence[FeedEvent | Send | Resync]
-
-
-class Resynced(msgspec.Struct, frozen=True, gc=False):
-    """The market's `Resync` after a frame of this connection; told after its `Arrived`."""
-
-    conn: str
-    resync: Resync
-
-
-class Answered(msgspec.Struct, frozen=True, gc=False):
-    """A snapshot request has ended. `accepted`: the market took it, that is, returned no `Resync` of the symbol.
-
-    `status` 0: no answer at all.
-    """
-
-    symbol: str
-    accepted: bool
-    status: int = 200
-    retry_after: str = ""
-
-
-class TimeAnswered(msgspec.Struct, frozen=True, gc=False):
-    """The venue's server time, cut to `resolution`; None if there was none in the answer, or no answer."""
-
-    server_time: Nanos | None
-    resolution: Nanos = MILLISECOND
-    status: int = 200
-    retry_after: str = ""
-
-
-Told = Tick | Opened | Closed | Arrived | Resynced | Answered | TimeAnswered
+    def due(self) -> Nanos:
+        """When the old one ends in any case: never before the new one is open."""
+        return self.old.ends_at if (self.old.stage, self.new.stage) == (Stage.OPEN, Stage.OPEN) else LAST
 
 
 class Supervisor:
@@ -106,8 +90,10 @@ class Supervisor:
         """A 418 was seen: the venue is asked for nothing before this, and nothing should be traded there."""
         self.held: tuple[int, Nanos] = (0, 0)
         """The last refusal that named a time: its HTTP status, and that time."""
-        self._dials, self._fetches = Bucket(dials), Bucket(fetches)
+        self._dials, self._fetches, self._jitter = Bucket(dials), Bucket(fetches), jitter
         self.lines: dict[str, Line] = {}
+        self._renewal: Renewal | None = None
+        """One at a time."""
         self._by_request: dict[str, Line] = {}
         for feed in feeds:
             self._add(Line(feed, jitter, self.clock, self._dials, self._fetches))
@@ -120,7 +106,7 @@ class Supervisor:
         """What to do about it. `at` never runs backwards. Raises `KeyError` for a connection or symbol it has not."""
         out: list[Command] = []
         if type(told) is Arrived:
-            line = self.lines[told.conn]
+            line = self.lines.get(told.conn) or self._line(told.conn)
             line.arrived(told.events, at, out)
             if not out and not line.changed:
                 return ()
@@ -128,7 +114,7 @@ class Supervisor:
                 self._doubt_clock(at)
         else:
             self._other(told, at, out)
-        for line in self.lines.values():
+        for line in self._all():
             line.changed = False
         due = self._next_due()
         if self._woken_at is None or due < self._woken_at:
@@ -138,7 +124,7 @@ class Supervisor:
 
     def limit(self, conn: str) -> Nanos:
         """The longest silence that any stream of this connection is allowed now."""
-        limits: list[Nanos] = [supply.watch.limit for supply in self.lines[conn].supplies]
+        limits: list[Nanos] = [supply.watch.limit for supply in self._line(conn).supplies]
         return max(limits)
 
     @property
@@ -146,30 +132,80 @@ class Supervisor:
         """Symbols that were subscribed to and never spoke while others of their connection did."""
         return [one.stream.symbol for line in self.lines.values() for one in line.supplies if one.absent]
 
+    @property
+    def renewing(self) -> str:
+        """The connection that is being made to replace another one; empty if there is none."""
+        return "" if self._renewal is None else self._renewal.new.feed.conn
+
     def _add(self, line: Line) -> None:
         conn = line.feed.conn
         if conn in self.lines:
             raise ValueError(f"two connections are called {conn}")
         self.lines[conn] = line
-        for symbol in line.books if line.feed.snapshot_by_request else ():
-            if symbol in self._by_request:
-                raise ValueError(f"the depth of {symbol} on {conn} and on {self._by_request[symbol].feed.conn}")
-            self._by_request[symbol] = line
+        for tag in _tags(line):
+            if tag in self._by_request:
+                raise ValueError(f"the depth of {tag} on {conn} and on {self._by_request[tag].feed.conn}")
+            self._by_request[tag] = line
+
+    def _all(self) -> list[Line]:
+        lines = list(self.lines.values())
+        return lines if self._renewal is None else [*lines, self._renewal.new]
+
+    def _line(self, conn: str) -> Line:
+        renewal = self._renewal
+        return renewal.new if renewal is not None and renewal.new.feed.conn == conn else self.lines[conn]
+
+    def _closed(self, line: Line, at: Nanos) -> None:
+        """Whichever of two connections is gone, the other one goes on."""
+        renewal = self._renewal
+        if renewal is not None and line is renewal.new:
+            self._renewal, renewal.old.renew_at = None, at + renewal.old.renewals.delay()
+        elif renewal is not None and line is renewal.old:
+            line.closed(at)
+            self._renewal, renewal.new.succeeds = None, False
+            lines = {renewal.new if one is line else one for one in self.lines.values()}
+            self.lines = {one.feed.conn: one for one in sorted(lines, key=lambda one: one.feed.conn)}
+            self._by_request.update(dict.fromkeys(_tags(renewal.new), renewal.new))
+        else:
+            line.closed(at)
+
+    def _renew(self, at: Nanos) -> None:
+        due = [line for line in self.lines.values() if line.stage is Stage.OPEN and line.renew_at <= at]
+        if self._renewal is None and due:
+            old = min(due, key=lambda line: line.renew_at)
+            new = Line(
+                replace(old.feed, conn=twin(old.feed.conn)), self._jitter, self.clock, self._dials, self._fetches
+            )
+            new.succeeds, new.due = True, at
+            for mine, its in zip(new.supplies, old.supplies, strict=True):  # their gaps are known already
+                mine.watch = Watch(its.watch.gaps, its.watch.arrivals, limit=its.watch.limit)
+            self._renewal = Renewal(old, new)
+
+    def _outlived(self, at: Nanos, out: list[Command]) -> None:
+        """The venue would end the old connection now: the new one has what it has."""
+        if self._renewal is not None and self._renewal.due() <= at:
+            self._renewal.old.close(f"{self._renewal.new.feed.conn} replaces it", at, out)
 
     def _other(self, told: Told, at: Nanos, out: list[Command]) -> None:
         match told:
             case Tick():
                 self._tick(at, out)
             case Opened():
-                self.lines[told.conn].opened(at, out)
+                self._line(told.conn).opened(at, out)
             case Closed():
                 self._held(told.status, told.retry_after, self._dials, at)
-                self.lines[told.conn].closed(at)
+                self._closed(self._line(told.conn), at)
             case Resynced():
-                self.lines[told.conn].resynced(told.resync.symbol, told.resync.reason, at, out)
+                self._line(told.conn).resynced(told.resync.symbol, told.resync.reason, at, out)
             case Answered():
                 self._held(told.status, told.retry_after, self._fetches, at)
-                self._by_request[told.symbol].answered(told.symbol, told.accepted, at)
+                line = self._line(told.conn) if told.conn else self._by_request[told.symbol]
+                line.answered(told.symbol, told.accepted, at)
+            case Signed():
+                self._held(told.status, told.retry_after, self._fetches, at)
+                self._line(told.conn).signed(told.connect, told.reason, told.final, at, out)
+            case Carried() if self._renewal is not None and self._renewal.new.feed.conn == told.new:
+                self._line(told.old).close(f"{told.new} carries its books", at, out)
             case TimeAnswered():
                 self._held(told.status, told.retry_after, self._fetches, at)
                 self._time(told, at)
@@ -177,7 +213,9 @@ class Supervisor:
     def _tick(self, at: Nanos, out: list[Command]) -> None:
         if self._woken_at is not None and at >= self._woken_at:
             self._woken_at = None
-        for line in sorted(self.lines.values(), key=lambda one: one.due):  # whoever waited longest is first
+        self._renew(at)
+        self._outlived(at, out)
+        for line in sorted(self._all(), key=lambda one: one.due):  # whoever waited longest is first
             line.tick(at, out)
             if line.lag.doubts_the_clock:
                 self._doubt_clock(at)
@@ -216,5 +254,15 @@ class Supervisor:
         self._time_due = min(self._time_due, at + _TIME_AGAIN)
 
     def _next_due(self) -> Nanos:
-        dues = [line.next_due() for line in self.lines.values()]
+        dues = [line.next_due() for line in self._all()]
+        if self._renewal is None:
+            dues += [line.renew_at for line in self.lines.values() if line.stage is Stage.OPEN]
+        else:
+            dues.append(self._renewal.due())
         return min([*dues, self._time_next()] if self._tells_time else dues)
+
+
+def _tags(line: Line) -> list[str]:
+    """Of the snapshots that are requested for a line."""
+    synced = [one.tag for one in line.supplies if one.stream.channel is not Channel.TOP]
+    return synced if line.feed.snapshot_by_request else []

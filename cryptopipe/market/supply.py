@@ -7,6 +7,7 @@ one book at a time, a request before a delta was buffered where the snapshot is 
 from dataclasses import dataclass
 
 from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.market.names import snapshot_tag
 from cryptopipe.market.pacing import Backoff
 from cryptopipe.market.silence import Watch
 from cryptopipe.model.stream import Channel
@@ -52,11 +53,16 @@ class Supply:
         self._restored_at: Nanos = 0
         self._asked_lately = False
 
+    @property
+    def tag(self) -> str:
+        """Of its requests."""
+        return snapshot_tag(self.stream.symbol, self.stream.channel is Channel.ORDERS)
+
     def open(self, at: Nanos) -> None:
         """Subscribed anew: the stream brings its snapshot, or its first delta starts the buffer."""
         self.watch.open()
         self.begun_at, self.absent = 0, False
-        is_book = self.stream.channel is Channel.DEPTH
+        is_book = self.stream.channel is not Channel.TOP
         self.needed = is_book and self.by_request
         self.asked_at = at if is_book and not self.by_request else 0
 

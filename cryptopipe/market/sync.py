@@ -1,18 +1,20 @@
 """Keeps one book equal to the venue's, by the rule its plugin declares, and knows when it is not.
 
-Enters: snapshots, deltas and faster tops of one instrument, in order of arrival. Leaves: a new top of book, or the
-command to ask again. Never: a book that is read after a gap, a wrong checksum or a cross, or differences without a
-snapshot that yield a book.
+Enters: snapshots, deltas (of levels or of single orders) and faster tops of one instrument, in order of arrival.
+Leaves: a new top of book, or the command to ask again. Never: a book that is read after a gap, a wrong checksum or a
+cross, or differences without a snapshot that yield a book.
 """
 
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from typing import cast
 
 from cryptopipe.clock import Nanos
-from cryptopipe.core import Book, TopOfBook
+from cryptopipe.core import Book, OrderBook, TopOfBook
 from cryptopipe.errors import ProtocolError, Remedy
-from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate
+from cryptopipe.market.texts import texts_of
+from cryptopipe.model.events import BookDelta, BookSnapshot, OrdersDelta, OrdersSnapshot, Resync, TopUpdate
 from cryptopipe.model.facts import Instrument
 from cryptopipe.model.stream import Link, SyncRule, apply_always
 
@@ -31,38 +33,60 @@ class BookState(Enum):
 
 _LIVE, _APPLY = BookState.LIVE, Link.APPLY  # before Python 3.12 an Enum's attribute costs as much as a call
 
-Judge = Callable[[int, BookDelta], Link]
+Delta = BookDelta | OrdersDelta
+Snapshot = BookSnapshot | OrdersSnapshot
+Judge = Callable[[int, Delta], Link]
 
 
 def _unless_always(link: Judge) -> Judge | None:
     return None if link is apply_always else link
 
 
+def _book(rule: SyncRule) -> Book:
+    """A book of levels, or one of single orders, which answers the same questions but takes no faster top."""
+    if rule.orders is None:
+        return Book(rule.level_format, rule.depth, rule.checksum, rule.checksum_levels)
+    orders = OrderBook(rule.orders, rule.depth, rule.checksum, rule.checksum_levels, rule.transient_cross)
+    return cast(Book, orders)
+
+
+def _no_quote(*_: object) -> None:
+    """A faster top says nothing of single orders."""
+
+
 class BookSync:
-    """One instrument's book and the state machine that proves it."""
+    """One instrument's book and the state machine that proves it: `alpha:XY`, or `alpha:XY/orders` of single orders."""
 
     def __init__(self, instrument: Instrument, rule: SyncRule) -> None:
         self.instrument = instrument
-        self.id = instrument.id
+        self.id = instrument.id if rule.orders is None else f"{instrument.id}/orders"
         self.rule = rule
-        self.book = Book(rule.level_format, rule.depth, rule.checksum, rule.checksum_levels)
+        self.book = _book(rule)
         self.state = BookState.SYNCING
         self.reason = "no snapshot yet"
         self.last_frame_at: Nanos = 0
         self.gaps = 0
         self.resyncs = 0
         self._last = 0
-        self._apply, self._quote = self.book.apply, self.book.quote
+        self._apply: Callable[..., TopOfBook | None] = self.book.apply
+        self._quote: Callable[..., TopOfBook | None] = self.book.quote if rule.orders is None else _no_quote
         self._join, self._link_after = _unless_always(rule.join), _unless_always(rule.link)
         self._link = self._join
-        self._buffer: deque[BookDelta] = deque()
+        self._buffer: deque[Delta] = deque()
         self._refused = False
         self.ended_as: BookState | None = None
         """The state in which a recording ended."""
         self.last_top: TopOfBook | None = None
         """The top before the connection closed: at the end of a run, the last price one could have traded at."""
 
-    def delta(self, delta: BookDelta, at: Nanos) -> TopOfBook | Resync | None:
+    @property
+    def orders(self) -> OrderBook:
+        """The book of single orders. Raises `TypeError` for one of levels."""
+        if self.rule.orders is None:
+            raise TypeError(f"{self.id} is a book of levels")
+        return cast(OrderBook, self.book)
+
+    def delta(self, delta: Delta, at: Nanos) -> TopOfBook | Resync | None:
         """Changed levels. A gap returns the command to resync; so does a book that its proof refutes."""
         self.last_frame_at = at
         if self.state is not _LIVE:
@@ -79,17 +103,15 @@ class BookSync:
         self._link = self._link_after
         return top
 
-    def _unlinked(self, delta: BookDelta, verdict: Link) -> Resync | None:
+    def _unlinked(self, delta: Delta, verdict: Link) -> Resync | None:
         if verdict is Link.SKIP:
             return None
         self.gaps += 1
-        resync = self.lose(
-            f"sequence gap on {self.instrument.id}: expected {self._last + 1}, got {delta.first or delta.version}"
-        )
+        resync = self.lose(f"sequence gap on {self.id}: expected {self._last + 1}, got {delta.first or delta.version}")
         self._hold(delta)
         return resync
 
-    def snapshot(self, snapshot: BookSnapshot, at: Nanos) -> TopOfBook | Resync | None:
+    def snapshot(self, snapshot: Snapshot, at: Nanos) -> TopOfBook | Resync | None:
         """The whole book, then the deltas that were held back for it. A snapshot older than the book is ignored."""
         if self.state is BookState.DEAD:
             return None  # asked for before the connection closed: nothing would keep this book
@@ -99,10 +121,9 @@ class BookSync:
         links = (self.rule.join(snapshot.version, delta) for delta in self._buffer)
         if next((link for link in links if link is not Link.SKIP), None) is Link.GAP:
             return self._too_old(snapshot)
+        s = snapshot
         try:
-            top = self.book.load(
-                snapshot.bids, snapshot.asks, snapshot.version, snapshot.event_time, at, snapshot.checksum
-            )  # fmt: skip
+            top = self.book.load(s.bids, s.asks, s.version, s.event_time, at, s.checksum)
         except ProtocolError as error:
             return self._refuted(error)
         self.state, self.reason = BookState.LIVE, ""
@@ -129,6 +150,22 @@ class BookSync:
         except ProtocolError as error:
             return self._refuted(error)
 
+    def judge(self, delta: Delta) -> Link:
+        """How a delta would join a live book now."""
+        return Link.APPLY if self._link is None else self._link(self._last, delta)
+
+    def adopt(self, other: "BookSync", event_time: Nanos, at: Nanos) -> TopOfBook | Resync | None:
+        """Go on as another connection's live book of the same stream, at once and keeping the window of tops."""
+        bids, asks = texts_of(other.book, other.rule)
+        try:
+            top = self.book.load(bids, asks, other._last, event_time, at)
+        except ProtocolError as error:
+            return self._refuted(error)
+        self.state, self.reason, self.last_frame_at = BookState.LIVE, "", at
+        self._last, self._link = other._last, other._link
+        self._buffer.clear()
+        return top
+
     def lose(self, reason: str) -> Resync:
         """The stream is not proven any more: forget the book, hold what comes, ask for a snapshot."""
         self.resyncs += 1
@@ -149,13 +186,13 @@ class BookSync:
         if not self._refused:
             self.lose("connection opened")
 
-    def _hold(self, delta: BookDelta) -> None:
+    def _hold(self, delta: Delta) -> None:
         if self.rule.snapshot_by_request:
             if len(self._buffer) >= _BUFFERED_DELTAS:
                 self._buffer.clear()
             self._buffer.append(delta)
 
-    def _too_old(self, snapshot: BookSnapshot) -> Resync:
+    def _too_old(self, snapshot: Snapshot) -> Resync:
         first = self._buffer[0]
         stream = first.first or first.version
         self.reason = f"snapshot {snapshot.version} of {self.id} is older than the stream's {stream}"
@@ -163,7 +200,7 @@ class BookSync:
         return Resync(self.instrument.symbol, self.reason)
 
     def _refuted(self, error: ProtocolError) -> Resync | None:
-        where = f"{self.instrument.id}: {error.message}"
+        where = f"{self.id}: {error.message}"
         if error.remedy is Remedy.REJECT:
             self._refused = True
             self.close(f"cannot be represented: {where}")

@@ -197,6 +197,12 @@ class FetchTime(msgspec.Struct, frozen=True, gc=False):
     """A command: ask the venue for its server time."""
 
 
+class Sign(msgspec.Struct, frozen=True, gc=False):
+    """A command: make what lets one subscribe on the next dial of `conn`, by asking the venue first where it must be."""
+
+    conn: str
+
+
 class Dial(msgspec.Struct, frozen=True, gc=False):
     """A command: open the connection `conn`. It is answered by one opening or one closing, whatever happens."""
 
@@ -223,7 +229,7 @@ class WakeAt(msgspec.Struct, frozen=True, gc=False):
     at: Nanos
 
 
-Command = Dial | Send | Ping | Fetch | FetchTime | Close | WakeAt
+Command = Dial | Send | Ping | Fetch | FetchTime | Sign | Close | WakeAt
 """What the connection supervisor asks of a driver."""
 
 
