@@ -1,7 +1,7 @@
 """The conformance kit: what a plugin author subclasses to have the plugin judged.
 
 Enters: a plugin, its instruments and a folder of frames. Leaves: numbered checks that pass or say what is broken.
-Never: a socket, a key, or an import from the framework's inside.
+Never: a socket, a key, or a figure of a clock that decides.
 
     class TestBitFoo(ExchangeConformance):
         plugin = plugin
@@ -11,5 +11,6 @@ Never: a socket, a key, or an import from the framework's inside.
 
 from cryptopipe.testing.conformance import ExchangeConformance, spot
 from cryptopipe.testing.corpus import Sample, canonical, read_corpus
+from cryptopipe.testing.listings import ListingSample
 
-__all__ = ["ExchangeConformance", "Sample", "canonical", "read_corpus", "spot"]
+__all__ = ["ExchangeConformance", "ListingSample", "Sample", "canonical", "read_corpus", "spot"]

@@ -1,55 +1,49 @@
-"""Five numbered checks that every exchange plugin passes.
+"""The numbered checks that every exchange plugin passes.
 
 Enters: class attributes of a subclass. Leaves: pytest tests whose failures name the check, the frame and both values.
-Never: a check that passes because there was nothing to check.
+Never: a check that passes because there was nothing to check: what does not apply is skipped, and says why.
 """
 
-import gzip
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import SkipTest
 
-from cryptopipe import api
 from cryptopipe.api import (
+    SANDBOX_CREDENTIALS,
     USUAL_CHANNELS,
     Asset,
     BookDelta,
     BookSnapshot,
     Channel,
+    Credentials,
     ExchangePlugin,
-    Fetch,
-    Heartbeat,
+    HttpResponse,
     Instrument,
     Notice,
     OrdersDelta,
     OrdersSnapshot,
-    ProtocolError,
-    Resync,
-    Send,
     Subscription,
-    SyncRule,
     TopUpdate,
     Trade,
     TradingRules,
     Unknown,
-    VenueError,
     VenueId,
 )
-from cryptopipe.testing.corpus import AT, Sample, canonical, codec_of, completed, numbered, play, read_corpus, require
-from cryptopipe.testing.mutations import mutations
-from cryptopipe.testing.numbers import numbers, readable
+from cryptopipe.testing.checks import Judged, not_applicable, numbered, require
+from cryptopipe.testing.connecting import judge_connecting
+from cryptopipe.testing.corpus import AT, Sample, codec_of, read_corpus
+from cryptopipe.testing.cost import judge_cost
+from cryptopipe.testing.damage import judge_damage
+from cryptopipe.testing.declared import judge_declared
+from cryptopipe.testing.frames import judge_determinism, judge_goldens, judge_recorded, judge_ticks, outcome, recorded
+from cryptopipe.testing.listings import ListingSample, judge_listings
 from cryptopipe.testing.purity import forbidden_in, plugin_modules, trapped
-
-MUTATIONS = 200
-"""Damaged copies of each frame."""
-
-_BOOKS = (BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta)
-_EVENTS = (*_BOOKS, TopUpdate, Trade, Heartbeat, Notice, Unknown, Send, Resync, Fetch)
-_TYPES: dict[str, type] = {kind.__name__: kind for kind in _EVENTS}
-_WITH_NUMBERS = (*_BOOKS, TopUpdate, Trade)
+from cryptopipe.testing.schedule import judge_schedule
+from cryptopipe.testing.signing import CREDENTIALS, judge_signing
+from cryptopipe.testing.strangers import judge_strangers
+from cryptopipe.testing.streams import Stream, stream_of_samples, stream_of_sandbox, token_of_sandbox
 
 
 def spot(
@@ -61,13 +55,16 @@ def spot(
     return Instrument(VenueId(venue), symbol, Asset(base), Asset(quote), rules=rules)
 
 
-class ExchangeConformance:
+class ExchangeConformance(Judged):
     """Subclass it as `Test…` with `plugin`, `instruments` and `corpus`; `cryptopipe.testing.corpus` tells the form.
 
     `covers` lists the event types that the corpus must show; `channels` what the codec must be able to subscribe to;
     `recordings` raw captures in JSON lines (gzip) whose frames are judged for determinism and grid too, as far as
     `recorded_frames` go. `recorded_sizes_on_step` False, with its reason beside it, where a venue shows what is left
-    of orders from before it made its step coarser.
+    of orders from before it made its step coarser. `stream` names samples that follow each other on one connection, and
+    `order_stream` the same of single orders; without them the plugin's simulated venue sends the frames. `keyed` names
+    samples in which the keys of an object are data. `fees_are_zero` is the reason where a venue takes no fee.
+    `listings` are metadata answers with what they say; `token_answer` the documented one that gives a stream its token.
     """
 
     plugin: ClassVar[ExchangePlugin]
@@ -78,144 +75,131 @@ class ExchangeConformance:
     recordings: ClassVar[Sequence[Path]] = ()
     recorded_frames: ClassVar[int] = 2000
     recorded_sizes_on_step: ClassVar[bool] = True
+    stream: ClassVar[Sequence[str]] = ()
+    order_stream: ClassVar[Sequence[str]] = ()
+    keyed: ClassVar[Sequence[str]] = ()
+    fees_are_zero: ClassVar[str] = ""
+    listings: ClassVar[Sequence[ListingSample]] = ()
+    token_answer: ClassVar[HttpResponse | None] = None
+    credentials: ClassVar[Credentials] = CREDENTIALS
 
     def samples(self) -> tuple[Sample, ...]:
         """The corpus of this venue."""
         return read_corpus(self.corpus, self.plugin.venue)
 
-    @numbered("check 1 purity")
+    @numbered("1 purity")
     def test_1_purity(self) -> None:
         """Decoding opens no socket, reads no clock, uses no chance; the plugin imports only the author's window."""
-        found = [what for path in self._modules() for what in forbidden_in(path)]
+        modules = self._modules()
+        found = [what for path in modules for what in forbidden_in(path)]
         require(not found, f"{self.plugin.venue} is not pure: {'; '.join(found)}")
         wanted = [Subscription(i, channel) for i in self.instruments for channel in self.channels]
         for sample in self.samples():
             with trapped() as touched:
-                _outcome(self.plugin, sample)
+                outcome(self.plugin, sample)
                 codec_of(self.plugin, sample.dialect).connect(wanted, None, AT)
             require(not touched, f"{self.plugin.venue} touches {touched} while decoding {sample.name}")
+        self.tell(f"{len(modules)} modules")
 
-    @numbered("check 2 determinism")
+    @numbered("2 determinism")
     def test_2_determinism(self) -> None:
         """Two codecs make the same of the same frames, also when their connections interleave."""
-        by_dialect: dict[str, list[bytes]] = {}
-        for sample in self.samples():
-            if not sample.snapshot_of:
-                by_dialect.setdefault(sample.dialect, []).extend([*sample.after, sample.frame])
-        for path in self.recordings:
-            by_dialect.setdefault("", []).extend(self._recorded(path) if path.is_file() else ())
-        for dialect, frames in by_dialect.items():
-            one, two, three = (codec_of(self.plugin, dialect) for _ in range(3))
-            alone = [_decoded(one, frame) for frame in frames]
-            pairs = [(_decoded(two, frame), _decoded(three, frame)) for frame in frames]
-            for number, (expected, (left, right)) in enumerate(zip(alone, pairs, strict=True)):
-                for got in (left, right):
-                    require(
-                        got == expected,
-                        f"{self.plugin.venue} is not deterministic: frame {number} {frames[number][:120]!r} gave "
-                        f"{expected} alone, {got} on an interleaved connection",
-                    )
+        self.tell(judge_determinism(self.plugin, self.samples(), self._recorded()))
 
-    @numbered("check 3 mutations")
+    @numbered("3 mutations")
     def test_3_mutations(self) -> None:
-        """A damaged frame gives events or raises `ProtocolError` or a `VenueError`, and nothing else."""
-        for sample in self.samples():
-            for damaged in mutations(sample.frame, MUTATIONS):
-                where = f"{self.plugin.venue}, a mutation of {sample.name}: {damaged[:300]!r}"
-                try:
-                    events = play(self.plugin, sample, damaged)
-                except (ProtocolError, VenueError):
-                    continue
-                except Exception as error:
-                    raise AssertionError(f"{where} raised {type(error).__name__}: {error}") from error
-                rule = codec_of(self.plugin, sample.dialect).rule
-                for event in events:
-                    require(isinstance(event, _EVENTS), f"{where} gave {event!r}, which is no event")
-                    readable(event, rule, where)
+        """A damaged frame gives events or raises `ProtocolError` or a `VenueError`, and nothing of it is kept."""
+        self.tell(judge_damage(self.plugin, self.samples()))
 
-    @numbered("check 4 goldens")
+    @numbered("4 goldens")
     def test_4_goldens(self) -> None:
         """Every frame means what its hand-written events say, and every kind of event is shown."""
-        shown: set[str] = set()
-        for sample in self.samples():
-            got = _outcome(self.plugin, sample)
-            wanted: Any = sample.raises
-            if sample.events is not None:
-                wanted = [completed(told, _TYPES) for told in sample.events]
-                shown.update(event["type"] for event in wanted)
-            require(got == wanted, f"{self.plugin.venue}, {sample.name}: expected {wanted}, decoded {got}")
-        missing = [kind.__name__ for kind in self.covers if kind.__name__ not in shown]
-        require(not missing, f"{self.plugin.venue}: no frame of the corpus shows {missing}")
+        self.tell(judge_goldens(self.plugin, self.samples(), self.covers))
 
-    @numbered("check 5 on tick")
+    @numbered("5 on tick")
     def test_5_on_tick(self) -> None:
         """Prices and sizes are read exactly and lie on the instrument's grid, for each kind of event that has them."""
-        checked: set[type] = set()
-        for sample in self.samples():
-            if sample.events is not None:
-                rule = codec_of(self.plugin, sample.dialect).rule
-                written = b"\n".join((*sample.after, sample.frame))
-                checked |= self._on_tick(play(self.plugin, sample), written, sample.name, rule)
-        missing = [kind.__name__ for kind in self.covers if kind in _WITH_NUMBERS and kind not in checked]
-        symbols = [i.symbol for i in self.instruments if i.rules is not None]
-        require(not missing, f"{self.plugin.venue}: no {', '.join(missing)} of {symbols} in the corpus to check")
+        self.tell(judge_ticks(self.plugin, self.samples(), self.instruments, self.covers))
 
-    @numbered("check 5 on tick, recorded")
+    @numbered("5 on tick, recorded")
     def test_5_on_tick_recorded(self) -> None:
         """The same on recorded frames, where there are any."""
         present = [path for path in self.recordings if path.is_file()]
         if not present:
             raise SkipTest(f"no recordings of {self.plugin.venue} at {[str(path) for path in self.recordings]}")
-        for path in present:
-            codec, checked = self.plugin.feed(), set[type]()
-            for frame in self._recorded(path):
-                events, rule = codec.decode(frame, AT), codec.rule
-                checked |= self._on_tick(events, frame, path.name, rule, self.recorded_sizes_on_step)
-            require(bool(checked), f"{path.name}: no event of {[i.symbol for i in self.instruments]} to check")
+        frames = {path.name: recorded(path, self.recorded_frames) for path in present}
+        self.tell(judge_recorded(self.plugin, frames, self.instruments, self.recorded_sizes_on_step))
+
+    @numbered("6 declared")
+    def test_6_declared(self) -> None:
+        """Fees and limits have a source and a date, instruments are found as listed, the rule fits its proof."""
+        self.tell(judge_declared(self.plugin, self.fees_are_zero))
+
+    @numbered("7 strangers")
+    def test_7_strangers(self) -> None:
+        """A field more changes nothing; a kind unheard of is counted."""
+        self.tell(judge_strangers(self.plugin, self.samples(), self.keyed))
+
+    @numbered("8 sync")
+    def test_8_sync(self) -> None:
+        """The book is right or not live under a gap, a duplicate, a reorder, a stale snapshot and a second one."""
+        self.tell(judge_schedule(self.plugin, [self._stream(self.stream, Channel.DEPTH, "")]))
+
+    @numbered("9 connect")
+    def test_9_connect(self) -> None:
+        """Each subscription is asked for once, and two subscriptions never by the same text."""
+        self.tell(judge_connecting(self.plugin, self.instruments, self.channels))
+
+    @numbered("10 cost")
+    def test_10_cost(self) -> None:
+        """Decoding does not loop over levels; the processor time beside a parse is told, not judged."""
+        self.tell(judge_cost(self.plugin, self.samples()))
+
+    @numbered("11 orders")
+    def test_11_orders(self) -> None:
+        """What check 8 demands, of the books of single orders."""
+        dialects = [one for one in self.plugin.dialects if Channel.ORDERS in one.channels]
+        if not dialects:
+            not_applicable(f"{self.plugin.venue} has no stream of single orders")
+        shown = {told["type"] for one in self.samples() if one.dialect == dialects[0].name for told in one.events or ()}
+        missing = {OrdersSnapshot.__name__, OrdersDelta.__name__} - shown
+        require(not missing, f"{self.plugin.venue}: no frame of {dialects[0].name} shows {sorted(missing)}")
+        self.tell(judge_schedule(self.plugin, [self._stream(self.order_stream, Channel.ORDERS, dialects[0].name)]))
+
+    @numbered("12 metadata")
+    def test_12_metadata(self) -> None:
+        """Instruments, currencies and networks are read as their answers say, exactly."""
+        if self.plugin.metadata is None:
+            not_applicable(f"{self.plugin.venue} reads no metadata")
+        if not self.listings:
+            not_applicable(f"no listings are given to judge the metadata of {self.plugin.venue} by")
+        self.tell(judge_listings(self.plugin, self.plugin.metadata, self.listings))
+
+    @numbered("13 signer")
+    def test_13_signer(self) -> None:
+        """The secret of a signed stream shows nowhere, and the signature is a function of its arguments."""
+        signer = self.plugin.signer
+        if signer is None:
+            not_applicable(f"the streams of {self.plugin.venue} need no key")
+        credentials, answer = self.credentials, self.token_answer
+        if answer is None and self.plugin.sandbox is not None:
+            credentials, answer = SANDBOX_CREDENTIALS, token_of_sandbox(self.plugin, signer)
+        self.tell(judge_signing(self.plugin, signer, credentials, answer, self.instruments[0]))
 
     def _modules(self) -> list[Path]:
-        return plugin_modules(codec_of(self.plugin), self.plugin.instruments, self.plugin.snapshots)
+        plugin = self.plugin
+        dialects: list[Any] = [part for one in plugin.dialects for part in (one.feed(), one.snapshots)]
+        parts = (plugin.instruments, plugin.snapshots, plugin.clock, plugin.metadata, plugin.signer, *dialects)
+        return plugin_modules(codec_of(plugin), *parts)
 
-    def _recorded(self, path: Path) -> list[bytes]:
-        found: list[bytes] = []
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                told = json.loads(line)
-                if told["dir"] == "recv":
-                    found.append(told["raw"].encode())
-                if len(found) == self.recorded_frames:
-                    break
-        return found
+    def _recorded(self) -> list[bytes]:
+        return [frame for path in self.recordings if path.is_file() for frame in recorded(path, self.recorded_frames)]
 
-    def _on_tick(
-        self, events: Iterable[Any], frame: bytes, where: str, rule: SyncRule, sizes_on_step: bool = True
-    ) -> set[type]:
-        """The kinds of events whose numbers were checked."""
-        rules = {i.symbol: i.rules for i in self.instruments if i.rules is not None}
-        checked: set[type] = set()
-        for event in events:
-            grid = rules.get(getattr(event, "symbol", ""))
-            if grid is None:
-                continue
-            for number, step, what in numbers(event, frame, grid, rule, where):
-                require(
-                    number % step == 0 or ("size" in what and not sizes_on_step),
-                    f"{where}: {type(event).__name__} of {event.symbol} has {what} {number}, no multiple of {step}",
-                )
-                checked.add(type(event))
-        return checked
-
-
-def _decoded(codec: api.FeedCodec, frame: bytes) -> Any:
-    try:
-        return [canonical(event) for event in codec.decode(frame, AT)]
-    except (ProtocolError, VenueError) as error:
-        return type(error).__name__
-
-
-def _outcome(plugin: ExchangePlugin, sample: Sample) -> Any:
-    """The events in canonical form, or the name of the error."""
-    try:
-        return [canonical(event) for event in play(plugin, sample)]
-    except (ProtocolError, VenueError) as error:
-        return type(error).__name__
+    def _stream(self, names: Sequence[str], channel: Channel, dialect: str) -> Stream:
+        if names:
+            return stream_of_samples(names, self.samples(), self.instruments)
+        known = {one.symbol for one in self.plugin.instruments.listed()}
+        able = [one for one in self.instruments if one.rules and one.symbol in known and not one.book_of]
+        if self.plugin.sandbox is None or not able:
+            not_applicable(f"{self.plugin.venue} has no simulated venue: name the frames that follow each other")
+        return stream_of_sandbox(self.plugin, able[0], channel, dialect)

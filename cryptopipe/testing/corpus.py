@@ -17,16 +17,40 @@ made up. Fields left out have their defaults, and a bare number equals the same 
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from cryptopipe.api import ExchangePlugin, FeedCodec, HttpResponse, Nanos, OrderEvent, OrdersDelta, SnapshotCodec
+from cryptopipe.api import (
+    BookDelta,
+    BookSnapshot,
+    ExchangePlugin,
+    FeedCodec,
+    Fetch,
+    Heartbeat,
+    HttpResponse,
+    Nanos,
+    Notice,
+    OrderEvent,
+    OrdersDelta,
+    OrdersSnapshot,
+    Resync,
+    Send,
+    SnapshotCodec,
+    TopUpdate,
+    Trade,
+    Unknown,
+)
+from cryptopipe.testing.checks import require
+
+EVENTS = (
+    BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta, TopUpdate, Trade, Heartbeat, Notice, Unknown, Send,
+    Resync, Fetch,
+)  # fmt: skip
+"""What a codec may yield."""
 
 AT: Nanos = 1_700_000_000_000_000_000
 """The stamp that every frame gets: decoding may not depend on another."""
@@ -48,28 +72,6 @@ class Sample:
     dialect: str = ""
     snapshot_of: str = ""
     status: int = 200
-
-
-def require(holds: bool, message: str) -> None:
-    """Raises `AssertionError` with the message; unlike `assert` it is not rewritten and not optimised away."""
-    if not holds:
-        raise AssertionError(message)
-
-
-def numbered(check: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Puts the check's number and name before what a failing test says."""
-
-    def named(test: Callable[[Any], None]) -> Callable[[Any], None]:
-        @wraps(test)
-        def run(self: Any) -> None:
-            try:
-                test(self)
-            except AssertionError as error:
-                raise AssertionError(f"{check}: {error}") from error
-
-        return run
-
-    return named
 
 
 def read_corpus(folder: Path, venue: str) -> tuple[Sample, ...]:

@@ -24,8 +24,8 @@ from cryptopipe.api import (
     Trade,
     TradingRules,
 )
-from cryptopipe.core import OrderBook
-from cryptopipe.testing.corpus import require
+from cryptopipe.core import Book, OrderBook
+from cryptopipe.testing.checks import require
 from cryptopipe.testing.mutations import scalars
 
 
@@ -99,9 +99,7 @@ def _of_orders(
         for order in (*event.bids, *event.asks):
             for text, step, what in ((order.price, grid.tick, "price"), (order.size, grid.step, "size")):
                 if text:
-                    require(
-                        text in scalars(frame), f"{where}: {what} {text!r} of order {order.order_id} is not sent so"
-                    )
+                    require(text in written, f"{where}: {what} {text!r} of order {order.order_id} is not sent so")
                     yield Decimal(text), step, what
         return
     form = rule.orders
@@ -127,3 +125,19 @@ def _written_so(symbol: str, side: bytes, frame: bytes, columns: tuple[int | str
 def _unsigned(frame: bytes) -> Counter[str]:
     """The frame's scalars without a sign: some venues tell the side of a size by it."""
     return Counter(text.removeprefix("-") for text in scalars(frame))
+
+
+def uncrossed(event: Any, rule: SyncRule, where: str) -> None:
+    """A top, or a whole book, whose bid is below its ask. Raises `AssertionError`."""
+    if isinstance(event, TopUpdate):
+        bid, ask = Decimal(event.bid), Decimal(event.ask)
+        require(
+            bid < ask or not bid or not ask, f"{where}: a top of {event.symbol} has bid {bid} at or above ask {ask}"
+        )
+    if isinstance(event, BookSnapshot):
+        try:
+            form = rule.level_format
+            book = Book(form)
+            book.load(event.bids, event.asks, event.version, event.event_time, 0)
+        except ProtocolError as error:
+            raise AssertionError(f"{where}: a snapshot of {event.symbol} is no book: {error}") from error

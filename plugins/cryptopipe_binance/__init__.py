@@ -72,13 +72,14 @@ COINM = Market(
 
 
 _MINUTE = 60_000_000_000
-# web-socket-streams.md, "Websocket Limits" (2026-07-21): "300 connections per attempt every 5 minutes per IP". Futures
-# document none; theirs is taken to be the same.
-_DIALS = (Limit(300, 5 * _MINUTE),)
+# "300 connections per attempt every 5 minutes per IP". Futures document none; theirs is taken to be the same.
+_DIALS = (Limit(300, 5 * _MINUTE, 'web-socket-streams.md, "Websocket Limits", 2026-07-21'),)
 # Weight a minute over the weight of one snapshot of 1000 levels, less a sixth for other requests: rest-api.md "IP
 # Limits", "Order book" (2026-07-21) 6000 and 50; Binance.US (2024-06-17) 1200 and 10; futures "Order Book" (2026-11-21)
 # 2400 and 20. At 5000 levels, five times as dear, two lost connections of eight books would use up a minute.
-_SPOT_FETCHES = _US_FETCHES = _FUTURES_FETCHES = (Limit(100, _MINUTE),)
+_SPOT_FETCHES = (Limit(100, _MINUTE, 'rest-api.md "IP Limits", "Order book", 2026-07-21'),)
+_US_FETCHES = (Limit(100, _MINUTE, 'binance-us rest-api.md "Order book", 2024-06-17'),)
+_FUTURES_FETCHES = (Limit(100, _MINUTE, 'futures "Order Book", 2026-11-21'),)
 
 Simulate = Callable[[Mapping[str, SimulatedBook]], SandboxVenue]
 

@@ -14,6 +14,8 @@ from cryptopipe_bybit.servertime import BybitClock
 
 _SECOND = 1_000_000_000
 
+_LIMITS = "docs/v5/rate-limit, read in copies, 2026-11-21"
+
 
 def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     from cryptopipe_bybit.sandbox import BybitSandbox  # only who simulates loads it
@@ -40,10 +42,10 @@ bybit = ExchangePlugin(
     split=split,
     clock=BybitClock(),
     metadata=BybitListing(),
-    # docs/v5/rate-limit, read 2026-11-21 in copies: "Do not establish more than 500 connections within a 5-minute
-    # window", "600 requests within a 5-second window per IP".
-    dial_limits=(Limit(500, 300 * _SECOND),),
-    fetch_limits=(Limit(600, 5 * _SECOND),),
+    # "Do not establish more than 500 connections within a 5-minute window", "600 requests within a 5-second window per
+    # IP".
+    dial_limits=(Limit(500, 300 * _SECOND, _LIMITS),),
+    fetch_limits=(Limit(600, 5 * _SECOND, _LIMITS),),
     sandbox=_sandbox,
     first_choice=True,
 )

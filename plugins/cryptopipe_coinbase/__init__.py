@@ -59,11 +59,12 @@ coinbase = ExchangePlugin(
         "2026-11-21",
     ),
     clock=AdvancedClock(),
-    # docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-rate-limits, read 2026-11-21: "8 per
-    # second per IP address" for connections (coinbase-business has another number, 750). Requests: 10 a second per
-    # address on public endpoints, as others quote rest-api/rate-limits; the page itself was not found.
-    dial_limits=(Limit(8, _SECOND),),
-    fetch_limits=(Limit(10, _SECOND),),
+    # "8 per second per IP address" for connections (coinbase-business has another number, 750). Requests: 10 a second
+    # per address on public endpoints; the page itself was not found.
+    dial_limits=(
+        Limit(8, _SECOND, "docs.cdp.coinbase.com advanced-trade-apis/websocket/websocket-rate-limits, 2026-11-21"),
+    ),
+    fetch_limits=(Limit(10, _SECOND, "rest-api/rate-limits, as others quote it, 2026-11-21"),),
     sandbox=_advanced,
     first_choice=True,
 )
@@ -89,9 +90,8 @@ coinbase_exchange = ExchangePlugin(
     split=_orders_apart,
     signer=CoinbaseExchangeSigner(),
     clock=ExchangeClock(),
-    # docs.cdp.coinbase.com/exchange, websocket-feed/rate-limits ("Requests per second per IP: 8", more in bursts) and
-    # rest-api/rate-limits ("Requests per second per IP: 10", more in bursts), read 2026-11-21.
-    dial_limits=(Limit(8, _SECOND),),
-    fetch_limits=(Limit(10, _SECOND),),
+    # "Requests per second per IP: 8" and "Requests per second per IP: 10", more in bursts
+    dial_limits=(Limit(8, _SECOND, "docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits, 2026-11-21"),),
+    fetch_limits=(Limit(10, _SECOND, "docs.cdp.coinbase.com/exchange/rest-api/rate-limits, 2026-11-21"),),
     sandbox=_exchange,
 )

@@ -60,11 +60,10 @@ kraken = ExchangePlugin(
     split=_orders_apart,
     signer=KrakenSigner(),
     clock=KrakenClock(),
-    # guides/websockets/introduction, as quoted by others (2026-11-21): about 150 connections and reconnections of one
-    # address in a rolling 10 minutes, then it is banned for 10. support.kraken.com/articles/206548367: public endpoints
-    # "at a frequency of 1 per second (or less)".
-    dial_limits=(Limit(150, 600 * _SECOND),),
-    fetch_limits=(Limit(1, _SECOND),),
+    # about 150 connections and reconnections of one address in a rolling 10 minutes, then it is banned for 10
+    dial_limits=(Limit(150, 600 * _SECOND, "guides/websockets/introduction, as quoted by others, 2026-11-21"),),
+    # public endpoints "at a frequency of 1 per second (or less)"
+    fetch_limits=(Limit(1, _SECOND, "support.kraken.com/articles/206548367, 2026-11-21"),),
     sandbox=_sandbox,
     first_choice=True,
 )

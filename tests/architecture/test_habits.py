@@ -18,7 +18,7 @@ BROAD_EXCEPT = {
     "cryptopipe/registry.py": "a stranger's module may raise anything while it is imported; it stops only itself",
     "cryptopipe/market/market.py": "a stranger's codec: what it raises costs its connection its books, not the run",
     "cryptopipe/market/feeds.py": "a stranger's reading of the server time: what it raises is no time",
-    "cryptopipe/testing/conformance.py": "the kit judges a stranger's codec: whatever escapes is the finding",
+    "cryptopipe/testing/damage.py": "the kit judges a stranger's codec: whatever escapes is the finding",
 }
 SLEEPS = {
     "cryptopipe/journal/database.py": "a reader's bounded wait for another process's projection; no run comes here",

@@ -1,0 +1,85 @@
+"""Check 13: where public streams need a key, the secret stays with its owner.
+
+Enters: a plugin with a signer, credentials that are easily found again, a documented answer. Leaves: nothing, or where
+the secret shows. Never: a real key.
+"""
+
+from cryptopipe.api import (
+    Credentials,
+    ExchangePlugin,
+    HttpRequest,
+    HttpResponse,
+    Instrument,
+    StreamAuth,
+    StreamSigner,
+    Subscription,
+)
+from cryptopipe.testing.checks import require
+from cryptopipe.testing.corpus import AT
+from cryptopipe.testing.purity import trapped
+
+CREDENTIALS = Credentials(
+    "key-of-the-conformance-kit", "c2VjcmV0LW9mLXRoZS1jb25mb3JtYW5jZS1raXQ=", "phrase-of-the-conformance-kit"
+)
+"""The secret is also base64, as some venues hand it out."""
+
+
+def judge_signing(
+    plugin: ExchangePlugin,
+    signer: StreamSigner,
+    credentials: Credentials,
+    answer: HttpResponse | None,
+    instrument: Instrument,
+) -> str:
+    """What was counted. Raises `AssertionError`."""
+    venue, secret = plugin.venue, credentials.secret
+    require(bool(signer.channels), f"{venue}: its signer signs no channel")
+    require(secret not in repr(signer), f"{venue}: the secret is in the repr of the signer")
+    with trapped() as touched:
+        request, again = signer.request(credentials, AT), signer.request(credentials, AT)
+    require(not touched, f"{venue}: signing touches {touched}: nonce and time are arguments")
+    require(request == again, f"{venue}: two requests from the same arguments differ: {_shown(request, secret)}")
+    if request is not None:
+        hidden(f"{venue}, the request of a token", request, credentials)
+        require(answer is not None, f"{venue}: it asks for a token: give the documented answer as token_answer")
+    with trapped() as touched:
+        auth, other = (signer.auth(credentials, answer if request else None, AT) for _ in range(2))
+    require(not touched, f"{venue}: signing touches {touched}: nonce and time are arguments")
+    require(auth == other, f"{venue}: two signatures from the same arguments differ")
+    require(isinstance(auth, StreamAuth), f"{venue}: auth gives {type(auth).__name__}, not StreamAuth")
+    told = (auth.token, *auth.headers.values())
+    require(any(told), f"{venue}: the signature is empty")
+    require(not any(secret in one for one in told), f"{venue}: the secret is in the StreamAuth that the codec gets")
+    return f"{_placed(plugin, signer, auth, instrument, secret)} channels, the secret nowhere"
+
+
+def _placed(plugin: ExchangePlugin, signer: StreamSigner, auth: StreamAuth, instrument: Instrument, secret: str) -> int:
+    """Each signed channel sends what the signer made, and would send something else without."""
+    for channel in signer.channels:
+        makers = [d.feed for d in plugin.dialects if channel in d.channels] or [plugin.feed]
+        wanted = (Subscription(instrument, channel),)
+        signed, other = (makers[0]().connect(wanted, one, AT) for one in (auth, _another(auth)))
+        require(
+            secret not in f"{signed.url}{signed.frames}", f"{plugin.venue}: the secret is in what {channel.value} sends"
+        )
+        require(signed != other, f"{plugin.venue}: {channel.value} does not send the signature")
+    return len(signer.channels)
+
+
+def _another(auth: StreamAuth) -> StreamAuth:
+    return StreamAuth(f"{auth.token}-other", {name: f"{value}-other" for name, value in auth.headers.items()})
+
+
+def hidden(where: str, request: HttpRequest, credentials: Credentials) -> None:
+    """The secret is in no part of a request, nor in its repr. Raises `AssertionError`."""
+    parts = {
+        "URL": request.url,
+        "headers": repr(dict(request.headers)),
+        "body": (request.body or b"").decode("utf-8", "replace"),
+    }
+    for name, text in parts.items():
+        require(credentials.secret not in text, f"{where}: the secret is in its {name}")
+
+
+def _shown(request: HttpRequest | None, secret: str) -> str:
+    return repr(request).replace(secret, "…")
