@@ -65,9 +65,11 @@ bitstamp = ExchangePlugin(
     ),
     split=split,
     metadata=BitstampListing(),
-    # www.bitstamp.net/api/ as quoted on 2026-09-15: "all clients can make 400 requests per second. There is a default
-    # limit threshold of 10,000 requests per 10 minutes in place." No limit on connections is published.
-    fetch_limits=(Limit(400, _SECOND), Limit(10_000, 600 * _SECOND)),
+    dial_limits=(Limit(5, 60 * _SECOND, "ours: www.bitstamp.net/websocket/v2 names none, as quoted on 2026-09-15"),),
+    fetch_limits=(
+        Limit(400, _SECOND, 'www.bitstamp.net/api: "400 requests per second", as quoted by others on 2026-09-15'),
+        Limit(10_000, 600 * _SECOND, 'ibid.: "10,000 requests per 10 minutes", as quoted by others on 2026-09-15'),
+    ),
     lifetime=90 * 24 * 3600 * _SECOND,  # "Maximum connection age is 90 days"
     sandbox=_sandbox,
 )

@@ -7,8 +7,8 @@ order that never rests (a market order has no price).
 www.bitstamp.net/websocket/v2/ as quoted by others who rendered it on 2026-09-15 (the page itself could not be read),
 and frames captured on 2026-08-09 and 2026-09-15 in public repositories; current as of 2026-11-21. What the page does
 not say is from studies of captures (public repositories, looked up 2026-11-21), named where it is used. No capture of
-ours confirms it. Those studies also found orders in the REST answer, mostly of quiet markets, that were gone before: such a
-ghost stays in the book until it is traded through, and a book that it crosses has no top.
+ours confirms it. Those studies also found orders in the REST answer, mostly of quiet markets, that were gone before: a
+ghost of this kind stays in the book, and while it crosses the other side there is no top.
 """
 
 from collections.abc import Sequence
@@ -116,14 +116,10 @@ class BitstampOrdersFeed:
         self._chains: dict[str, _Chain] = {}
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
-        """One text a market; public. Raises `ProtocolError` for anything but single orders."""
+        """One text a market; public. Other channels than single orders are not carried."""
         self._chains.clear()
-        channels: dict[str, None] = {}
-        for one in subscriptions:
-            if one.channel is not Channel.ORDERS:
-                raise ProtocolError(f"no {one.channel.value} beside single orders", where=one.instrument.id)
-            channels[f"{_CHANNEL}{one.instrument.symbol}"] = None
-        texts = tuple(map(subscribe, channels))
+        symbols = dict.fromkeys(one.instrument.symbol for one in subscriptions if one.channel is Channel.ORDERS)
+        texts = tuple(subscribe(f"{_CHANNEL}{symbol}") for symbol in symbols)
         return Connect(URL, texts, ping_every_s=HEARTBEAT_EVERY_S, ping_text=HEARTBEAT)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:

@@ -31,7 +31,7 @@ from cryptopipe.api import (
     TradingState,
     Unknown,
 )
-from cryptopipe.testing import ExchangeConformance, spot
+from cryptopipe.testing import ExchangeConformance, ListingSample, spot
 from cryptopipe_bitstamp.feed import follows
 from cryptopipe_bitstamp.feed_orders import joins, links
 from cryptopipe_bitstamp.metadata import instruments
@@ -43,6 +43,24 @@ HOST = "https://www.bitstamp.net/api/v2/"
 RECORDED = (("ethusd", "0.01", "8"), ("xrpeur", "0.00001", "8"), ("bateur", "0.00001", "8"), ("adaeur", "0.00001", "8"))
 """Ticks, and decimals of sizes, of the trading-pairs-info that was recorded with the frames."""
 
+STREAM = ("diff", "snapshot_of_the_stream", "diff_next", "diff_third", "diff_fourth", "diff_fifth")
+MARKET = """{"name":"BTC/USD","market_symbol":"btcusd","base_currency":"BTC","base_decimals":8,"counter_currency":"USD",
+"counter_decimals":0,"minimum_order_value":"10","trading":"Enabled","instant_order_counter_decimals":2,
+"instant_and_market_orders":"Enabled","description":"Bitcoin / U.S. dollar","market_type":"SPOT"}"""
+CONTRACT = """{"name":"ETH/USD-PERP","market_symbol":"ethusd-perp","base_currency":"ETH","base_decimals":3,
+"counter_currency":"USD","counter_decimals":1,"minimum_order_value":"10.0","maximum_order_value":"500000.00000000",
+"minimum_order_amount":"0.00100000","maximum_order_amount":"1000.00000000","trading":"Enabled",
+"instant_order_counter_decimals":2,"instant_and_market_orders":"Enabled",
+"description":"Ethereum / U.S. dollar Perpetual",
+"market_type":"PERPETUAL","payoff_type":"Linear","contract_size":"1.00000000","isin":"EZTS6C9N08Q8"}"""
+"""Of the venue's answers, as ccxt's test data has them (github.com/ccxt/ccxt ts/src/test/static/markets/bitstamp.json,
+looked up 2026-11-21)."""
+CURRENCY = """{"name":"Bitcoin","currency":"BTC","decimals":8,"type":"crypto","symbol":"\u20bf","deposit":"Enabled",
+"withdrawal":"Enabled","networks":[{"network":"bitcoin","deposit":"Enabled","withdrawal":"Enabled",
+"withdrawal_decimals":8,"withdrawal_minimum_amount":"0.00006000"},{"network":"xrpl","deposit":"Disabled",
+"withdrawal":"Disabled","withdrawal_decimals":8}]}"""
+"""Of the venue's answer, as a public client's tests have it (looked up 2026-11-21)."""
+
 
 class TestBitstamp(ExchangeConformance):
     plugin = PLUGIN
@@ -51,6 +69,21 @@ class TestBitstamp(ExchangeConformance):
     covers = (
         BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta, TopUpdate, Trade, Heartbeat, Notice, Unknown, Resync,
     )  # fmt: skip
+    stream = STREAM
+    listings = (
+        ListingSample(
+            f"{HOST}markets/",
+            f"[{MARKET},{CONTRACT}]".encode(),
+            "ccxt's test data, 2026-11-21",
+            instruments={"btcusd": {"tick": D(1), "step": D("1e-8")}, "ethusd-perp": {"min_size": D("0.001")}},
+        ),
+        ListingSample(
+            f"{HOST}currencies/",
+            f"[{CURRENCY}]".encode(),
+            "a public client's tests, 2026-11-21",
+            currencies={"BTC": [{"code": "bitcoin", "withdrawals": True}, {"code": "xrpl", "withdrawals": False}]},
+        ),
+    )
 
 
 class TestBitstampRecorded(ExchangeConformance):
@@ -63,6 +96,7 @@ class TestBitstampRecorded(ExchangeConformance):
     )
     corpus = CORPUS
     covers = (BookDelta, Trade)
+    stream = STREAM
     recordings = (RECORDINGS / "bitstamp/diff_order_book_live_trades_20220105.jsonl.gz",)
 
 
@@ -92,8 +126,7 @@ def test_single_orders_have_a_connection_of_their_own() -> None:
     assert (connect.url, connect.ping_text) == ("wss://ws.bitstamp.net", '{"event":"bts:heartbeat"}')
     with pytest.raises(ProtocolError, match="bitstamp:btcusd: orders has a connection of its own"):
         PLUGIN.feed().connect(wanted("btcusd", channels=(Channel.ORDERS,)), None, 0)
-    with pytest.raises(ProtocolError, match="bitstamp:btcusd: no depth beside single orders"):
-        orders.feed().connect(wanted("btcusd", channels=(Channel.DEPTH,)), None, 0)
+    assert orders.feed().connect(wanted("btcusd"), None, 0).frames == ()
     for name in ("order_deleted", "orders_subscribed"):
         assert orders.speaks("wss://ws.bitstamp.net/", (CORPUS / f"{name}.json").read_bytes())
     for name in ("diff", "subscribed", "heartbeat"):
@@ -234,7 +267,9 @@ def test_instruments_are_found_by_their_spelling() -> None:
         assert (unlisted.base, unlisted.quote) == (one.base, one.quote), "the table and the spelling agree"
 
 
-@pytest.mark.parametrize("symbol", ["", "usd", "btc", "BTCUSD", "btc/usd", "btcusd-", "btcusd-perps", "btcxyz", "b usd"])
+@pytest.mark.parametrize(
+    "symbol", ["", "usd", "btc", "BTCUSD", "btc/usd", "btcusd-", "btcusd-perps", "btcxyz", "b usd"]
+)
 def test_what_is_no_symbol_is_refused(symbol: str) -> None:
     with pytest.raises(ProtocolError, match=f"bitstamp:{symbol}"):
         FIND(symbol)
@@ -264,18 +299,6 @@ def test_the_recorded_pairs_are_read() -> None:
         assert (rules.tick, rules.step) == (D(tick), D(f"1e-{places}"))
 
 
-MARKET = """{"name":"BTC/USD","market_symbol":"btcusd","base_currency":"BTC","base_decimals":8,"counter_currency":"USD",
-"counter_decimals":0,"minimum_order_value":"10","trading":"Enabled","instant_order_counter_decimals":2,
-"instant_and_market_orders":"Enabled","description":"Bitcoin / U.S. dollar","market_type":"SPOT"}"""
-CONTRACT = """{"name":"ETH/USD-PERP","market_symbol":"ethusd-perp","base_currency":"ETH","base_decimals":3,
-"counter_currency":"USD","counter_decimals":1,"minimum_order_value":"10.0","maximum_order_value":"500000.00000000",
-"minimum_order_amount":"0.00100000","maximum_order_amount":"1000.00000000","trading":"Enabled",
-"instant_order_counter_decimals":2,"instant_and_market_orders":"Enabled","description":"Ethereum / U.S. dollar Perpetual",
-"market_type":"PERPETUAL","payoff_type":"Linear","contract_size":"1.00000000","isin":"EZTS6C9N08Q8"}"""
-"""Of the venue's answers, as ccxt's test data has them (github.com/ccxt/ccxt ts/src/test/static/markets/bitstamp.json,
-looked up 2026-11-21)."""
-
-
 def test_todays_markets_are_read() -> None:
     pair, contract, closed = read(
         "markets", f"[{MARKET},{CONTRACT},{MARKET.replace('Enabled', 'Disabled')}]".encode()
@@ -284,17 +307,10 @@ def test_todays_markets_are_read() -> None:
     assert pair.rules == TradingRules(D(1), D("1e-8"), D("1e-8"), D(10))
     assert (pair.state, closed.state) == (TradingState.TRADING, TradingState.HALTED)
     assert (contract.symbol, contract.base, contract.quote) == ("ethusd-perp", "ETH", "USD")
-    assert (contract.kind, contract.contract_size) == (Kind.LINEAR_PERPETUAL, 1)
+    assert (contract.kind, contract.contract_size) == (Kind.LINEAR_PERPETUAL, D(1))
     assert contract.rules == TradingRules(D("0.1"), D("0.001"), D("0.001"), D(10))
     inverse = CONTRACT.replace('"Linear"', '"Inverse"')
     assert instruments(f"[{inverse},{MARKET.replace('SPOT', 'OPTION')}]".encode()) == ()
-
-
-CURRENCY = """{"name":"Bitcoin","currency":"BTC","decimals":8,"type":"crypto","symbol":"\u20bf","deposit":"Enabled",
-"withdrawal":"Enabled","networks":[{"network":"bitcoin","deposit":"Enabled","withdrawal":"Enabled",
-"withdrawal_decimals":8,"withdrawal_minimum_amount":"0.00006000"},{"network":"xrpl","deposit":"Disabled",
-"withdrawal":"Disabled","withdrawal_decimals":8}]}"""
-"""Of the venue's answer, as a public client's tests have it (looked up 2026-11-21)."""
 
 
 def test_currencies_have_their_networks_as_stated() -> None:
@@ -359,5 +375,3 @@ def test_a_refused_listing_says_why() -> None:
     assert PLUGIN.metadata is not None
     with pytest.raises(RateLimited, match="bitstamp markets: HTTP 400"):
         PLUGIN.metadata.read(HttpResponse(400, b'{"response_code":"400.002"}', f"{HOST}markets/"))
-
-
