@@ -18,13 +18,17 @@ Level = tuple[Decimal, Decimal]
 
 
 class OrderFlow:
-    """Limits, some that execute at once, cancellations, reductions and orders at market, each at its own nanosecond."""
+    """Limits, some that execute at once, cancellations, reductions and orders at market, each at its own nanosecond.
 
-    def __init__(self, instrument: Instrument, seed: int = 3, each_side: int = 60) -> None:
+    New orders rest within `width` ticks of the middle; cancellations begin once more than twice as many rest.
+    """
+
+    def __init__(self, instrument: Instrument, seed: int = 3, each_side: int = 60, width: int = 70) -> None:
         assert instrument.rules is not None
         self.engine, self.at, self.acts = Engine(instrument), T, 0
         self._rules, self._random = instrument.rules, Random(seed)
         self._mine: list[int] = []
+        self._width = width
         for distance in range(1, each_side + 1):
             for side, sign in ((Side.BUY, -1), (Side.SELL, 1)):
                 self._rest(side, MIDDLE + sign * distance, 50_000 + distance, T - MILLISECOND * (each_side - distance))
@@ -47,10 +51,10 @@ class OrderFlow:
             self._rest(side, MIDDLE - sign * random.randrange(0, 4), size, at)
         elif kind < 6 and self._mine:
             engine.reduce(random.choice(self._mine), size // 4 + 1, at)
-        elif kind < 12 and len(self._mine) > 150:
+        elif kind < 12 and len(self._mine) > 2 * self._width:
             engine.cancel(self._mine.pop(random.randrange(len(self._mine))), at)
         else:
-            self._rest(side, MIDDLE + sign * random.randrange(0, 70), size, at)
+            self._rest(side, MIDDLE + sign * random.randrange(0, self._width), size, at)
 
     def _rest(self, side: Side, price: int, size: int, at: Nanos) -> None:
         placed = self.engine.limit(side, price, size, at)

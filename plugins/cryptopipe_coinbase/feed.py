@@ -92,7 +92,7 @@ class _TickerFrame(msgspec.Struct):
 
 
 class _Subscribed(msgspec.Struct):
-    subscriptions: dict[str, list[str]] = {}
+    subscriptions: dict[str, object] = {}
 
 
 class _SubscribedFrame(msgspec.Struct):
@@ -154,9 +154,13 @@ def _tops(frame: Frame, at: Nanos) -> Events:
     )
 
 
+def _channel(name: str, ids: object) -> str:
+    return f"{name} {' '.join(map(str, ids))}" if isinstance(ids, list) else name
+
+
 def _subscriptions(frame: Frame) -> Events:
     return tuple(
-        Notice("subscriptions", "; ".join(f"{name} {' '.join(ids)}" for name, ids in event.subscriptions.items()))
+        Notice("subscriptions", "; ".join(_channel(name, ids) for name, ids in event.subscriptions.items()))
         for event in _subscribed_frame(frame).events
     )
 

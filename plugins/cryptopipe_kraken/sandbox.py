@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 from cryptopipe.api import HttpRequest, HttpResponse, Nanos, Outgoing, SandboxSession, SimulatedBook
 from cryptopipe_kraken.sandbox_assets import rules_of
 from cryptopipe_kraken.sandbox_desk import Desk
+from cryptopipe_kraken.sandbox_level3 import Level3
+from cryptopipe_kraken.sandbox_orders import OrderDesk
+from cryptopipe_kraken.sandbox_private import Tokens
 from cryptopipe_kraken.sandbox_rest import Rest
 from cryptopipe_kraken.sandbox_text import SECOND
 from cryptopipe_kraken.sandbox_v1 import V1Session
@@ -26,14 +29,17 @@ _NEXT_CONNECTION = 11_400_714_819_323_198_485
 class KrakenSandbox:
     """One simulated venue. Raises `ValueError` for a book without trading rules."""
 
-    endpoints: Mapping[str, str] = {"spot": "/v2", "spot_v1": "/"}
+    endpoints: Mapping[str, str] = {"spot": "/v2", "spot_level3": "/v2", "spot_v1": "/"}
+    """level3 has another host at the venue and the same path; here its channel's name tells it."""
 
     def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
         self._desks = {
             symbol: Desk(book, rules_of(book.instrument), index)
             for index, (symbol, book) in enumerate(sorted(books.items()), 1)
         }
+        self._level3 = Level3({symbol: OrderDesk(desk.book, desk.rules) for symbol, desk in self._desks.items()})
         self._rest = Rest(self._desks)
+        self._tokens = Tokens()
         self._dials: deque[Nanos] = deque()
         self._connections = 0
         self._looked_at: Nanos = 0
@@ -51,12 +57,13 @@ class KrakenSandbox:
         self._dials.append(at)
         self._connections += 1
         number = (_FIRST_CONNECTION + self._connections * _NEXT_CONNECTION) % (1 << 64)
-        session = V2Session(self._desks, number, at) if path == "/v2" else V1Session(self._desks, number, at)
-        return _Watched(session, self)
+        if path == "/v2":
+            return _Watched(V2Session(self._desks, self._level3, number, at), self)
+        return _Watched(V1Session(self._desks, number, at), self)
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
-        """`/0/public/…`."""
-        return self._rest.answer(request, at)
+        """`/0/public/…`, and of the private side the token of a websocket."""
+        return self._tokens.answer(request) or self._rest.answer(request, at)
 
     def keep_up(self, at: Nanos) -> None:
         """Once a second take in what happened where nobody listens, before the tape forgets it."""

@@ -1,8 +1,8 @@
 """The venue's end of WebSocket v2, at `/v2`.
 
 Enters: a client's requests `{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}`, the desks.
-Leaves: acknowledgements, refusals, the frames of book, trade, ticker, ohlc, instrument, status and heartbeat. Never:
-anything of the feed that reads them.
+Leaves: acknowledgements, refusals, the frames of book, trade, ticker, ohlc, instrument, level3, status and heartbeat.
+Never: anything of the feed that reads them.
 
 Read for it: docs.kraken.com/exchange/api-reference/spot-websocket-v2, pages book, trade, ticker, ohlc, instrument,
 status, heartbeat, ping (2026-11-21). The pages name no error texts; these are quoted from the venue's answers in public
@@ -20,6 +20,7 @@ from cryptopipe.api import Instrument, Nanos, Outgoing, TradePrint, TradingRules
 from cryptopipe_kraken.sandbox_assets import instrument_data
 from cryptopipe_kraken.sandbox_book import Event, Level
 from cryptopipe_kraken.sandbox_desk import Desk, Stream
+from cryptopipe_kraken.sandbox_level3 import Level3
 from cryptopipe_kraken.sandbox_prints import INTERVALS, MINUTE, Candle
 from cryptopipe_kraken.sandbox_text import Digits, rfc3339, short_digits
 from cryptopipe_kraken.sandbox_wire import Wire
@@ -125,8 +126,8 @@ WORDS = V2()
 class V2Session:
     """One connection to `/v2`."""
 
-    def __init__(self, desks: Mapping[str, Desk], number: int, at: Nanos) -> None:
-        self._desks = desks
+    def __init__(self, desks: Mapping[str, Desk], level3: Level3, number: int, at: Nanos) -> None:
+        self._desks, self._level3 = desks, level3
         greeting = (
             '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",'
             f'"connection_id":{number},"upcoming_maintenance":[],"emergency":[]}}]}}'
@@ -158,6 +159,8 @@ class V2Session:
             yield reply.pong()
         elif reply.method not in ("subscribe", "unsubscribe") or not isinstance(params, dict):
             yield reply.malformed()
+        elif params.get("channel") == "level3":
+            yield from self._level3.answer(reply, params, self._wire, due)
         elif params.get("channel") == "instrument":
             yield from self._instruments(reply, params, due)
         elif params.get("channel") not in ("book", "trade", "ticker", "ohlc"):

@@ -6,11 +6,12 @@ answer at once: the venue takes some tens of milliseconds, and data starts after
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import msgspec
 
 from cryptopipe.api import HangUp, Nanos, Outgoing, Say
-from cryptopipe_kraken.sandbox_desk import Desk, Stream
+from cryptopipe_kraken.sandbox_desk import Stream
 from cryptopipe_kraken.sandbox_text import SECOND
 
 ANSWER_AFTER: Nanos = 30_000_000
@@ -24,8 +25,14 @@ Answer = Callable[[Nanos], Iterable[str]]
 Key = tuple[str, str]
 
 
+class Publisher(Protocol):
+    """What keeps streams up."""
+
+    def advance(self) -> None: ...
+
+
 class _Followed(msgspec.Struct):
-    desk: Desk | None
+    desk: Publisher | None
     stream: Stream
     position: int
 
@@ -54,7 +61,7 @@ class Wire:
         """Carry this out when the venue would: it gets the time then."""
         self._answers.append((at + ANSWER_AFTER, answer))
 
-    def follow(self, key: Key, desk: Desk | None, stream: Stream, at: Nanos, snapshot: bool) -> Iterator[str]:
+    def follow(self, key: Key, desk: Publisher | None, stream: Stream, at: Nanos, snapshot: bool) -> Iterator[str]:
         """Subscribe: the snapshot, if wanted, and from here on every text of the stream; its desk keeps it up."""
         if desk is not None:
             desk.advance()
