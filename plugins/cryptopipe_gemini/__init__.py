@@ -34,10 +34,15 @@ gemini = ExchangePlugin(
         "2026-11-21",
     ),
     dialects=(Dialect("v2", "superseded in 2026 and archived, still served (2026-09-15)", GeminiV2Feed, speaks_v2),),
-    # `CONNECTION_ATTEMPTS` of the method conninfo, as measured by others in 2026-09. REST, as others quote
-    # developer.gemini.com/rate-limit of 2026-09: 120 public requests a minute, and one a second recommended.
-    dial_limits=(Limit(300, 300 * SECOND),),
-    fetch_limits=(Limit(1, SECOND),),
+    dial_limits=(
+        Limit(
+            300,
+            300 * SECOND,
+            "CONNECTION_ATTEMPTS of the method conninfo of ws.gemini.com, measured by others, 2026-09-15",
+        ),
+    ),
+    # 120 a minute are allowed, and one a second is recommended.
+    fetch_limits=(Limit(1, SECOND, "developer.gemini.com/rate-limit, as others quote it, 2026-09-15"),),
     sandbox=_sandbox,
     metadata=GeminiMetadata(),
 )
