@@ -92,6 +92,7 @@ class Pipe:
         """Ask the strategy about each instrument that changed, once, and carry out what the gate accepts."""
         market = self.market
         if not market.changed:
+            self._tell_transitions()  # of single orders, which wake nobody
             return
         if market.appeared:
             self._appear()

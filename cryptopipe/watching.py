@@ -67,10 +67,10 @@ class Watcher:
 
     def end_turn(self) -> Change | None:
         """What this turn changed; None if nothing."""
+        self.market.transitions.clear()
         if not self.market.changed:
             return None
         now = self._now
-        self.market.transitions.clear()
         if self.market.appeared:
             self.market.appeared.clear()
             self._strategy.start(self._view.instruments)

@@ -23,7 +23,7 @@ from cryptopipe.pipe import Pipe, PipeSettings
 from cryptopipe.settings import Settings, config_hash, effective
 from cryptopipe.watching import Watcher, enough
 
-NOT_HASHED_IN_JOURNAL = ("data_dir",)
+NOT_HASHED_IN_JOURNAL = ("data_dir", "keys")
 _BPS = Decimal(10_000)
 
 

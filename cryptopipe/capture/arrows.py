@@ -15,7 +15,7 @@ import pyarrow as pa
 
 import cryptopipe
 from cryptopipe.capture.inputs import Direction, Input
-from cryptopipe.capture.redact import redact_headers, redact_sent, redact_url
+from cryptopipe.capture.redact import redact_headers, redact_payload, redact_url
 from cryptopipe.errors import CaptureError
 
 FORMAT = "1"
@@ -80,7 +80,8 @@ def batch(inputs: Sequence[Input], form: pa.Schema) -> pa.RecordBatch:
             _words([i.conn for i in inputs]),
             _words([i.url for i in inputs], redact_url),
             pa.array(
-                [i.payload if i.direction is not send else redact_sent(i.payload) for i in inputs], pa.large_binary()
+                [i.payload if i.direction is not send and not i.request else redact_payload(i) for i in inputs],
+                pa.large_binary(),
             ),
             pa.array([i.status for i in inputs], pa.int32()),
             _words(headers, _headers_text),

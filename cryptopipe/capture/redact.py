@@ -1,13 +1,14 @@
 """Secrets out of inputs before they reach a disk.
 
-Enters: an input. Leaves: the same, with `***` for keys, signatures and tokens. Never: a change to what a venue sent.
+Enters: an input. Leaves: the same, with `***` for keys, signatures and tokens. Never: a change to what a venue sent,
+but for the answer that is a secret itself.
 """
 
 import re
 
 import msgspec
 
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import STREAM_TOKEN, Direction, Input
 
 _NAMES = (
     r"(?:[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?key|signature|secret|passphrase|password|token|authorization|jwt)"
@@ -36,15 +37,21 @@ def redact_sent(payload: bytes) -> bytes:
     return _MEMBER.sub(rb'\1"***"', payload)
 
 
+def redact_payload(entry: Input) -> bytes:
+    """What a venue sent stays as it is; of what we sent the secrets are gone, and of a token's answer everything."""
+    if entry.request == STREAM_TOKEN:
+        return b"***"
+    return redact_sent(entry.payload) if entry.direction is Direction.SEND else entry.payload
+
+
 def redact(entry: Input) -> Input:
-    """The input as it may be written; itself where it holds no secret. Payloads that a venue sent stay as they are."""
+    """The input as it may be written; itself where it holds no secret."""
     if not (entry.url or entry.headers or entry.request or entry.direction is Direction.SEND):
         return entry
-    sent = entry.direction is Direction.SEND
     return msgspec.structs.replace(
         entry,
         url=redact_url(entry.url),
         headers=redact_headers(entry.headers),
         request=redact_url(entry.request),
-        payload=redact_sent(entry.payload) if sent else entry.payload,
+        payload=redact_payload(entry),
     )

@@ -1,14 +1,15 @@
 """Where what a driver hears becomes numbered, stamped inputs.
 
 Enters: openings, closings, frames, answers, ticks, in the order in which the driver hands them over. Leaves: inputs for
-the run, and the tasks they entail. Never: two inputs of one number, a stamp that runs backwards, or a word of a
-connection that was closed.
+the run, and the tasks they entail. Never: two inputs of one number, a stamp that runs backwards, a word of a
+connection that was closed, or a secret in what the run takes.
 """
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.redact import redact
 from cryptopipe.clock import Nanos
 from cryptopipe.market.feeds import Feeds, Task
 from cryptopipe.model.events import Close
@@ -84,7 +85,7 @@ class Intake:
         self.seq += 1
         self.at = self._stamp()
         entry = Input(self.seq, self.turn, self.at, direction, venue, conn, url, payload, status, headers, request)
-        self._take(entry)
+        self._take(redact(entry) if request == STREAM_TOKEN else entry)
         tasks = self._feeds.after(entry)
         return self._with_closings(tasks) if tasks else ()
 

@@ -13,17 +13,20 @@ from dataclasses import dataclass, field
 import structlog
 
 from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.redact import redact_url
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
 from cryptopipe.drivers.stop import Stop
-from cryptopipe.errors import ConfigError, VenueUnavailable
-from cryptopipe.market.feeds import Feeds, Rewrite, as_written, subscriptions_of
+from cryptopipe.errors import ConfigError, ProtocolError, VenueUnavailable
+from cryptopipe.market.feeds import NOBODY, Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import seconds
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Kind, VenueId
-from cryptopipe.model.stream import Subscription
+from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
+from cryptopipe.model.stream import Channel, Credentials, Subscription
+from cryptopipe.settings import Settings
 
 REACHED_WITHIN = 20 * SECOND
 """A run of which no venue could be reached by then, or in its own time if that is shorter, ends."""
@@ -38,7 +41,7 @@ class Streams:
 
     `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
     called between turns with the time, at most four times a second, for who shows the run. `ready` is where arrivals
-    wait for their turn.
+    wait for their turn. `credentials` are the keys for streams that need one.
     """
 
     plugins: Mapping[VenueId, ExchangePlugin]
@@ -50,6 +53,7 @@ class Streams:
     ended: Callable[[], str] = str
     looked: Callable[[Nanos], None] = lambda at: None
     reached_within: Nanos = REACHED_WITHIN
+    credentials: Mapping[VenueId, Credentials] = field(default_factory=lambda: NOBODY)
     ready: deque[Arrival] = field(default_factory=deque)
     _reached: set[str] = field(default_factory=set)
     _failures: dict[str, str] = field(default_factory=dict)
@@ -58,8 +62,14 @@ class Streams:
         self.stamp = Stamper()
         self._look_at: Nanos = 0
         self.feeds = Feeds(
-            self.market, self.plugins, self.subscriptions, random.random, self.stamp(), self.rewrite
-        )  # fmt: skip
+            self.market,
+            self.plugins,
+            self.subscriptions,
+            random.random,
+            self.stamp(),
+            self.rewrite,
+            self.credentials,
+        )
 
     def run(self, stop: Stop, for_ns: Nanos | None) -> str:
         """Until the user, `--for` or the market itself ends it; why. Raises `VenueUnavailable` if no venue answers."""
@@ -95,7 +105,7 @@ class Streams:
         self.take(entry)
         if entry.direction is Direction.OPEN:
             self._reached.add(entry.venue)
-            _LOG.info("feed.opened", conn=entry.conn, url=entry.url)
+            _LOG.info("feed.opened", conn=entry.conn, url=redact_url(entry.url))
         elif entry.direction is Direction.CLOSE:
             reason = entry.payload.decode(errors="replace")
             self._failures[entry.venue] = reason
@@ -117,16 +127,45 @@ def instruments_of(plugin: ExchangePlugin, assets: Sequence[str]) -> list[Instru
 
 
 def all_subscriptions(
-    plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]
+    plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str], orders: Sequence[str] = ()
 ) -> dict[VenueId, list[Subscription]]:
-    """Every channel of every venue's instruments between these assets; a venue without any is left out. Raises
-    `ConfigError` if none has any.
+    """The usual channels of every venue's instruments between these assets, and the single orders of the instruments
+    in `orders` (`alpha:XY`) as far as their venues take part; a venue without any is left out. Raises `ConfigError` if
+    none has any, and for an instrument that its venue cannot tell.
     """
     wanted = {venue: instruments_of(plugin, assets) for venue, plugin in plugins.items()}
+    single = orders_subscriptions(plugins, orders)
     if not any(wanted.values()):
         raise ConfigError(
             f"no instrument between any two of {', '.join(assets)} is listed on {', '.join(plugins)}",
             where="assets",
             fix="name assets that are traded against each other: --set assets=BTC,ETH,USDT",
         )
-    return {venue: subscriptions_of(ones) for venue, ones in wanted.items() if ones}
+    found = {venue: [*subscriptions_of(ones), *single.get(venue, ())] for venue, ones in wanted.items()}
+    return {venue: ones for venue, ones in found.items() if ones}
+
+
+def orders_subscriptions(
+    plugins: Mapping[VenueId, ExchangePlugin], names: Sequence[str]
+) -> dict[VenueId, list[Subscription]]:
+    """The single orders of these instruments (`alpha:XY`), of the venues that take part. Raises `ConfigError`."""
+    found: dict[VenueId, list[Subscription]] = {}
+    for name in dict.fromkeys(names):
+        venue, _, symbol = name.partition(":")
+        plugin = plugins.get(VenueId(venue))
+        if plugin is None:
+            continue
+        try:
+            instrument = plugin.instruments.find(symbol)
+        except ProtocolError as error:
+            raise ConfigError(f"{name}: {error.message}", where="orders", fix="write it as alpha:XYUSD") from error
+        found.setdefault(plugin.venue, []).append(Subscription(instrument, Channel.ORDERS))
+    return found
+
+
+def credentials_for(
+    plugins: Mapping[VenueId, ExchangePlugin], settings: Settings, simulated: bool
+) -> dict[VenueId, Credentials]:
+    """The keys of a run: those of the settings, or on simulated venues the one that they all accept."""
+    keys = {venue: SANDBOX_CREDENTIALS if simulated else settings.credentials(venue) for venue in plugins}
+    return {venue: key for venue, key in keys.items() if key is not None}

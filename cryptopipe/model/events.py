@@ -198,7 +198,7 @@ class FetchTime(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sign(msgspec.Struct, frozen=True, gc=False):
-    """A command: make what lets one subscribe on the next dial of `conn`, by asking the venue first where it must be."""
+    """A command: make what the next dial of `conn` subscribes by; ask the venue for it where it must be."""
 
     conn: str
 

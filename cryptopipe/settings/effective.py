@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
@@ -20,8 +20,8 @@ from cryptopipe.settings.kinds import Duration
 from cryptopipe.settings.model import Settings
 from cryptopipe.settings.shape import mapping_of, sections
 
-NOT_HASHED = ("data_dir",)
-"""What does not change a result: paths."""
+NOT_HASHED = ("data_dir", "keys")
+"""What does not change a result: paths; and secrets, of which not even a hash is kept."""
 
 _HEADER = """\
 # The defaults of Cryptopipe, and what each setting means. Everything here may be left out.
@@ -41,6 +41,8 @@ def _json_value(value: Any) -> Any:
         return {str(key): _json_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_json_value(item) for item in value]
+    if isinstance(value, SecretStr):
+        return "***" if value else ""
     return plain(value) if isinstance(value, Decimal) else to_jsonable_python(value)
 
 
@@ -88,7 +90,15 @@ def _default_text(path: str, field: FieldInfo) -> str | None:
     return None if field.is_required() else _text(field.get_default(call_default_factory=True))
 
 
-_TYPE_NAMES = {bool: "true or false", int: "integer", str: "text", Decimal: "decimal", Path: "path", NoneType: "null"}
+_TYPE_NAMES = {
+    bool: "true or false",
+    int: "integer",
+    str: "text",
+    SecretStr: "secret",
+    Decimal: "decimal",
+    Path: "path",
+    NoneType: "null",
+}
 
 
 def _type_text(field: FieldInfo) -> str:

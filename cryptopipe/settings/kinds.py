@@ -49,5 +49,8 @@ Bps = Annotated[Decimal, Field(ge=-10_000, le=1_000_000, decimal_places=12), _de
 AssetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+:-]{0,31}$")]
 """`BTC`, `USDT`: the venue-independent identity of what is held."""
 
+InstrumentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}:[^\s,]{1,64}$")]
+"""`alpha:XYUSD`: a venue and its own symbol."""
+
 VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """`alpha`, `alpha_futures`: the name of an installed exchange plugin."""

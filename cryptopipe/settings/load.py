@@ -29,7 +29,7 @@ from cryptopipe.settings.layers import (
     read_sets,
 )
 from cryptopipe.settings.model import Settings
-from cryptopipe.settings.shape import is_secret, key_names, known_at, mapping_defaults
+from cryptopipe.settings.shape import is_secret, key_names, known_at, leads_to_secret, mapping_defaults
 
 DEFAULT = "default"
 _FIX = "`cryptopipe config schema` lists every key, `cryptopipe config show` the values and where each came from"
@@ -75,6 +75,7 @@ def load_settings(
         read_flags(flags),
     ]
     problems = [problem for layer in layers for problem in layer.problems]
+    problems += _spoken(layers[3:])
     tree, places = _merge(layers)
     _take_out_nulls(tree, mappings)
     sections = set(strategies or {})
@@ -112,6 +113,14 @@ def compose(strategies: Mapping[str, type[BaseModel]]) -> type[Settings]:
         name: (section, Field(description=f"settings of the strategy {name}")) for name, section in strategies.items()
     }
     return create_model("Settings", __base__=Settings, __module__=__name__, **fields)
+
+
+def _spoken(layers: Iterable[Layer]) -> Iterable[Problem]:
+    """A secret on a command line is in the shell's history, and in everybody's list of processes."""
+    for layer in layers:
+        for key, place in layer.places.items():
+            if key[0] == "keys":
+                yield Problem(place, "keys: not on the command line; set it in config.yaml or in the environment")
 
 
 def _defaults(mappings: Mapping[Key, object]) -> Layer:
@@ -201,6 +210,8 @@ def _problem(
         return Problem(place, f"{name}: unknown key{did_you_mean(key[-1], known)}")
     if is_secret(model, key):
         return Problem(place, f"{name}: not acceptable (a secret's value is not shown)")
+    if leads_to_secret(model, key) and fault["loc"][-1] != "[key]":
+        return Problem(place, f"{name}: {_expectation(fault, ...)}")
     given = key[-1] if fault["loc"][-1] == "[key]" else _at(tree, key)
     return Problem(place, f"{name}: {_expectation(fault, given)}")
 

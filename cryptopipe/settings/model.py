@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from cryptopipe.settings.kinds import Amount, AssetName, Bps, Duration, VenueName
+from cryptopipe.model.stream import Credentials
+from cryptopipe.settings.kinds import Amount, AssetName, Bps, Duration, InstrumentName, VenueName
 
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
@@ -41,6 +42,11 @@ def _listed(value: object) -> object:
     return names
 
 
+def _names(value: object) -> object:
+    """`a:X,b:Y` is the list of both."""
+    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+
 def _setting(default: Any, description: str, **bounds: Any) -> Any:
     """A described field; a callable default makes a new value each time."""
     if callable(default):
@@ -60,6 +66,16 @@ class VenueSettings(BaseModel):
     maker_fee_bps: Bps | None = _setting(
         None, description="what the account pays as maker; null: the plugin's schedule"
     )
+
+
+class KeySettings(BaseModel):
+    """One venue's key of `keys`, for public streams that ask for one. Shown by nothing."""
+
+    model_config = STRICT
+
+    key: SecretStr = _setting(..., min_length=1, description="of an API key without any right but reading")
+    secret: SecretStr = _setting(..., min_length=1, description="as the venue gave it")
+    passphrase: SecretStr = _setting(SecretStr(""), description="where the venue has one")
 
 
 class PaperSettings(BaseModel):
@@ -124,6 +140,12 @@ class Settings(BaseModel):
     venues: dict[VenueName, VenueSettings] = _setting(
         dict, description="by venue: enabled, taker_fee_bps, maker_fee_bps"
     )
+    orders: Annotated[tuple[InstrumentName, ...], BeforeValidator(_names)] = _setting(
+        (), description="instruments whose single orders (L3) are kept too: alpha:XYUSD,beta:XY-USD"
+    )
+    keys: dict[VenueName, KeySettings] = _setting(
+        dict, description="by venue: key, secret, passphrase, for streams that need them; file or environment only"
+    )
     paper: PaperSettings = _setting(PaperSettings, description="simulated execution")
     risk: RiskSettings = _setting(
         RiskSettings, description="limits of the gate; a refusal names its limit and what was measured"
@@ -132,6 +154,13 @@ class Settings(BaseModel):
     def venue(self, name: str) -> VenueSettings:
         """The settings of a venue, the defaults where nothing is said of it."""
         return self.venues.get(name, VenueSettings())
+
+    def credentials(self, name: str) -> Credentials | None:
+        """A venue's key; None if none is set."""
+        own = self.keys.get(name)
+        if own is None:
+            return None
+        return Credentials(*(one.get_secret_value() for one in (own.key, own.secret, own.passphrase)))
 
     def strategy(self, name: str) -> Any:
         """The section of a strategy, an instance of its plugin's `settings`. Raises `KeyError` if not loaded."""

@@ -62,6 +62,15 @@ def _holds_secret(annotation: Any) -> bool:
     return any(_holds_secret(argument) for argument in get_args(annotation))
 
 
+def leads_to_secret(model: type[BaseModel], key: Sequence[str]) -> bool:
+    """Whether a secret may stand below a key, so that a text in its place may be one."""
+    at = annotation_at(model, key)
+    below = [field.annotation for section in sections(at) for field in section.model_fields.values()]
+    mapping = mapping_of(at)
+    below += [field.annotation for one in sections(mapping and mapping[1]) for field in one.model_fields.values()]
+    return any(map(_holds_secret, below))
+
+
 def mapping_defaults(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The mappings that have entries by default, with their keys: naming one entry keeps the others."""
     for name, field in model.model_fields.items():

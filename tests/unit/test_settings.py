@@ -410,7 +410,7 @@ def test_the_hash_of_a_strategys_plain_decimals_ignores_their_spelling() -> None
 
 def test_the_hash_is_sha256_of_canonical_json() -> None:
     values = effective(load().settings)
-    del values["data_dir"]
+    del values["data_dir"], values["keys"]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     assert config_hash(load().settings) == hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -486,3 +486,52 @@ def test_assets_are_a_list_with_commas_and_one_alone_is_refused_in_plain_words()
     for one in ("XYZ", "[XYZ]", ""):
         with pytest.raises(ConfigError, match="--set: assets: expected at least two assets, such as BTC,USDT"):
             load(sets=[f"assets={one}"])
+
+
+# Keys
+
+KEY = {
+    "CRYPTOPIPE_KEYS__FOO__KEY": "k-4711",
+    "CRYPTOPIPE_KEYS__FOO__SECRET": "s-4711",
+    "CRYPTOPIPE_KEYS__FOO__PASSPHRASE": "p-4711",
+}
+
+
+def test_a_key_is_read_from_the_environment_and_shown_by_nothing() -> None:
+    loaded = load(environment=KEY)
+    own = loaded.settings.credentials("foo")
+    assert own is not None and (own.key, own.secret, own.passphrase) == ("k-4711", "s-4711", "p-4711")
+    assert loaded.settings.credentials("bar") is None
+    assert effective(loaded.settings)["keys"] == {"foo": {"key": "***", "secret": "***", "passphrase": "***"}}
+    for shown in (loaded.settings, effective(loaded.settings), own, loaded):
+        assert "4711" not in repr(shown)
+    assert config_hash(loaded.settings) == config_hash(load().settings)
+
+
+def test_a_key_is_read_from_the_file() -> None:
+    own = load("keys:\n  foo:\n    key: k-4711\n    secret: s-4711\n").settings.credentials("foo")
+    assert own is not None and (own.key, own.secret, own.passphrase) == ("k-4711", "s-4711", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "sets", "expected"),
+    [
+        ("", ["keys.foo.secret=s-4711"], "keys: not on the command line"),
+        ("", ["keys={foo: {key: k-4711, secret: s-4711}}"], "keys: not on the command line"),
+        ("keys:\n  foo:\n    key: [s-4711]\n    secret: s-4711\n", [], "keys.foo.key: not acceptable"),
+        ("keys:\n  foo:\n    secret: s-4711\n", [], "keys.foo.key: "),
+        ("keys:\n  foo: s-4711\n", [], "keys.foo"),
+        ("keys:\n  Foo:\n    key: k-4711\n    secret: s-4711\n", [], "keys.Foo"),
+        ("keys: s-4711\n", [], "keys: "),
+    ],
+)
+def test_a_key_that_is_refused_is_not_echoed(text: str, sets: list[str], expected: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(text, sets=sets)
+    assert expected in str(refused.value) and "4711" not in str(refused.value)
+
+
+def test_instruments_of_single_orders_are_listed_by_venue_and_symbol() -> None:
+    assert load(sets=["orders=foo:XY-USD, bar:linear:XYUSD"]).settings.orders == ("foo:XY-USD", "bar:linear:XYUSD")
+    with pytest.raises(ConfigError, match="orders"):
+        load(sets=["orders=XYUSD"])

@@ -738,9 +738,9 @@ def test_retry_after_in_fractions_and_without_a_zone() -> None:
 @pytest.mark.parametrize(
     ("streams", "message"),
     [
-        ((), "needs streams"),
         ((Stream("XY"), Stream("XY")), "each of them once"),
-        ((Stream("XY", Channel.TRADES),), "depth or top"),
+        ((Stream("XY", Channel.TRADES),), "depth, top or orders"),
+        ((Stream("XY"), Stream("XY", Channel.ORDERS)), "single orders and others"),
     ],
 )
 def test_a_feed_that_cannot_be_watched_is_refused(streams: tuple[Stream, ...], message: str) -> None:
