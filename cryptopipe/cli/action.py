@@ -75,14 +75,14 @@ def _on_connections(
     from cryptopipe.camera import Camera
     from cryptopipe.cli.screen import viewer
     from cryptopipe.drivers.replay import ReplayLabel
-    from cryptopipe.drivers.streams import Streams, all_subscriptions
+    from cryptopipe.drivers.streams import Streams, all_subscriptions, credentials_for
     from cryptopipe.journal.hold import only_run
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
     with only_run(settings.data_dir):
         pass  # what cannot be kept is refused before the venues start
-    wanted = all_subscriptions(wiring.plugins, settings.assets)
+    wanted = all_subscriptions(wiring.plugins, settings.assets, settings.orders)
     with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
         origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
 
@@ -95,6 +95,7 @@ def _on_connections(
                 running.turn_ended,
                 place.rewrite,
                 place.ended,
+                credentials=credentials_for(wiring.plugins, settings, place.kind == "sandbox"),
             )
             camera = Camera(running.pipe, place.kind, made.stamp(), place.seed, made.feeds.supervisors)
             made.looked = lambda at: view.show(camera.take(at, place.faults(at)))

@@ -90,7 +90,7 @@ def _watch_connections(
     common: Common, strategy: str, settings: "Settings", edges: bool, market: MarketOptions, for_ns: int | None
 ) -> None:
     from cryptopipe.drivers.stop import stop_on_interrupt
-    from cryptopipe.drivers.streams import Streams, all_subscriptions
+    from cryptopipe.drivers.streams import Streams, all_subscriptions, credentials_for
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
@@ -106,9 +106,11 @@ def _watch_connections(
             if change is not None:
                 show(change)
 
-        wanted = all_subscriptions(wiring.plugins, settings.assets)
+        wanted = all_subscriptions(wiring.plugins, settings.assets, settings.orders)
+        keys = credentials_for(wiring.plugins, settings, place.kind == "sandbox")
         stopped_by = Streams(
-            wiring.plugins, watcher.market, wanted, watcher.receive, turn_ended, place.rewrite, place.ended
+            wiring.plugins, watcher.market, wanted, watcher.receive, turn_ended, place.rewrite, place.ended,
+            credentials=keys,
         ).run(stop, for_ns)  # fmt: skip
     exit_as(stopped_by, as_json=False)  # its lines of JSON have not told
 
