@@ -16,8 +16,7 @@ if _wanted not in ("", "native", "reference"):
 try:
     if _wanted == "reference":
         raise ImportError
-    from cryptopipe.core._rust import Book, Levels, TopOfBook, Window, parse_instant
-    from cryptopipe.core.reference_orders import OrderBook
+    from cryptopipe.core._rust import Book, Levels, OrderBook, TopOfBook, Window, parse_instant
 
     NAME = "native"
 except ImportError as error:
@@ -27,7 +26,7 @@ except ImportError as error:
         ) from error
     from cryptopipe.core.instant import parse_instant
     from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
-    from cryptopipe.core.reference_orders import OrderBook
+    from cryptopipe.core.reference_orders import OrderBook  # type: ignore[assignment]
 
     NAME = "reference"
 

@@ -7,8 +7,8 @@ than the venue's.
 - `crc_interleaved`: `price:size` of a bid, of an ask, of the next bid, …, as written.
 - `crc_interleaved_signed`: the same with an ask's size negative and numbers as JavaScript prints them.
 - `crc_order_mantissas`: as `crc_mantissas`, order by order in the queues of the covered prices.
-- `crc_order_ids_signed`: `id:size` of a bid, of an ask, …, sizes as in `crc_interleaved_signed`; it covers so many
-  orders a side, and not prices.
+- `crc_order_ids_signed`: `id:size` of a bid, of an ask, …, sizes as in `crc_interleaved_signed`, at one price in
+  the order of the ids as whole numbers; it covers so many orders a side, and not prices.
 
 Which venue documents which, and where: docs/checksums.md.
 """

@@ -83,6 +83,11 @@ class _Queues:
     def orders(self, queues: Iterable[dict[str, Level]]) -> Iterator[tuple[str, Number, Number]]:
         return ((order_id, *order) for queue in queues for order_id, order in queue.items())
 
+    def by_id(self) -> Iterator[tuple[str, Number, Number]]:
+        """Best price first, and at one price in the order of the ids as whole numbers."""
+        for queue in self.best_first():
+            yield from sorted(self.orders([queue]), key=lambda order: (len(order[0]), order[0]))
+
 
 class OrderBook:
     """One instrument's L3 book and the window of the tops of its aggregate.
@@ -209,7 +214,7 @@ class OrderBook:
 
     def _crc(self) -> int:
         if self._checksum == "crc_order_ids_signed":
-            bids, asks = ([*islice(s.orders(s.best_first()), self._covered)] for s in (self._bids, self._asks))
+            bids, asks = ([*islice(s.by_id(), self._covered)] for s in (self._bids, self._asks))
         else:
             bids, asks = ([*s.orders(islice(s.best_first(), self._covered))] for s in (self._bids, self._asks))
         return zlib.crc32(OF_ORDERS[self._checksum](bids, asks).encode())

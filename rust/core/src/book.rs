@@ -1,6 +1,6 @@
 //! One instrument's L2 book and the faster top channel beside it.
 
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, Rule};
 use crate::error::Error;
 use crate::levels::{self, Form, Level};
 use crate::number::{Fault, NO_TEXT, Number};
@@ -51,8 +51,8 @@ pub struct Settings {
     pub form: Form,
     /// Levels a side kept after each frame, 0 for all.
     pub depth: usize,
-    /// Whether Kraken's checksum is verified where a frame brings one.
-    pub checksum: bool,
+    /// The checksum that is verified where a frame brings one.
+    pub checksum: Option<Rule>,
     /// Levels a side that the checksum covers.
     pub covered: usize,
 }
@@ -76,7 +76,7 @@ impl Book {
     /// An empty book, waiting for a snapshot.
     pub fn new(settings: Settings) -> Self {
         Book {
-            checksum: Checksum::new(settings.covered),
+            checksum: Checksum::new(settings.checksum, settings.covered),
             settings,
             bids: Side::new(true),
             asks: Side::new(false),
@@ -93,7 +93,7 @@ impl Book {
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
-        self.all_changed();
+        self.checksum.all_changed();
         self.loaded = false;
         self.top = None;
     }
@@ -103,7 +103,7 @@ impl Book {
         self.read(bids, asks)?;
         self.bids.load(&mut self.new_bids);
         self.asks.load(&mut self.new_asks);
-        self.all_changed();
+        self.checksum.all_changed();
         self.loaded = true;
         self.settle(stamp)
     }
@@ -165,7 +165,7 @@ impl Book {
             }
         }
         let textless = |level: &Level| level.price.places == NO_TEXT || level.size.places == NO_TEXT;
-        if self.settings.checksum && self.new_bids.iter().chain(&self.new_asks).any(textless) {
+        if self.checksum.as_written() && self.new_bids.iter().chain(&self.new_asks).any(textless) {
             return Err(Error::Precision("a number written with an exponent cannot enter a checksum".into()));
         }
         Ok(())
@@ -178,9 +178,9 @@ impl Book {
             self.checksum.changed(false, self.asks.trim(self.settings.depth));
         }
         self.version = stamp.version;
-        if let (Some(expected), true) = (stamp.checksum, self.settings.checksum) {
+        if let (Some(expected), true) = (stamp.checksum, self.checksum.is_on()) {
             let computed = self.checksum.of(&self.bids, &self.asks);
-            if computed as i64 != expected {
+            if computed != expected as u32 {
                 return Err(Error::Checksum { expected, computed });
             }
         }
@@ -204,11 +204,6 @@ impl Book {
         }
         self.top = Some(top);
         Some(top)
-    }
-
-    fn all_changed(&mut self) {
-        self.checksum.changed(true, 0);
-        self.checksum.changed(false, 0);
     }
 
     #[inline]
@@ -264,7 +259,7 @@ impl Book {
 }
 
 #[inline]
-fn crossed(bid: Option<Level>, ask: Option<Level>) -> bool {
+pub(crate) fn crossed(bid: Option<Level>, ask: Option<Level>) -> bool {
     matches!((bid, ask), (Some(bid), Some(ask)) if bid.price.units >= ask.price.units)
 }
 
@@ -284,7 +279,7 @@ mod tests {
     use crate::crc::crc32;
     use crate::levels::Place;
 
-    fn book(depth: usize, checksum: bool) -> Book {
+    fn book(depth: usize, checksum: Option<Rule>) -> Book {
         let place = Place::Array { price: 0, size: 1, side: None };
         let form = Form { place, bid: String::new(), ask: String::new() };
         Book::new(Settings { form, depth, checksum, covered: 10 })
@@ -301,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_bad_frame_changes_nothing() {
-        let mut book = book(0, false);
+        let mut book = book(0, None);
         assert!(book.apply(b"[]", Some(b"[]"), at(1)).is_err());
         book.load(br#"[["1","1"]]"#, Some(br#"[["2","1"]]"#), at(1)).unwrap();
         assert!(book.apply(br#"[["1.5","1"]]"#, Some(b"[[]]"), at(2)).is_err());
@@ -314,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_newer_quote_is_the_top_and_trims_the_ladder() {
-        let mut book = book(0, false);
+        let mut book = book(0, None);
         book.load(br#"[["1","1"],["0.9","1"]]"#, Some(br#"[["2","1"],["3","1"]]"#), at(5)).unwrap();
         assert!(book.quote([b"0.95", b"7", b"2.5", b"1"], at(5)).unwrap().is_none());
         assert!(book.quote([b"0.95", b"7", b"2.5", b"1"], at(6)).unwrap().is_some());
@@ -328,8 +323,19 @@ mod tests {
     }
 
     #[test]
+    fn the_longer_side_goes_on_alone() {
+        let stamp = |text: &[u8]| Stamp { checksum: Some(crc32(text) as i32 as i64), ..at(1) };
+        let (bids, asks) = (br#"[["0.50","2.0"],["0.40","1"]]"#, br#"[["0.60","3"]]"#);
+        let mut plain = book(0, Some(Rule::Interleaved));
+        assert!(plain.load(bids, Some(asks), stamp(b"0.50:2.0:0.60:3:0.40:1")).is_ok());
+        assert!(plain.load(b"[]", Some(asks), stamp(b"0.60:3")).is_ok());
+        let mut signed = book(0, Some(Rule::InterleavedSigned));
+        assert!(signed.load(bids, Some(asks), stamp(b"0.5:2:0.6:-3:0.4:1")).is_ok());
+    }
+
+    #[test]
     fn every_frame_with_a_checksum_is_verified() {
-        let mut book = book(0, true);
+        let mut book = book(0, Some(Rule::Mantissas));
         let stamp = |version, checksum| Stamp { checksum: Some(checksum), ..at(version) };
         let (bids, asks) = (br#"[["5541.20","1"]]"#, br#"[["5541.30","2.5"]]"#);
         let crc = crc32(b"554130255541201") as i64;

@@ -5,6 +5,8 @@
 pub enum Error {
     /// The text is no JSON array of levels of the given form; its first 80 bytes.
     NotLevels(Vec<u8>),
+    /// The text is no JSON array of orders of the given form; its first 80 bytes.
+    NotOrders(Vec<u8>),
     /// A price or size is no plain number at or above zero; the JSON token as written.
     NotANumber(Vec<u8>),
     /// The venue's frame breaks its documentation in another way.

@@ -73,7 +73,35 @@ pub fn parse(text: &[u8], form: &Form, sink: impl FnMut(Level, Option<bool>)) ->
 
 const NOT_LEVELS: Error = Error::NotLevels(Vec::new());
 
-type Cells<'a> = [Option<Token<'a>>; 3];
+/// Price, size and side of one level, or id of one order.
+pub type Cells<'a> = [Option<Token<'a>>; 3];
+
+/// Gives the cells of every row to `sink`; None if the text is no array of such rows, or if `sink` says so.
+pub fn cells<'a>(text: &'a [u8], place: &Place, mut sink: impl FnMut(Cells<'a>) -> Option<()>) -> Option<()> {
+    let mut cursor = Cursor::new(text);
+    cursor.expect(b'[')?;
+    cursor.space();
+    if !cursor.eat(b']') {
+        loop {
+            sink(row(&mut cursor, place)?)?;
+            cursor.space();
+            if !cursor.eat(b',') {
+                break;
+            }
+            cursor.space();
+        }
+        cursor.expect(b']')?;
+    }
+    cursor.finish()
+}
+
+#[inline]
+fn row<'a>(cursor: &mut Cursor<'a>, place: &Place) -> Option<Cells<'a>> {
+    match place {
+        Place::Array { price, size, side } => array(cursor, *price, *size, side.unwrap_or(usize::MAX)),
+        Place::Object { price, size, side } => object(cursor, price, size, side.as_deref()),
+    }
+}
 
 #[inline]
 fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> Result<(), Error> {
@@ -94,11 +122,7 @@ fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> 
                     break;
                 }
             }
-            let cells = match &form.place {
-                Place::Array { price, size, side } => array(&mut cursor, *price, *size, side.unwrap_or(usize::MAX)),
-                Place::Object { price, size, side } => object(&mut cursor, price, size, side.as_deref()),
-            };
-            let (level, side) = level(cells.ok_or(NOT_LEVELS)?, form)?;
+            let (level, side) = level(row(&mut cursor, &form.place).ok_or(NOT_LEVELS)?, form)?;
             sink(level, side);
             cursor.space();
             if !cursor.eat(b',') {
@@ -193,8 +217,8 @@ fn object<'a>(cursor: &mut Cursor<'a>, price: &str, size: &str, side: Option<&st
 
 #[inline]
 fn level(cells: Cells<'_>, form: &Form) -> Result<(Level, Option<bool>), Error> {
-    let price = number(cells[0].ok_or(NOT_LEVELS)?)?;
-    let size = number(cells[1].ok_or(NOT_LEVELS)?)?;
+    let price = number_of(cells[0].ok_or(NOT_LEVELS)?)?;
+    let size = number_of(cells[1].ok_or(NOT_LEVELS)?)?;
     if price.units == 0 {
         return Err(Error::Protocol("a price of zero".into()));
     }
@@ -213,8 +237,9 @@ fn level(cells: Cells<'_>, form: &Form) -> Result<(Level, Option<bool>), Error> 
     Ok((Level { price, size }, side))
 }
 
+/// The number that a value is.
 #[inline]
-fn number(token: Token<'_>) -> Result<Number, Error> {
+pub fn number_of(token: Token<'_>) -> Result<Number, Error> {
     let parsed = match token.kind {
         Kind::Text => Number::parse(token.inner()).map_err(|fault| (fault, token.inner().to_vec())),
         Kind::Bare => Number::parse(token.raw).map_err(|fault| (fault, token.raw.to_vec())),

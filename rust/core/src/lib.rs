@@ -1,4 +1,4 @@
-//! Price levels, L2 books and the window of their tops, exactly as `cryptopipe/core/reference.py` specifies them.
+//! Price levels, L2 and L3 books and the window of their tops, exactly as `cryptopipe/core/reference*.py` specify them.
 //!
 //! Enters: JSON text of level arrays, version numbers, stamps. Leaves: tops of book, ladders, window columns. Never: a
 //! socket, a clock, a rounded number, or a book half changed by a frame that cannot be read.
@@ -8,10 +8,14 @@ pub mod book;
 pub mod checksum;
 pub mod crc;
 pub mod error;
+pub mod ids;
 pub mod instant;
 pub mod json;
 pub mod levels;
 pub mod number;
+pub mod orders;
+pub mod prices;
+pub mod queues;
 pub mod side;
 pub mod window;
 
@@ -19,4 +23,5 @@ pub use book::{Book, Top};
 pub use error::Error;
 pub use levels::{Form, Level, Place};
 pub use number::Number;
+pub use orders::OrderBook;
 pub use window::{Column, Window};

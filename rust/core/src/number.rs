@@ -100,6 +100,58 @@ impl Number {
         text
     }
 
+    /// Append the text as `text` gives it.
+    #[inline]
+    pub fn push_text(self, out: &mut Vec<u8>) {
+        let places = if self.places == NO_TEXT { self.places_needed() as usize } else { self.places as usize };
+        let fraction = self.push_whole(out);
+        if places == 0 {
+            return;
+        }
+        out.push(b'.');
+        let digits = places.min(SCALE as usize);
+        push_padded(fraction / power(SCALE - digits as u32), digits, out);
+        out.extend(std::iter::repeat_n(b'0', places - digits));
+    }
+
+    /// Append the shortest text of the value, with an exponent below 10⁻⁶ (ECMA-262, Number::toString).
+    #[inline]
+    pub fn push_javascript(self, out: &mut Vec<u8>) {
+        if 0 < self.units && self.units < power(SCALE - 6) as i128 {
+            return self.push_exponent(out);
+        }
+        let fraction = self.push_whole(out);
+        let places = self.places_needed();
+        if places > 0 {
+            out.push(b'.');
+            push_padded(fraction / power(SCALE - places), places as usize, out);
+        }
+    }
+
+    #[cold]
+    fn push_exponent(self, out: &mut Vec<u8>) {
+        let digits = self.units.to_string();
+        let exponent = SCALE as usize + 1 - digits.len();
+        let (first, rest) = digits.trim_end_matches('0').split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        out.extend_from_slice(format!("{first}{point}{rest}e-{exponent}").as_bytes());
+    }
+
+    /// Append the digits before the point; the units behind it.
+    #[inline]
+    fn push_whole(self, out: &mut Vec<u8>) -> u64 {
+        let (whole, fraction) = match u64::try_from(self.units) {
+            Ok(units) => ((units / ONE as u64) as i128, units % ONE as u64),
+            Err(_) => (self.units / ONE, (self.units % ONE) as u64),
+        };
+        match u64::try_from(whole) {
+            Ok(0) => out.push(b'0'),
+            Ok(whole) => push_digits(whole, out),
+            Err(_) => push_wide(whole, out),
+        }
+        fraction
+    }
+
     /// Append the written digits without point and leading zeros; false if the text was not kept.
     #[inline]
     pub fn push_mantissa(self, out: &mut Vec<u8>) -> bool {
@@ -279,6 +331,17 @@ fn push_digits(mut value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&buffer[at..]);
 }
 
+/// `value` with zeros in front, of this many digits, at most 12.
+#[inline]
+fn push_padded(mut value: u64, digits: usize, out: &mut Vec<u8>) {
+    let mut buffer = [b'0'; SCALE as usize];
+    for at in (0..digits).rev() {
+        buffer[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    out.extend_from_slice(&buffer[..digits]);
+}
+
 #[cold]
 fn push_wide(value: i128, out: &mut Vec<u8>) {
     if value > 0 {
@@ -297,6 +360,9 @@ mod tests {
         {
             let number = Number::parse(text.as_bytes()).unwrap();
             assert_eq!(number.text(), text);
+            let mut pushed = Vec::new();
+            number.push_text(&mut pushed);
+            assert_eq!(pushed, text.as_bytes());
         }
     }
 
@@ -328,5 +394,26 @@ mod tests {
         assert_eq!(mantissa("1.00000000000000").as_deref(), Some("100000000000000"));
         assert_eq!(mantissa("0.00").as_deref(), Some(""));
         assert_eq!(mantissa("1e3"), None);
+    }
+
+    #[test]
+    fn javascript_prints_small_numbers_with_an_exponent() {
+        let cases = [
+            ("0", "0"),
+            ("100.00", "100"),
+            ("0.5000", "0.5"),
+            ("0.000001", "0.000001"),
+            ("0.00000100", "0.000001"),
+            ("0.00000074", "7.4e-7"),
+            ("1e-7", "1e-7"),
+            ("0.000000123456", "1.23456e-7"),
+            ("0.000000000001", "1e-12"),
+            ("123456789012345678901.25", "123456789012345678901.25"),
+        ];
+        for (text, printed) in cases {
+            let mut out = Vec::new();
+            Number::parse(text.as_bytes()).unwrap().push_javascript(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), printed);
+        }
     }
 }

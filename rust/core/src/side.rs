@@ -1,10 +1,8 @@
-//! One side of a book: flat, sorted, the best level last, so that most changes move few bytes.
+//! One side of an L2 book: its prices in order, each with a size.
 
 use crate::levels::Level;
 use crate::number::Number;
-
-const NEAR: usize = 8;
-const SLACK: usize = 1024;
+use crate::prices::Prices;
 
 #[derive(Clone, Copy, Debug)]
 struct Rest {
@@ -15,71 +13,59 @@ struct Rest {
 
 /// The levels of one side.
 ///
-/// `keys` are prices with the sign that makes the best one the greatest; what is before `start` is dead (trimming the
-/// worst level of a deep book must not move the others). What else there is of a level stays where it is, in `rest` at
-/// its number in `slots`, so that a change deep in a book moves 20 bytes a level and not 48.
+/// What there is of a level beside its price stays where it is, in `rest` at its slot, so that a change deep in a book
+/// moves 20 bytes a level and not 48.
 #[derive(Debug)]
 pub struct Side {
-    keys: Vec<i128>,
-    slots: Vec<u32>,
+    prices: Prices,
     rest: Vec<Rest>,
     free: Vec<u32>,
-    start: usize,
-    sign: i128,
 }
 
 impl Side {
     /// An empty side.
     pub fn new(is_bid: bool) -> Self {
-        let sign = if is_bid { 1 } else { -1 };
-        Side { keys: Vec::new(), slots: Vec::new(), rest: Vec::new(), free: Vec::new(), start: 0, sign }
+        Side { prices: Prices::new(is_bid), rest: Vec::new(), free: Vec::new() }
     }
 
     /// How many levels there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.keys.len() - self.start
+        self.prices.len()
     }
 
     /// Whether there is no level.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.prices.is_empty()
     }
 
     /// Forget all levels.
     pub fn clear(&mut self) {
-        self.keys.clear();
-        self.slots.clear();
+        self.prices.clear();
         self.rest.clear();
         self.free.clear();
-        self.start = 0;
     }
 
     /// Change one level, size zero removes it; the rank from the best (0) that changed, `usize::MAX` if nothing did.
     #[inline]
     pub fn set(&mut self, level: Level) -> usize {
-        let key = level.price.units * self.sign;
         let rest = Rest { size: level.size.units, price_places: level.price.places, size_places: level.size.places };
-        match self.find(key) {
+        match self.prices.find(level.price.units) {
             Ok(at) if rest.size == 0 => {
-                self.keys.remove(at);
-                let slot = self.slots.remove(at);
-                self.free.push(slot);
-                self.keys.len() - at
+                self.free.push(self.prices.slot(at));
+                self.prices.remove(at)
             }
             Ok(at) => {
-                let old = std::mem::replace(&mut self.rest[self.slots[at] as usize], rest);
+                let old = std::mem::replace(&mut self.rest[self.prices.slot(at) as usize], rest);
                 let same =
                     (old.size, old.price_places, old.size_places) == (rest.size, rest.price_places, rest.size_places);
-                if same { usize::MAX } else { self.keys.len() - 1 - at }
+                if same { usize::MAX } else { self.prices.rank(at) }
             }
             Err(_) if rest.size == 0 => usize::MAX,
             Err(at) => {
                 let slot = self.keep(rest);
-                self.keys.insert(at, key);
-                self.slots.insert(at, slot);
-                self.keys.len() - 1 - at
+                self.prices.insert(at, level.price.units, slot)
             }
         }
     }
@@ -101,14 +87,13 @@ impl Side {
     /// Replace all levels by these, in written order: of two with one price the later one stands.
     pub fn load(&mut self, levels: &mut [Level]) {
         self.clear();
-        levels.sort_by_key(|level| level.price.units * self.sign);
+        levels.sort_by(|one, other| self.prices.worst_first(one.price.units, other.price.units));
         for (i, level) in levels.iter().enumerate() {
             let last = levels.get(i + 1).is_none_or(|next| next.price.units != level.price.units);
             if last && level.size.units != 0 {
                 let (size, price_places, size_places) = (level.size.units, level.price.places, level.size.places);
                 let slot = self.keep(Rest { size, price_places, size_places });
-                self.keys.push(level.price.units * self.sign);
-                self.slots.push(slot);
+                self.prices.push(level.price.units, slot);
             }
         }
     }
@@ -116,27 +101,20 @@ impl Side {
     /// Keep the best `depth` levels; the rank that changed, as `set` tells it.
     #[inline]
     pub fn trim(&mut self, depth: usize) -> usize {
-        let excess = self.len().saturating_sub(depth);
-        self.free.extend_from_slice(&self.slots[self.start..self.start + excess]);
-        self.start += excess;
-        if self.start > SLACK.max(self.len()) {
-            self.keys.drain(..self.start);
-            self.slots.drain(..self.start);
-            self.start = 0;
+        let excess = self.len() > depth;
+        if excess {
+            self.prices.trim(depth, &mut self.free);
         }
-        if excess > 0 { depth } else { usize::MAX }
+        if excess { depth } else { usize::MAX }
     }
 
     /// The level of this rank, 0 the best.
     #[inline]
     pub fn get(&self, rank: usize) -> Option<Level> {
-        if rank >= self.len() {
-            return None;
-        }
-        let at = self.keys.len() - 1 - rank;
-        let rest = self.rest[self.slots[at] as usize];
+        let (price, slot) = self.prices.get(rank)?;
+        let rest = self.rest[slot as usize];
         Some(Level {
-            price: Number { units: self.keys[at] * self.sign, places: rest.price_places },
+            price: Number { units: price, places: rest.price_places },
             size: Number { units: rest.size, places: rest.size_places },
         })
     }
@@ -154,32 +132,12 @@ impl Side {
 
     /// Levels strictly worse than a price, from the best on.
     pub fn behind(&self, price: i128) -> impl Iterator<Item = Level> + '_ {
-        let key = price * self.sign;
-        let end = self.start + self.keys[self.start..].partition_point(|k| *k < key);
-        (self.keys.len() - end..self.len()).filter_map(|rank| self.get(rank))
+        (self.prices.rank_behind(price)..self.len()).filter_map(|rank| self.get(rank))
     }
 
     /// The size at a price, 0 if there is none.
     pub fn size_at(&self, price: i128) -> i128 {
-        self.find(price * self.sign).map_or(0, |at| self.rest[self.slots[at] as usize].size)
-    }
-
-    #[inline]
-    fn find(&self, key: i128) -> Result<usize, usize> {
-        let mut high = self.keys.len();
-        let near = high.saturating_sub(NEAR).max(self.start);
-        while high > near {
-            let there = self.keys[high - 1];
-            if there < key {
-                return Err(high);
-            }
-            high -= 1;
-            if there == key {
-                return Ok(high);
-            }
-        }
-        let found = self.keys[self.start..high].binary_search(&key);
-        found.map(|at| at + self.start).map_err(|at| at + self.start)
+        self.prices.find(price).map_or(0, |at| self.rest[self.prices.slot(at) as usize].size)
     }
 }
 

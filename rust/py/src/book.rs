@@ -2,6 +2,7 @@
 
 use cryptopipe_core as core;
 use cryptopipe_core::book::{Settings, Stamp};
+use cryptopipe_core::checksum::Rule;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -83,7 +84,8 @@ pub struct Book {
     top: Option<Py<TopOfBook>>,
 }
 
-type Changed = PyResult<Option<Py<TopOfBook>>>;
+/// What a frame gives back.
+pub type Changed = PyResult<Option<Py<TopOfBook>>>;
 type Outcome = Result<Option<core::Top>, core::Error>;
 
 #[pymethods]
@@ -92,12 +94,11 @@ impl Book {
     #[pyo3(signature = (form, depth=0, checksum="", checksum_levels=10, span=360_000_000_000))]
     fn new(form: &Bound<'_, PyAny>, depth: usize, checksum: &str, checksum_levels: usize, span: i64) -> PyResult<Self> {
         let py = form.py();
-        if !matches!(checksum, "" | "crc_mantissas") {
-            let shown = PyString::new(py, checksum).repr()?;
-            return Err(PyValueError::new_err(format!("unknown checksum: {}", shown.to_str()?)));
+        let rule = Rule::of_levels(checksum);
+        if rule.is_none() && !checksum.is_empty() {
+            return Err(unknown_checksum(py, checksum));
         }
-        let checksum = checksum == "crc_mantissas";
-        let settings = Settings { form: form_of(form)?, depth, checksum, covered: checksum_levels };
+        let settings = Settings { form: form_of(form)?, depth, checksum: rule, covered: checksum_levels };
         let window = Py::new(py, Window(core::Window::new(span)))?;
         Ok(Book { core: core::Book::new(settings), window, top: None })
     }
@@ -201,7 +202,21 @@ impl Book {
     }
 }
 
+/// The error of a checksum's name that no rule has.
+#[cold]
+pub fn unknown_checksum(py: Python<'_>, name: &str) -> PyErr {
+    match PyString::new(py, name).repr() {
+        Ok(shown) => PyValueError::new_err(format!("unknown checksum: {}", shown.to_string_lossy())),
+        Err(error) => error,
+    }
+}
+
 impl Book {
+    /// The core's book and window, for a measurement without a crossing a frame.
+    pub fn parts(&mut self) -> (&mut core::Book, &Py<Window>) {
+        (&mut self.core, &self.window)
+    }
+
     #[inline]
     fn frame(
         &mut self,

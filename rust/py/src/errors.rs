@@ -79,6 +79,10 @@ fn build(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             let head = PyBytes::new(py, &head).repr()?;
             (&classes.protocol, format!("not an array of levels: {}", head.to_str()?))
         }
+        Error::NotOrders(head) => {
+            let head = PyBytes::new(py, &head).repr()?;
+            (&classes.protocol, format!("not an array of orders: {}", head.to_str()?))
+        }
         Error::NotANumber(token) => return Ok(not_a_number(&as_python_reads_it(py, &token)?)),
         Error::Protocol(message) => (&classes.protocol, message),
         Error::Precision(message) => (&classes.precision, message),

@@ -4,6 +4,8 @@ mod book;
 mod buffer;
 mod errors;
 mod levels;
+mod orders;
+mod tape;
 mod window;
 
 use pyo3::prelude::*;
@@ -18,6 +20,10 @@ mod _rust {
     use super::book::{Book, TopOfBook};
     #[pymodule_export]
     use super::levels::Levels;
+    #[pymodule_export]
+    use super::orders::OrderBook;
+    #[pymodule_export]
+    use super::tape::{LevelTape, OrderTape};
     #[pymodule_export]
     use super::window::{Column, Window};
 
