@@ -69,9 +69,8 @@ bitfinex = ExchangePlugin(
     dialects=(Dialect("orders", "", BitfinexOrdersFeed, speaks_orders, channels=frozenset({Channel.ORDERS})),),
     split=split,
     metadata=BitfinexListing(),
-    # docs/ws-public, read 2026-11-21 in a copy: "20 connections per minute". Of the three requests made here
-    # rest-public-conf has the lowest limit of its own: an older copy says 15 a minute.
-    dial_limits=(Limit(20, _MINUTE),),
-    fetch_limits=(Limit(15, _MINUTE),),
+    dial_limits=(Limit(20, _MINUTE, "docs.bitfinex.com/docs/ws-public, a stored copy read 2026-11-21"),),
+    # The lowest of those that the requests made here have.
+    fetch_limits=(Limit(15, _MINUTE, "rest-public-conf in github.com/f3rno64/bfx-oss-docs, read 2026-11-21"),),
     sandbox=_sandbox,
 )

@@ -225,7 +225,7 @@ class BitfinexFeed:
     def _top(self, frame: Frame, symbol: str) -> Events:
         """Version 0: nothing tells which state of the book it belongs to."""
         f = _ticker(frame)
-        if f.best.bid == b"null" or f.best.ask == b"null":
+        if b"null" in (bytes(f.best.bid), bytes(f.best.ask)):
             return self._line.placed(f.seq, (Notice("ticker", f"{symbol} without orders on a side"),))
         (bid, low), (ask, lower) = number(f.best.bid), number(f.best.ask)
         if low or lower:

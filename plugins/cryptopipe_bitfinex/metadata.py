@@ -66,11 +66,13 @@ def tick_at(lowest: Decimal, highest: Decimal) -> Decimal | None:
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    """Its step holds for prices from `price_from` to below `price_to`."""
+
     symbol: str
-    tick: Decimal | None = None
-    price_from: Decimal | None = None
-    price_to: Decimal | None = None
-    min_size: Decimal = Decimal(0)
+    tick: Decimal
+    price_from: Decimal
+    price_to: Decimal
+    min_size: Decimal
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,7 +86,10 @@ class BitfinexInstruments:
     def __init__(self) -> None:
         text = files("cryptopipe_bitfinex").joinpath("instruments.json").read_bytes()
         table = msgspec.json.decode(text, type=_Table)
-        self._listed = {row.symbol: instrument(row.symbol[1:], _rules(row)) for row in table.instruments}
+        self._listed = {
+            row.symbol: instrument(row.symbol[1:], TradingRules(row.tick, STEP, row.min_size, Decimal(0)))
+            for row in table.instruments
+        }
 
     def listed(self) -> Sequence[Instrument]:
         """The rows of the table."""
@@ -102,7 +107,3 @@ class BitfinexInstruments:
         if base.endswith("F0") or quote.endswith("F0"):
             raise ProtocolError("a contract, which is not read here", where=f"{VENUE}:{symbol}")
         return instrument(symbol[1:], None)
-
-
-def _rules(row: _Row) -> TradingRules | None:
-    return None if row.tick is None else TradingRules(row.tick, STEP, row.min_size, Decimal(0))
