@@ -22,13 +22,15 @@ CACHED_FOR: Nanos = SECOND
 _LIMITS = ((400, SECOND), (10_000, 600 * SECOND))
 _HEADERS = {"Content-Type": "application/json"}
 _TYPES = {Side.BUY: "0", Side.SELL: "1"}
+_STEPS = ("60", "180", "300", "900", "1800", "3600", "7200", "14400", "21600", "43200", "86400", "259200")
+_MOST_CANDLES = 1000
 _SPANS = {"minute": 60 * SECOND, "hour": 3600 * SECOND, "day": 86_400 * SECOND}
 _NOT_FOUND = b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n"
 _TOO_OFTEN = {"response_code": "400.002", "response_explanation": "Request rejected due to exceeded rate limit."}
 
 
 class Answers:
-    """`order_book`, `ticker`, `transactions`, `markets`, `trading-pairs-info`, `currencies`."""
+    """`order_book`, `ticker`, `transactions`, `ohlc`, `markets`, `trading-pairs-info`, `currencies`."""
 
     def __init__(self, listings: Mapping[str, Listing]) -> None:
         self._listings = listings
@@ -71,6 +73,8 @@ class Answers:
             found = _ticker(listing, at)
         elif listing is not None and name == "transactions" and asked.get("time", "hour") in _SPANS:
             found = _transactions(listing, at - _SPANS[asked.get("time", "hour")])
+        elif listing is not None and name == "ohlc" and asked.get("step") in _STEPS:
+            found = _candles(listing, asked, at)
         if found is None:
             return HttpResponse(404, b'{"message": "Not found."}', url, _HEADERS)
         return HttpResponse(200, msgspec.json.encode(found), url, _HEADERS)
@@ -150,6 +154,35 @@ def _transactions(listing: Listing, since: Nanos) -> list[dict[str, str]]:
         for one in reversed(listing.prints)
         if one.at > since
     ]
+
+
+def _candles(listing: Listing, asked: Mapping[str, str], at: Nanos) -> dict[str, Any]:
+    """Of the kept trades, oldest first; a step without a trade has none. `end` is later than every candle told."""
+    listing.catch_up()
+    step = int(asked["step"])
+    begun: dict[int, list[tuple[int, int]]] = {}
+    for one in listing.prints:
+        begun.setdefault(one.at // SECOND // step * step, []).append((one.price, one.size))
+    first, last, most = (_number(asked, *one) for one in (("start", 0), ("end", at // SECOND), ("limit", 1)))
+    wanted = [begin for begin in begun if first <= begin <= last][-min(most, _MOST_CANDLES) :]
+    rows = [(begin, [price for price, _ in begun[begin]], sum(size for _, size in begun[begin])) for begin in wanted]
+    told = [
+        {
+            "timestamp": str(begin),
+            "open": listing.price(prices[0]),
+            "high": listing.price(max(prices)),
+            "low": listing.price(min(prices)),
+            "close": listing.price(prices[-1]),
+            "volume": listing.volume(volume),
+        }
+        for begin, prices, volume in rows
+    ]
+    return {"data": {"pair": listing.name, "ohlc": told}}
+
+
+def _number(asked: Mapping[str, str], key: str, default: int) -> int:
+    text = asked.get(key, "")
+    return int(text) if text.isdecimal() and len(text) < 12 else default
 
 
 def _trading(listing: Listing) -> str:

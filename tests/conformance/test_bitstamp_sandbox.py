@@ -709,6 +709,30 @@ def test_a_ticker_tells_of_the_engines_trades() -> None:
     assert transactions[0]["type"] == ("0" if newest.side is Side.BUY else "1")
 
 
+def test_candles_are_those_of_the_engines_trades() -> None:
+    """`{"data": {"ohlc": [{"close": "6250.02", "timestamp": "1548976800", …}], "pair": "BTC/USD"}}`, the form
+    that ccxt's bitstamp.py quotes (2026-11-21)."""
+    exchange = Exchange("btcusd")
+    for _ in range(40):
+        exchange.at += 3 * SECOND
+        exchange.step()
+    rules = FIND("btcusd").rules
+    assert rules is not None
+    told = exchange.get("ohlc/btcusd/?step=60&limit=1000")["data"]
+    printed = list(exchange.engines["btcusd"].trades(0))
+    assert told["pair"] == "BTC/USD"
+    assert set(told["ohlc"][0]) == {"timestamp", "open", "high", "low", "close", "volume"}
+    newest = told["ohlc"][-1]
+    inside = [one for one in printed if one.at // (60 * SECOND) * 60 == int(newest["timestamp"])]
+    assert [Decimal(newest[key]) for key in ("open", "high", "low", "close")] == [
+        price * rules.tick
+        for price in (inside[0].price, max(o.price for o in inside), min(o.price for o in inside), inside[-1].price)
+    ]
+    assert Decimal(newest["volume"]) == sum(one.size for one in inside) * rules.step
+    assert exchange.get("ohlc/btcusd/?step=60&limit=1")["data"]["ohlc"] == [newest]
+    assert exchange.answer("ohlc/btcusd/?step=61").status == 404
+
+
 def test_a_market_whose_grid_nobody_stated_cannot_be_simulated() -> None:
     assert PLUGIN.sandbox is not None
     with pytest.raises(ValueError, match="bitstamp:sgbeur has no rules"):
