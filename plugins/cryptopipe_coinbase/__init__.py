@@ -20,6 +20,7 @@ from cryptopipe.api import (
 from cryptopipe_coinbase.feed import CoinbaseFeed
 from cryptopipe_coinbase.feed_exchange import CoinbaseExchangeFeed
 from cryptopipe_coinbase.feed_orders import CoinbaseOrderBooks, CoinbaseOrdersFeed, speaks_orders
+from cryptopipe_coinbase.listing import AdvancedListing, ExchangeListing
 from cryptopipe_coinbase.metadata import ADVANCED, EXCHANGE, CoinbaseInstruments
 from cryptopipe_coinbase.servertime import AdvancedClock, ExchangeClock
 from cryptopipe_coinbase.signer import CoinbaseExchangeSigner
@@ -58,6 +59,7 @@ coinbase = ExchangePlugin(
         "help.coinbase.com advanced-trade-fees, tier Intro 1 as quoted by third parties, not confirmed",
         "2026-11-21",
     ),
+    metadata=AdvancedListing(),
     clock=AdvancedClock(),
     # "8 per second per IP address" for connections (coinbase-business has another number, 750). Requests: 10 a second
     # per address on public endpoints; the page itself was not found.
@@ -89,6 +91,7 @@ coinbase_exchange = ExchangePlugin(
     ),
     split=_orders_apart,
     signer=CoinbaseExchangeSigner(),
+    metadata=ExchangeListing(),
     clock=ExchangeClock(),
     # "Requests per second per IP: 8" and "Requests per second per IP: 10", more in bursts
     dial_limits=(Limit(8, _SECOND, "docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits, 2026-11-21"),),

@@ -20,6 +20,7 @@ from cryptopipe_kraken.clock import KrakenClock
 from cryptopipe_kraken.feed import KrakenFeed
 from cryptopipe_kraken.feed_orders import TOGETHER, KrakenOrdersFeed, speaks_level3
 from cryptopipe_kraken.feed_v1 import KrakenV1Feed, speaks_v1
+from cryptopipe_kraken.listing import KrakenListing
 from cryptopipe_kraken.metadata import VENUE, KrakenInstruments
 from cryptopipe_kraken.signer import KrakenSigner
 
@@ -59,6 +60,7 @@ kraken = ExchangePlugin(
     ),
     split=_orders_apart,
     signer=KrakenSigner(),
+    metadata=KrakenListing(),
     clock=KrakenClock(),
     # about 150 connections and reconnections of one address in a rolling 10 minutes, then it is banned for 10
     dial_limits=(Limit(150, 600 * _SECOND, "guides/websockets/introduction, as quoted by others, 2026-11-21"),),

@@ -9,18 +9,16 @@ docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs (2026-11-21).
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, ProtocolError, TradingRules, TradingState, VenueId
+from cryptopipe.api import Instrument, ProtocolError, TradingRules, TradingState, VenueId, asset_of
 from cryptopipe_kraken.wire import UNREADABLE
 
 VENUE = VenueId("kraken")
 
-_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}
-"""Kraken's older codes, still in v1 and in `wsname`; v2 uses the common ones (spot-websocket overview, 2026-11-21)."""
-_OLD_CODES = {new: old for old, new in _ASSETS.items()}
 _PAIR = re.compile(r"([A-Za-z0-9.]{1,20})/([A-Za-z0-9.]{1,20})", re.ASCII)
 _STATES = {
     "online": TradingState.TRADING,
@@ -30,14 +28,34 @@ _STATES = {
 }
 
 
+class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Kraken's own codes: of assets and of chains to ours, and of v1 to those of v2."""
+
+    source: str
+    aliases: dict[str, str]
+    v2_names: dict[str, str]
+    networks: dict[str, str]
+
+
+@cache
+def aliases() -> Aliases:
+    """`aliases.json` beside this module."""
+    return msgspec.json.decode(files("cryptopipe_kraken").joinpath("aliases.json").read_bytes(), type=Aliases)
+
+
+@cache
+def _v1_names() -> dict[str, str]:
+    return {new: old for old, new in aliases().v2_names.items()}
+
+
 def v2_symbol(symbol: str) -> str:
     """`XBT/USD` is `BTC/USD` in v2. Raises `ProtocolError` for what is spelt as no pair."""
-    return "/".join(_ASSETS.get(code, code) for code in _codes(symbol))
+    return "/".join(aliases().v2_names.get(code, code) for code in _codes(symbol))
 
 
 def v1_symbol(symbol: str) -> str:
     """`BTC/USD` is `XBT/USD` in v1. Raises `ProtocolError` for what is spelt as no pair."""
-    return "/".join(_OLD_CODES.get(code, code) for code in _codes(symbol))
+    return "/".join(_v1_names().get(code, code) for code in _codes(symbol))
 
 
 def _codes(symbol: str) -> tuple[str, str]:
@@ -59,7 +77,7 @@ class _Pair(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     error: list[str]
-    result: dict[str, _Pair] = {}
+    result: dict[str, _Pair] | None = None
 
 
 def instruments(answer: bytes) -> tuple[Instrument, ...]:
@@ -70,6 +88,8 @@ def instruments(answer: bytes) -> tuple[Instrument, ...]:
         found = msgspec.json.decode(answer, type=_Answer)
         if found.error:
             raise ProtocolError(f"AssetPairs was refused: {'; '.join(found.error)}", where=VENUE)
+        if found.result is None:
+            raise ProtocolError("AssetPairs has neither an error nor a result", where=VENUE)
         return tuple(_instrument(pair) for pair in found.result.values() if pair.wsname)
     except (*UNREADABLE, ArithmeticError) as error:
         raise ProtocolError(f"unreadable AssetPairs: {error}, in {answer[:120]!r}", where=VENUE) from error
@@ -83,7 +103,7 @@ def _instrument(pair: _Pair) -> Instrument:
 
 
 def _of(symbol: str, rules: TradingRules | None, state: TradingState = TradingState.TRADING) -> Instrument:
-    base, quote = (Asset(_ASSETS.get(code, code)) for code in _codes(symbol))
+    base, quote = (asset_of(VENUE, code, aliases().aliases) for code in _codes(symbol))
     return Instrument(VENUE, symbol, base, quote, rules=rules, state=state)
 
 

@@ -14,17 +14,62 @@ from cryptopipe.api import (
     BookDelta,
     BookSnapshot,
     Channel,
+    ExchangePlugin,
     Heartbeat,
+    HttpRequest,
+    HttpResponse,
+    Listing,
     ProtocolError,
+    RateLimited,
     Resync,
     StreamAuth,
     Subscription,
     TradingState,
+    VenueError,
+    VenueUnavailable,
 )
-from cryptopipe.testing import ExchangeConformance, spot
+from cryptopipe.sandbox.engine import Engine
+from cryptopipe.testing import ExchangeConformance, ListingSample, spot
 from cryptopipe_coinbase.metadata import advanced_instruments, exchange_instruments
 
 CORPUS = Path(plugins.__file__).parent / "frames"
+API, EXCHANGE_API = "https://api.coinbase.com", "https://api.exchange.coinbase.com"
+
+# Written from the documentation, Get all known trading pairs, 2026-11-21; which flags are set is made up.
+PRODUCT = """{"id":"%s","base_currency":"-","quote_currency":"-","quote_increment":"0.01","base_increment":"0.00000001",
+"min_market_funds":"1","post_only":%s,"limit_only":%s,"cancel_only":%s,"status":"%s","trading_disabled":%s,
+"auction_mode":%s}"""
+FLAGS = {
+    "BTC-USD": ("false", "false", "false", "online", "false", "false"),
+    "ETH-USD": ("true", "false", "false", "online", "false", "false"),
+    "SOL-USD": ("false", "true", "false", "online", "false", "false"),
+    "BTC-EUR": ("false", "false", "true", "online", "false", "false"),
+    "ETH-EUR": ("false", "false", "false", "online", "true", "false"),
+    "CGLD-USD": ("false", "false", "false", "online", "false", "true"),
+    "ZZZ-USD": ("false", "false", "false", "delisted", "false", "false"),
+}
+PRODUCTS = f"[{','.join(PRODUCT % (symbol, *flags) for symbol, flags in FLAGS.items())}]".encode()
+# The answer that ccxt 4.5.90's coinbaseexchange.py quotes, looked up 2026-11-21; a closed network and an unknown token
+# added, with the fields of the page Get all known currencies.
+CURRENCIES = b"""[{"id":"USDT","name":"Tether","min_size":"0.000001","status":"online","message":"","max_precision":
+"0.000001","convertible_to":[],"details":{"type":"crypto","symbol":null,"network_confirmations":14,"sort_order":0},
+"default_network":"ethereum","supported_networks":[{"id":"ethereum","name":"Ethereum","status":"online",
+"contract_address":"0xdac17f958d2ee523a2206206994597c13d831ec7","min_withdrawal_amount":0.000001,
+"max_withdrawal_amount":20000000,"network_confirmations":14,"processing_time_seconds":null},
+{"id":"avacchain","name":"Avalanche C-Chain","status":"offline","contract_address":"","min_withdrawal_amount":1,
+"max_withdrawal_amount":null}],"display_name":"USDT"},
+{"id":"BTC","name":"Bitcoin","min_size":"0.00000001","status":"online","max_precision":"0.00000001","supported_networks":
+[{"id":"bitcoin","name":"Bitcoin","status":"online","contract_address":"","min_withdrawal_amount":0.0001,
+"max_withdrawal_amount":2400,"network_confirmations":2}]},
+{"id":"USDC","name":"A token of another contract","min_size":"1","status":"delisted","max_precision":"0.01",
+"supported_networks":[{"id":"ethereum","name":"Ethereum","status":"online","contract_address":
+"0x00000000000000000000000000000000000000ff","destination_tag_regex":"^[0-9]+$"}]},
+{"id":"EUR","name":"Euro","min_size":"0.01","status":"online","max_precision":"0.01","supported_networks":[]}]"""
+# github.com/JKorf/Coinbase.Net's unit tests, an account's answer of 2024 or later, shortened; looked up 2026-11-21.
+SUMMARY = b"""{"total_volume":0,"total_fees":0,"fee_tier":{"pricing_tier":"Intro 1","usd_from":"","usd_to":"",
+"taker_fee_rate":"0.012","maker_fee_rate":"0.006"},"total_balance":"468.35"}"""
+CRYPTO = b"""{"data":[{"code":"BTC","name":"Bitcoin","exponent":8,"type":"crypto"},{"code":"ETH2","name":"Ethereum 2",
+"exponent":8,"type":"crypto"}]}"""
 
 
 class TestCoinbase(ExchangeConformance):
@@ -38,6 +83,10 @@ class TestCoinbase(ExchangeConformance):
     )
     corpus = CORPUS
     recordings = (RECORDINGS / "coinbase/DERIVED_advanced_trade_l2_20210417.jsonl.gz",)
+    listings = (
+        ListingSample(f"{API}/v2/currencies/crypto", CRYPTO, "Track API, 2026-11-21", None, {"BTC": [], "ETH2": []}),
+        ListingSample(f"{API}/api/v3/brokerage/transaction_summary", SUMMARY, "Get transaction summary, 2026-11-21"),
+    )
 
 
 class TestCoinbaseExchange(ExchangeConformance):
@@ -55,6 +104,48 @@ class TestCoinbaseExchange(ExchangeConformance):
         spot("coinbase_exchange", "NMR/EUR", symbol="NMR-EUR", tick="0.0001", step="0.001"),
     )
     corpus = CORPUS
+    listings = (
+        ListingSample(
+            f"{EXCHANGE_API}/products",
+            PRODUCTS,
+            "Get all known trading pairs, 2026-11-21",
+            {
+                "BTC-USD": {"tick": Decimal("0.01"), "min_notional": Decimal(1), "state": TradingState.TRADING},
+                "ETH-USD": {"state": TradingState.POST_ONLY},
+                "SOL-USD": {"state": TradingState.TRADING},
+                "BTC-EUR": {"state": TradingState.CANCEL_ONLY},
+                "ETH-EUR": {"state": TradingState.HALTED},
+                "CGLD-USD": {"state": TradingState.AUCTION, "base": "CELO"},
+                "ZZZ-USD": {"state": TradingState.HALTED, "base": "ZZZ@coinbase_exchange"},
+            },
+        ),
+        ListingSample(
+            f"{EXCHANGE_API}/currencies",
+            CURRENCIES,
+            "Get all known currencies, 2026-11-21",
+            None,
+            {
+                "USDT": [
+                    {
+                        "code": "ethereum",
+                        "chain": "ethereum",
+                        "contract": "0xdac17f958d2ee523a2206206994597c13d831ec7",
+                        "deposits": True,
+                        "withdrawals": True,
+                        "min_withdrawal": Decimal("0.000001"),
+                        "max_withdrawal": Decimal(20_000_000),
+                        "precision": 6,
+                        "confirmations": 14,
+                        "withdrawal_fee": None,
+                    },
+                    {"code": "avacchain", "chain": "avalanche_c", "deposits": False, "withdrawals": False},
+                ],
+                "BTC": [{"code": "bitcoin", "chain": "bitcoin", "contract": None, "precision": 8, "memo": None}],
+                "USDC": [{"code": "ethereum", "deposits": False, "withdrawals": False, "memo": True}],
+                "EUR": [],
+            },
+        ),
+    )
     recordings = (RECORDINGS / "coinbase/exchange_level2_ticker_matches_20210417.jsonl.gz",)
 
 
@@ -160,3 +251,62 @@ def test_a_snapshot_without_levels_is_an_empty_book() -> None:
         b'{"type":"snapshot","product_id":"BTC-USD","bids":[],"asks":[]}', 3
     )
     assert event == BookSnapshot("BTC-USD", b"[]", None, 3, 0)
+
+
+def exchange_listing(path: str, body: bytes, status: int = 200) -> Listing:
+    codec = plugins.coinbase_exchange.metadata
+    assert codec is not None
+    return codec.read(HttpResponse(status, body, EXCHANGE_API + path))
+
+
+def test_a_token_is_known_by_its_contract_not_by_its_ticker() -> None:
+    assets = {one.code: one.asset for one in exchange_listing("/currencies", CURRENCIES).currencies}
+    assert assets == {
+        "USDT": "USDT",
+        "BTC": "BTC",
+        "USDC": "USDC@ethereum:0x00000000000000000000000000000000000000ff",
+        "EUR": "EUR",
+    }
+
+
+def test_the_accounts_own_fees_are_read() -> None:
+    codec = plugins.coinbase.metadata
+    assert codec is not None
+    fees = codec.read(HttpResponse(200, SUMMARY, f"{API}/api/v3/brokerage/transaction_summary")).fees
+    assert fees is not None and (fees.maker_rate, fees.taker_rate) == (Decimal("0.006"), Decimal("0.012"))
+    fees = exchange_listing("/fees", b'{"taker_fee_rate":"0.0060","maker_fee_rate":"0.0040","usd_volume":"0"}').fees
+    assert fees is not None and (fees.maker_rate, fees.taker_rate) == (Decimal("0.0040"), Decimal("0.0060"))
+    assert codec.read(HttpResponse(200, CRYPTO, f"{API}/v2/currencies/crypto")).currencies[1].asset == "ETH2@coinbase"
+
+
+@pytest.mark.parametrize("plugin", [plugins.coinbase, plugins.coinbase_exchange], ids=lambda one: str(one.venue))
+def test_what_is_asked_for_is_answered_by_the_simulated_venue(plugin: ExchangePlugin) -> None:
+    listed = [one for one in plugin.instruments.listed() if one.book_of is None]
+    assert plugin.sandbox is not None and plugin.metadata is not None
+    sandbox, found = plugin.sandbox({one.symbol: Engine(one) for one in listed}), []
+    for request in plugin.metadata.requests():
+        path = request.url.removeprefix(API).removeprefix(EXCHANGE_API)
+        answer = sandbox.answer(HttpRequest(request.method, path), 1_800_000_000_000_000_000)
+        found.append(plugin.metadata.read(HttpResponse(answer.status, answer.body, request.url)))
+    products, currencies = found
+    told = {one.symbol: one for one in products.instruments}
+    assert {one.symbol: told[one.symbol] for one in listed} == {one.symbol: one for one in listed}
+    assert {"BTC", "ETH"} <= {one.asset for one in currencies.currencies}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "kind"),
+    [
+        ("/products", 429, b"{}", RateLimited),
+        ("/products", 503, b"", VenueUnavailable),
+        ("/fees", 401, b"{}", VenueError),
+        ("/products", 200, b'{"message":"NotFound"}', ProtocolError),
+        ("/time", 200, b"{}", ProtocolError),
+        ("/currencies", 200, CURRENCIES.replace(b'"0.01"', b'"0"'), ProtocolError),
+        ("/currencies", 200, CURRENCIES.replace(b":0.0001,", b":-1,"), ProtocolError),
+    ],
+)
+def test_other_answers_are_refused_by_their_kind(path: str, status: int, body: bytes, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught:
+        exchange_listing(path, body, status)
+    assert type(caught.value) is kind
