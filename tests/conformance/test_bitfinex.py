@@ -59,10 +59,10 @@ PRICED = ListingSample(
 )
 COINS = ListingSample(
     f"{PUBLIC}/conf/pub:list:currency,pub:map:currency:pool,pub:map:currency:tx:fee,pub:map:tx:method,pub:info:tx:status",
-    b'[["BTC","UST","UDC","BTCF0"],[["UDC","ETH"]],[["BTC",[0,0.0004]],["UDC",[0,5.5038]]],'
+    b'[["BTC","UST","UDC","BTCF0"],[["UDC","ETH"]],[["BTC",[0,0.0004]],["UDC",[0,5.5038]],["UST",[0,3]]],'
     b'[["BITCOIN",["BTC"]],["TETHERUSE",["UST"]],["TETHERUSX",["UST"]],["UDC",["UDC"]]],'
     b'[["BITCOIN",1,1,null,null,null,null,0,0,null,null,3],["TETHERUSE",0,1]]]',
-    "rows as quoted there and by ccxt 4.5.90; the last one made up, 2026-11-21",
+    "rows as quoted there and by ccxt 4.5.90; the fee of UST and the last row made up, 2026-11-21",
     currencies={
         "BTC": [{"code": "BITCOIN", "chain": "bitcoin", "deposits": True, "withdrawal_fee": Decimal("0.0004")}],
         "UST": [
