@@ -51,9 +51,6 @@ from cryptopipe_bitfinex.wire import (
 )
 
 RAW = "book R0"
-QUERY = "?prec=R0"
-"""What our URL of this stream has more than that of the other: the venue has one endpoint and greets alike on both;
-its server is not known to read a query (not tried on the venue)."""
 _ASKED = {"channel": "book", "prec": "R0", "freq": "F0", "len": LENGTH}
 _SET, _REMOVE = OrderChange.SET, OrderChange.REMOVE
 
@@ -138,7 +135,7 @@ class BitfinexOrdersFeed:
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One message an instrument; subscriptions to anything but orders are not this connection's."""
         wanted = (s for s in distinct(subscriptions) if s.channel is Channel.ORDERS)
-        return connect(({**_ASKED, "symbol": s.instrument.symbol} for s in wanted), QUERY)
+        return connect({**_ASKED, "symbol": s.instrument.symbol} for s in wanted)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame. Raises `ProtocolError` and, at maintenance, `VenueUnavailable`."""
@@ -195,5 +192,6 @@ def _side(rows: Iterator[tuple[int, bool, str, str]]) -> bytes:
 
 
 def speaks_orders(url: str, first: Frame) -> bool:
-    """Whether a connection is of single orders: by the query of its URL, or a first frame that tells a raw book."""
-    return url.endswith(QUERY) or b'"prec":"R0"' in first[:400]
+    """Whether a recorded connection is of single orders, as far as its first frame tells a raw book: URL and greeting
+    are those of every other."""
+    return b'"prec":"R0"' in first[:400]

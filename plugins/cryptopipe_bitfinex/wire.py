@@ -203,13 +203,13 @@ def link(last: int, delta: BookDelta | OrdersDelta) -> Link:
     return Link.APPLY if delta.version > last else Link.SKIP
 
 
-def connect(requests: Iterable[dict[str, str]], query: str = "") -> Connect:
+def connect(requests: Iterable[dict[str, str]]) -> Connect:
     """The flags come first, so that the count begins with the first frame. A lost book costs the connection: to leave a
     channel its id is needed, which only the venue tells.
     """
     texts = [msgspec.json.encode({"event": "subscribe", **one}).decode() for one in requests]
     conf = msgspec.json.encode({"event": "conf", "flags": FLAGS}).decode()
-    return Connect(URL + query, (conf, *texts), ping_every_s=20.0, ping_text='{"event":"ping","cid":1}')
+    return Connect(URL, (conf, *texts), ping_every_s=20.0, ping_text='{"event":"ping","cid":1}')
 
 
 def distinct(subscriptions: Sequence[Subscription]) -> list[Subscription]:

@@ -115,8 +115,10 @@ def test_single_orders_have_a_connection_of_their_own() -> None:
     assert connect.frames[1:] == (
         '{"event":"subscribe","channel":"book","prec":"R0","freq":"F0","len":"250","symbol":"tBTCUSD"}',
     )
-    assert speaks_orders(connect.url, b"{}")
-    assert not speaks_orders(PLUGIN.feed().connect(levels, None, 0).url, b'{"event":"info"}')
+    assert connect.url == PLUGIN.feed().connect(levels, None, 0).url
+    assert speaks_orders(connect.url, (CORPUS / "orders_subscribed.json").read_bytes())
+    assert not speaks_orders(connect.url, (CORPUS / "subscribed_book.json").read_bytes())
+    assert not speaks_orders(connect.url, (CORPUS / "info.json").read_bytes())
 
 
 def test_no_connection_has_more_channels_than_the_venue_allows() -> None:
