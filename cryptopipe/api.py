@@ -72,6 +72,7 @@ from cryptopipe.model.facts import (
 )
 from cryptopipe.model.identity import asset_of, chain_of, identified
 from cryptopipe.model.money import exact, in_bps, plain, ratio
+from cryptopipe.model.simple import numbered_by_one, raw, simple_exchange, unnumbered
 from cryptopipe.model.simulated import (
     SANDBOX_CREDENTIALS,
     SANDBOX_TOKEN,
@@ -213,10 +214,14 @@ __all__ = [
     "format_at",
     "identified",
     "in_bps",
+    "numbered_by_one",
     "parse_at",
     "parse_epoch",
     "parse_instant",
     "plain",
     "price_ratio",
     "ratio",
+    "raw",
+    "simple_exchange",
+    "unnumbered",
 ]

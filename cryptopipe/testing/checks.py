@@ -23,6 +23,11 @@ class Judged:
         super().__init_subclass__(**given)
         cls.told = {}
 
+    @classmethod
+    def of(cls) -> str:
+        """The name of the plugin that is judged; empty for a class that judges none."""
+        return ""
+
     def tell(self, counts: str) -> None:
         """What the check at work has looked at: `31 frames, 6200 mutations`."""
         type(self).told[self._check] = counts

@@ -6,6 +6,7 @@ Never: a check that passes because there was nothing to check: what does not app
 
 from collections.abc import Sequence
 from decimal import Decimal
+from inspect import getfile
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import SkipTest
@@ -56,8 +57,9 @@ def spot(
 
 
 class ExchangeConformance(Judged):
-    """Subclass it as `Test…` with `plugin`, `instruments` and `corpus`; `cryptopipe.testing.corpus` tells the form.
+    """Subclass it as `Test…` with `plugin`; `cryptopipe.testing.corpus` tells the form of a corpus of frames.
 
+    `instruments` are those that the plugin lists and `corpus` the folder `frames` beside the test, unless given.
     `covers` lists the event types that the corpus must show; `channels` what the codec must be able to subscribe to;
     `recordings` raw captures in JSON lines (gzip) whose frames are judged for determinism and grid too, as far as
     `recorded_frames` go. `recorded_sizes_on_step` False, with its reason beside it, where a venue shows what is left
@@ -68,8 +70,8 @@ class ExchangeConformance(Judged):
     """
 
     plugin: ClassVar[ExchangePlugin]
-    instruments: ClassVar[Sequence[Instrument]]
-    corpus: ClassVar[Path]
+    instruments: ClassVar[Sequence[Instrument]] = ()
+    corpus: ClassVar[Path | None] = None
     covers: ClassVar[Sequence[type]] = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown)
     channels: ClassVar[Sequence[Channel]] = USUAL_CHANNELS
     recordings: ClassVar[Sequence[Path]] = ()
@@ -83,9 +85,14 @@ class ExchangeConformance(Judged):
     token_answer: ClassVar[HttpResponse | None] = None
     credentials: ClassVar[Credentials] = CREDENTIALS
 
+    @classmethod
+    def of(cls) -> str:
+        """The venue."""
+        return cls.plugin.venue if hasattr(cls, "plugin") else ""
+
     def samples(self) -> tuple[Sample, ...]:
         """The corpus of this venue."""
-        return read_corpus(self.corpus, self.plugin.venue)
+        return read_corpus(self.corpus or Path(getfile(type(self))).parent / "frames", self.plugin.venue)
 
     @numbered("1 purity")
     def test_1_purity(self) -> None:
@@ -93,7 +100,7 @@ class ExchangeConformance(Judged):
         modules = self._modules()
         found = [what for path in modules for what in forbidden_in(path)]
         require(not found, f"{self.plugin.venue} is not pure: {'; '.join(found)}")
-        wanted = [Subscription(i, channel) for i in self.instruments for channel in self.channels]
+        wanted = [Subscription(i, channel) for i in self._instruments() for channel in self.channels]
         for sample in self.samples():
             with trapped() as touched:
                 outcome(self.plugin, sample)
@@ -119,7 +126,7 @@ class ExchangeConformance(Judged):
     @numbered("5 on tick")
     def test_5_on_tick(self) -> None:
         """Prices and sizes are read exactly and lie on the instrument's grid, for each kind of event that has them."""
-        self.tell(judge_ticks(self.plugin, self.samples(), self.instruments, self.covers))
+        self.tell(judge_ticks(self.plugin, self.samples(), self._instruments(), self.covers))
 
     @numbered("5 on tick, recorded")
     def test_5_on_tick_recorded(self) -> None:
@@ -128,7 +135,7 @@ class ExchangeConformance(Judged):
         if not present:
             raise SkipTest(f"no recordings of {self.plugin.venue} at {[str(path) for path in self.recordings]}")
         frames = {path.name: recorded(path, self.recorded_frames) for path in present}
-        self.tell(judge_recorded(self.plugin, frames, self.instruments, self.recorded_sizes_on_step))
+        self.tell(judge_recorded(self.plugin, frames, self._instruments(), self.recorded_sizes_on_step))
 
     @numbered("6 declared")
     def test_6_declared(self) -> None:
@@ -148,7 +155,7 @@ class ExchangeConformance(Judged):
     @numbered("9 connect")
     def test_9_connect(self) -> None:
         """Each subscription is asked for once, and two subscriptions never by the same text."""
-        self.tell(judge_connecting(self.plugin, self.instruments, self.channels))
+        self.tell(judge_connecting(self.plugin, self._instruments(), self.channels))
 
     @numbered("10 cost")
     def test_10_cost(self) -> None:
@@ -184,22 +191,38 @@ class ExchangeConformance(Judged):
         credentials, answer = self.credentials, self.token_answer
         if answer is None and self.plugin.sandbox is not None:
             credentials, answer = SANDBOX_CREDENTIALS, token_of_sandbox(self.plugin, signer)
-        self.tell(judge_signing(self.plugin, signer, credentials, answer, self.instruments[0]))
+        self.tell(judge_signing(self.plugin, signer, credentials, answer, self._instruments()[0]))
+
+    def _instruments(self) -> Sequence[Instrument]:
+        return self.instruments or self.plugin.instruments.listed()
 
     def _modules(self) -> list[Path]:
         plugin = self.plugin
         dialects: list[Any] = [part for one in plugin.dialects for part in (one.feed(), one.snapshots)]
-        parts = (plugin.instruments, plugin.snapshots, plugin.clock, plugin.metadata, plugin.signer, *dialects)
-        return plugin_modules(codec_of(plugin), *parts)
+        codec = codec_of(plugin)
+        simple = (getattr(codec, "process", None), getattr(codec, "subscribe", None))
+        parts = (
+            codec,
+            *simple,
+            plugin.feed,
+            plugin.split,
+            plugin.instruments,
+            plugin.snapshots,
+            plugin.clock,
+            plugin.metadata,
+            plugin.signer,
+            *dialects,
+        )
+        return plugin_modules(*parts)
 
     def _recorded(self) -> list[bytes]:
         return [frame for path in self.recordings if path.is_file() for frame in recorded(path, self.recorded_frames)]
 
     def _stream(self, names: Sequence[str], channel: Channel, dialect: str) -> Stream:
         if names:
-            return stream_of_samples(names, self.samples(), self.instruments)
+            return stream_of_samples(names, self.samples(), self._instruments())
         known = {one.symbol for one in self.plugin.instruments.listed()}
-        able = [one for one in self.instruments if one.rules and one.symbol in known and not one.book_of]
+        able = [one for one in self._instruments() if one.rules and one.symbol in known and not one.book_of]
         if self.plugin.sandbox is None or not able:
             not_applicable(f"{self.plugin.venue} has no simulated venue: name the frames that follow each other")
         return stream_of_sandbox(self.plugin, able[0], channel, dialect)

@@ -21,7 +21,7 @@ MUTATIONS = 200
 TOTAL = "CRYPTOPIPE_MUTATIONS"
 """The environment's wish for a long run: this many damaged frames for a venue (`plugins test NAME --mutations N`)."""
 
-_GROWTH, _SLACK, _REPEATS = 0.03, 300, 100
+_GROWTH, _SLACK, _REPEATS = 0.03, 300, 50
 _CUTS = 8
 
 
@@ -41,7 +41,7 @@ def judge_damage(plugin: ExchangePlugin, samples: Sequence[Sample]) -> str:
     require(
         grown <= _SLACK + total * _GROWTH, f"{where}: {grown} blocks of memory more after {total // 2} damaged frames"
     )
-    whole = _whole(plugin, samples)
+    whole = min(_whole(plugin, samples) for _ in range(3))  # what is kept grows each time, noise does not
     require(whole <= _REPEATS // 2, f"{where}: {whole} blocks of memory more after {_REPEATS} rounds of its corpus")
     return f"{total} damaged frames of {len(samples)}, {refused} refused, {max(0, grown)} blocks of memory kept"
 
@@ -52,9 +52,6 @@ def _all(plugin: ExchangePlugin, damaged: Iterable[tuple[Sample, Iterator[bytes]
 
 def _whole(plugin: ExchangePlugin, samples: Sequence[Sample]) -> int:
     """Blocks of memory kept by rounds of undamaged frames."""
-    for _ in range(_REPEATS // 4):
-        for sample in samples:
-            _one(plugin, sample, sample.frame)
     before = _blocks()
     for _ in range(_REPEATS):
         for sample in samples:

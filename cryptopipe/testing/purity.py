@@ -66,8 +66,12 @@ def trapped() -> Iterator[list[str]]:
 
 
 def plugin_modules(*parts: object) -> list[Path]:
-    """The sources that these parts of a plugin are made of: their own modules, and what those import of its package."""
-    waiting = {type(part).__module__ for part in parts if part is not None}
+    """The sources that these parts of a plugin are made of: their own modules, and what those import of its package.
+
+    A part is an object, a class or a function; what the framework itself brings is not looked at.
+    """
+    named = {getattr(part, "__module__", None) or type(part).__module__ for part in parts if part is not None}
+    waiting = {name for name in named if name.split(".")[0] != "cryptopipe"}
     found: dict[str, Path] = {}
     while waiting:
         name = waiting.pop()

@@ -4,7 +4,7 @@ Enters: frames of `bitfoo`. Leaves: events. Never: anything else; this is the go
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -14,11 +14,13 @@ from cryptopipe import api
 class Frames(msgspec.Struct):
     """`{"type":"delta","symbol":"btcusdt","seq":8,"bids":[["61837.63","1.5"]],"asks":[]}`"""
 
-    type: Literal["snapshot", "delta", "trade", "subscribed"]
-    symbol: str
+    type: str
+    symbol: str = ""
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     bids: msgspec.Raw = msgspec.Raw(b"[]")
     asks: msgspec.Raw = msgspec.Raw(b"[]")
+    bid: tuple[str, str] = ("", "")
+    ask: tuple[str, str] = ("", "")
     price: str = ""
     size: str = ""
     taker: api.Side = api.Side.BUY
@@ -34,9 +36,8 @@ class BitFooFeed:
     def connect(
         self, subscriptions: Sequence[api.Subscription], auth: api.StreamAuth | None, at: api.Nanos
     ) -> api.Connect:
-        return api.Connect(
-            "wss://bitfoo.example/v2", tuple(f'{{"op":"sub","s":"{s.instrument.symbol}"}}' for s in subscriptions)
-        )
+        asked = (f'{{"op":"sub","c":"{s.channel.value}","s":"{s.instrument.symbol}"}}' for s in subscriptions)
+        return api.Connect("wss://bitfoo.example/v2", tuple(asked))
 
     def decode(self, frame: api.Frame, received_at: api.Nanos) -> Iterable[api.FeedEvent]:
         try:
@@ -49,7 +50,11 @@ class BitFooFeed:
             return (api.BookDelta(f.symbol, f.bids, f.asks, f.seq, f.seq, 0, 0),)
         if f.type == "trade":
             return (api.Trade(f.symbol, str(f.seq), f.price, f.size, f.taker, 0),)
-        return (api.Notice("subscribed", f.symbol),)
+        if f.type == "top":
+            return (api.TopUpdate(f.symbol, *f.bid, *f.ask, f.seq, 0),)
+        if f.type == "subscribed":
+            return (api.Notice("subscribed", f.symbol),)
+        return (api.Unknown(f.type),)
 
 
 class BitFooInstruments:
@@ -63,6 +68,13 @@ class BitFooInstruments:
 
 
 def make(feed: Callable[[], api.FeedCodec] = BitFooFeed) -> api.ExchangePlugin:
-    fees = api.FeeSchedule.flat("0.0010", "0.0010", "a sample, no venue", "2026-11-21")
-    docs = "https://bitfoo.example/docs"
-    return api.ExchangePlugin(api.VenueId("bitfoo"), api.API_VERSION, docs, feed, BitFooInstruments(), fees)
+    source = "a sample, no venue, 2026-11-21"
+    return api.ExchangePlugin(
+        api.VenueId("bitfoo"),
+        api.API_VERSION,
+        "https://bitfoo.example/docs",
+        feed,
+        BitFooInstruments(),
+        api.FeeSchedule.flat("0.0010", "0.0010", source, "2026-11-21"),
+        dial_limits=(api.Limit(5, 60_000_000_000, source),),
+    )

@@ -1,4 +1,4 @@
-"""The strategy that never proposes anything."""
+"""Nothing: the strategy that looks at every price and never proposes anything."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,13 +1,8 @@
-from pathlib import Path
-
 from cryptopipe_bitfoo import plugin
 
-from cryptopipe.api import BookDelta, BookSnapshot, Notice, Trade
-from cryptopipe.testing import ExchangeConformance, spot
+from cryptopipe.testing import ExchangeConformance
 
 
 class TestBitfoo(ExchangeConformance):
     plugin = plugin
-    instruments = (spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001"),)
-    corpus = Path(__file__).parent / "frames"
-    covers = (BookSnapshot, BookDelta, Trade, Notice)
+    stream = ("snapshot", "delta", "delta_2", "delta_3", "delta_4")
