@@ -54,12 +54,17 @@ class Elder:
         self.shut = False
         self.event_time: Nanos = 0
         """Of the last delta or snapshot."""
+        self.last: Delta | None = None
+        self.heard: Callable[[Nanos], None] = lambda at: None
+        """Called after each delta."""
         self._outlet = outlet
 
     def delta(self, delta: Delta, at: Nanos) -> None:
         """Changed levels, for the book itself."""
-        self.event_time = delta.event_time or self.event_time
+        self.event_time, self.last = delta.event_time or self.event_time, delta
         self._pass(lambda: self.live.delta(delta, at))
+        if not self.shut:
+            self.heard(at)
 
     def snapshot(self, snapshot: Snapshot, at: Nanos) -> None:
         """The whole book, for the book itself."""
@@ -102,9 +107,10 @@ class Heir:
         self._inner = BookSync(live.instrument, live.rule)
         self._elder = Elder(live, outlet)
         self._event_time: Nanos = 0
+        self._last: Delta | None = None
         self._here[symbol] = self
         if not self._joins:
-            self._there[symbol] = self._elder
+            self._there[symbol], self._elder.heard = self._elder, self._try
 
     def delta(self, delta: Delta, at: Nanos) -> None:
         """Changed levels as the new connection tells them."""
@@ -114,7 +120,7 @@ class Heir:
             self._held.append(delta)
             self._link(at)
             return
-        self._event_time = delta.event_time or self._event_time
+        self._event_time, self._last = delta.event_time or self._event_time, delta
         self._beside(self._inner.delta(delta, at), at)
 
     def snapshot(self, snapshot: Snapshot, at: Nanos) -> None:
@@ -182,17 +188,27 @@ class Heir:
     def _beside(self, outcome: Outcome, at: Nanos) -> None:
         if type(outcome) is Resync:
             self._outlet.commands.append(outcome)
-        elif self._inner.state is BookState.LIVE and self._is_as_new():
+        else:
+            self._try(at)
+
+    def _try(self, at: Nanos) -> None:
+        if self._inner.state is BookState.LIVE and self._here.get(self._symbol) is self and self._is_as_new():
             self._switch(at)
 
     def _is_as_new(self) -> bool:
-        """By the venue's own time; or the tops are equal, and what changed the old one's is known here too."""
-        if self.live.state is not BookState.LIVE or 0 < self._elder.event_time < self._event_time:
+        """By the venue's own time; or the tops are equal, and what changed the old one's last is known here too. Where
+        the venue tells no time, both connections have told the same change last.
+        """
+        mine, its = self._event_time, self._elder.event_time
+        if self.live.state is not BookState.LIVE or 0 < its < mine:
             return True
         shown, made = self.live.book.top, self._inner.book.top
-        if shown is None or made is None:
-            return shown is made
-        return _prices(shown) == _prices(made) and self._event_time >= shown.event_time
+        if _prices(shown) != _prices(made):
+            return False
+        if mine and its:
+            return shown is None or mine >= shown.event_time
+        old, new = self._elder.last, self._last
+        return old is not None and new is not None and (old.bids, old.asks) == (new.bids, new.asks)
 
     def _switch(self, at: Nanos) -> None:
         live, before = self.live, self.live.state
@@ -206,8 +222,8 @@ class Heir:
             self._outlet.commands.append(Switched(self._old.name, self._new.name))
 
 
-def _prices(top: TopOfBook) -> tuple[int | None, ...]:
-    return top.bid_units, top.bid_size_units, top.ask_units, top.ask_size_units
+def _prices(top: TopOfBook | None) -> tuple[int | None, ...]:
+    return () if top is None else (top.bid_units, top.bid_size_units, top.ask_units, top.ask_size_units)
 
 
 def begin(old: "Connection", new: "Connection", outlet: Replaced) -> None:

@@ -1,0 +1,267 @@
+"""A connection is replaced before its lifetime ends: no book waits, no top goes back, nothing is asked for twice."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal as D
+
+import msgspec
+import pytest
+from conformance.bitfoo import BitFooFeed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulation.arena import START, Arena, plain
+from simulation.bitfoo_sandbox import bitfoo
+
+from cryptopipe import api
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.market.market import Market
+from cryptopipe.market.overlap import Switched
+from cryptopipe.market.sync import BookState
+from cryptopipe.registry import Registry
+from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.parameters import Parameters
+
+pytestmark = [pytest.mark.core]
+
+VENUE = api.VenueId("bitfoo")
+LIFE: Nanos = 12 * SECOND
+RENEWED: Nanos = LIFE - 2 * (LIFE // 24)
+"""The earliest, since the opening."""
+COINS = ("BTC", "ETH", "SOL")
+
+
+class Listed:
+    def __init__(self, venue: api.VenueId) -> None:
+        rules = api.TradingRules(D("0.01"), D("0.0001"), D("0.0001"), D(5))
+        make, quote = api.Instrument, api.Asset("USDT")
+        self._ones = [make(venue, f"{coin.lower()}usdt", api.Asset(coin), quote, rules=rules) for coin in COINS]
+
+    def listed(self) -> Sequence[api.Instrument]:
+        return self._ones
+
+    def find(self, symbol: str) -> api.Instrument:
+        return next(one for one in self._ones if one.symbol == symbol)
+
+
+class Unnumbered(BitFooFeed):
+    """The same frames, as if their numbers meant nothing to another connection."""
+
+    rule = replace(BitFooFeed.rule, link=api.apply_always, join=api.apply_always)
+
+
+def streamed(feed: type[BitFooFeed] = BitFooFeed) -> api.ExchangePlugin:
+    return replace(bitfoo, feed=feed, instruments=Listed(VENUE), lifetime=LIFE)
+
+
+def real(name: str) -> api.ExchangePlugin:
+    return replace(Registry().exchange(name), lifetime=LIFE)
+
+
+def run(plugin: api.ExchangePlugin, until: Nanos, *faults: Fault, seed: int = 3, rate: float = 1.0) -> Arena:
+    assets = ("BTC", "ETH", "USDT", "USD") if plugin.venue != VENUE else (*COINS, "USDT")
+    arena = Arena({plugin.venue: plugin}, plain(Parameters.load(), rate), seed, faults, assets, traced=True)
+    arena.run(until)
+    return arena
+
+
+def lost(arena: Arena) -> list[str]:
+    """Books that left `live` after all had been."""
+    first = max(one.at for one in arena.told if one.state is BookState.LIVE and one.at < 5 * SECOND)
+    return [f"{one.book} {one.state.value} at {one.at}: {one.reason}" for one in arena.told if one.at > first]
+
+
+def closed(arena: Arena) -> list[str]:
+    return [entry.conn for entry in arena.inputs if entry.direction is Direction.CLOSE]
+
+
+@pytest.fixture(params=["numbered", "unnumbered", "binance", "bybit", "kraken", "coinbase"])
+def plugin(request: pytest.FixtureRequest) -> Iterator[api.ExchangePlugin]:
+    name = request.param
+    if name in ("numbered", "unnumbered"):
+        yield streamed(BitFooFeed if name == "numbered" else Unnumbered)
+        return
+    if name not in Registry().exchanges():
+        pytest.skip(f"{name} is not installed")
+    yield real(name)
+
+
+def test_no_book_waits_and_no_top_goes_back(plugin: api.ExchangePlugin) -> None:
+    arena = run(plugin, 2 * LIFE)
+    venue = arena.venues[plugin.venue]
+    assert lost(arena) == []
+    assert sum(truth.checked for truth in arena.truths.values()) > 200
+    assert arena.lies() == [] and [one.backwards for one in arena.truths.values() if one.backwards] == []
+    switches = closed(arena)
+    assert switches and len(venue.dials) == 1 + len(switches), "one dial each, the first one and its replacements"
+    assert all("+" not in conn for conn in switches[:1])
+    assert {one.gaps for one in arena.market.books[plugin.venue].values()} == {0}
+
+
+# Two connections that do not tell at the same moment
+
+
+class Wire(msgspec.Struct):
+    """`{"n":3,"bids":[["9","1"]],"asks":[],"time":0,"whole":false}`"""
+
+    n: int
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+    time: int = 0
+    whole: bool = False
+
+
+def following(last: int, delta: api.BookDelta) -> api.Link:
+    return api.Link.SKIP if delta.version <= last else api.Link.APPLY if delta.first <= last + 1 else api.Link.GAP
+
+
+class Numbered:
+    """The snapshot is asked for, and the numbers are the book's own."""
+
+    rule = api.SyncRule(api.Proof.SEQUENCE, following, following, snapshot_by_request=True)
+
+    def connect(self, wanted: Sequence[api.Subscription], auth: api.StreamAuth | None, at: Nanos) -> api.Connect:
+        return api.Connect("wss://x")
+
+    def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent]:
+        f = msgspec.json.decode(frame, type=Wire)
+        if f.whole:
+            return (api.BookSnapshot("btcusdt", f.bids, f.asks, f.n, f.time),)
+        return (api.BookDelta("btcusdt", f.bids, f.asks, f.n, f.n, f.n - 1, f.time),)
+
+
+class Streamed(Numbered):
+    """The snapshot comes in the stream, and numbers mean nothing to another connection."""
+
+    rule = api.SyncRule(api.Proof.NONE, api.apply_always, api.apply_always, snapshot_by_request=False)
+
+
+class Rest:
+    def request(self, instrument: api.Instrument) -> api.HttpRequest:
+        return api.HttpRequest("GET", "https://x/btcusdt")
+
+    def symbol_of(self, url: str) -> str | None:
+        return "btcusdt"
+
+    def snapshot(self, symbol: str, response: api.HttpResponse, received_at: Nanos) -> api.BookSnapshot:
+        f = msgspec.json.decode(response.body, type=Wire)
+        return api.BookSnapshot(symbol, f.bids, f.asks, f.n, f.time)
+
+
+Levels = dict[tuple[bool, int], int]
+
+
+class Venue:
+    """A book's history: after each change the whole book, and what tells of the change."""
+
+    def __init__(self, changes: Sequence[tuple[bool, int, int]], timed: bool) -> None:
+        self.timed = timed
+        self.books: list[Levels] = [{(True, 90): 1, (False, 110): 1}]
+        self.frames: list[bytes] = [b""]
+        for number, (bid, step, size) in enumerate(changes, 1):
+            key = (bid, 100 - step if bid else 100 + step)
+            after = {**self.books[-1], key: size}
+            self.books.append({level: lots for level, lots in after.items() if lots})
+            self.frames.append(self._text(number, {key: size}, False))
+
+    def whole(self, number: int) -> bytes:
+        return self._text(number, self.books[number], True)
+
+    def tops(self) -> list[tuple[int, int, int, int]]:
+        return [best(book) for book in self.books]
+
+    def _text(self, number: int, levels: Levels, whole: bool) -> bytes:
+        sides = ([[str(p), str(size)] for (b, p), size in levels.items() if b is bid] for bid in (True, False))
+        bids, asks = (msgspec.Raw(msgspec.json.encode(side)) for side in sides)
+        return msgspec.json.encode(Wire(number, bids, asks, (START + number) * self.timed, whole))
+
+
+def best(book: Levels) -> tuple[int, int, int, int]:
+    bid = max((price for is_bid, price in book if is_bid), default=0)
+    ask = min((price for is_bid, price in book if not is_bid), default=0)
+    return bid, book.get((True, bid), 0), ask, book.get((False, ask), 0)
+
+
+class Ears:
+    """One market, and what its book is after each input."""
+
+    def __init__(self, codec: type[Numbered]) -> None:
+        plugin = replace(bitfoo, feed=codec, instruments=Listed(VENUE), snapshots=Rest())
+        self.market, self.inputs = Market({VENUE: plugin}), list[Input]()
+        self.shown: list[tuple[int, int, int, int]] = []
+
+    def hear(self, conn: str, direction: Direction, payload: bytes = b"", **more: str) -> None:
+        seq = len(self.inputs) + 1
+        entry = Input(seq, seq, START + seq, direction, VENUE, conn, "wss://x", payload, **more)  # type: ignore[arg-type]
+        self.inputs.append(entry)
+        self.market.receive(entry)
+
+    def look(self) -> Levels:
+        """The whole book, which must be live."""
+        sync = self.market.books[VENUE]["btcusdt"]
+        assert sync.state is BookState.LIVE, sync.reason
+        sides = [(bid, sync.book.levels(bid)) for bid in (True, False)]
+        book = {(bid, int(price)): int(size) for bid, levels in sides for price, size in levels}
+        if not self.shown or best(book) != self.shown[-1]:
+            self.shown.append(best(book))
+        return book
+
+    @property
+    def carried(self) -> bool:
+        return any(isinstance(one, Switched) for one in self.market.commands)
+
+
+changes = st.lists(st.tuples(st.booleans(), st.integers(1, 6), st.integers(0, 2)), min_size=12, max_size=40)
+
+
+@pytest.mark.parametrize("codec", [Numbered, Streamed])
+@pytest.mark.parametrize("timed", [True, False])
+@settings(max_examples=120, deadline=None)
+@given(
+    changes=changes,
+    told=st.lists(st.booleans(), min_size=10, max_size=120),
+    start=st.integers(2, 8),
+    skew=st.integers(-2, 2),
+)
+def test_whichever_connection_is_ahead_the_book_stays_live_and_true(
+    codec: type[Numbered], timed: bool, changes: list[tuple[bool, int, int]], told: list[bool], start: int, skew: int
+) -> None:
+    venue, ears = Venue(changes, timed), Ears(codec)
+    ears.hear("bitfoo#1", Direction.OPEN)
+    if codec is Numbered:
+        ears.hear("bitfoo#1", Direction.RECV, venue.frames[1])
+        ears.hear("bitfoo#1", Direction.HTTP, venue.whole(1), request="btcusdt")
+    else:
+        ears.hear("bitfoo#1", Direction.RECV, venue.whole(1))
+    at = {"bitfoo#1": 1, "bitfoo#1+": start + skew}
+    for _ in range(start - 1):
+        at["bitfoo#1"] += 1
+        ears.hear("bitfoo#1", Direction.RECV, venue.frames[at["bitfoo#1"]])
+        ears.look()
+    ears.hear("bitfoo#1+", Direction.OPEN)
+    if codec is Streamed:
+        ears.hear("bitfoo#1+", Direction.RECV, venue.whole(at["bitfoo#1+"]))
+    old = True
+    for new in [*told, *[True, False] * len(changes)]:
+        conn = "bitfoo#1+" if new else "bitfoo#1"
+        if at[conn] < len(changes) and (old or new):
+            at[conn] += 1
+            ears.hear(conn, Direction.RECV, venue.frames[at[conn]])
+            assert ears.look() in venue.books
+        if old and ears.carried:
+            ears.hear("bitfoo#1", Direction.CLOSE, b"replaced")
+            old = False
+            assert ears.look() in venue.books
+    if old:
+        ears.hear("bitfoo#1", Direction.CLOSE, b"ended by the venue")
+    assert not old or not (timed or codec is Numbered)
+    tops, found = venue.tops(), 0
+    for top in ears.shown if timed or codec is Numbered else ():
+        assert top in tops[found:], "a top that was older than the one before"
+        found = tops.index(top, found)
+    assert ears.look() == venue.books[-1]
+    assert {one.state for one in ears.market.transitions} == {BookState.LIVE}
+    again = Ears(codec)
+    for entry in ears.inputs:
+        again.hear(entry.conn, entry.direction, entry.payload, request=entry.request)
+    assert again.look() == ears.look()
