@@ -9,8 +9,19 @@ Never: a socket, a key, or a figure of a clock that decides.
         corpus = Path(__file__).parent / "frames"
 """
 
+from cryptopipe.testing.actions import ActionConformance, Answer, Vector
 from cryptopipe.testing.conformance import ExchangeConformance, spot
 from cryptopipe.testing.corpus import Sample, canonical, read_corpus
 from cryptopipe.testing.listings import ListingSample
 
-__all__ = ["ExchangeConformance", "ListingSample", "Sample", "canonical", "read_corpus", "spot"]
+__all__ = [
+    "ActionConformance",
+    "Answer",
+    "ExchangeConformance",
+    "ListingSample",
+    "Sample",
+    "Vector",
+    "canonical",
+    "read_corpus",
+    "spot",
+]

@@ -44,7 +44,8 @@ def tier(outcomes: Mapping[str, str]) -> str:
             break
         if any(outcomes.get(check, NOT_APPLICABLE) == FAILED for check in allowed):
             break
-        if name != "bronze" and any(o == FAILED for check, o in outcomes.items() if check.startswith(_ACTIONS)):
+        actions = {outcome for check, outcome in outcomes.items() if check.startswith(_ACTIONS)}
+        if name != "bronze" and FAILED in actions:
             break
         earned = name
     return earned

@@ -1,0 +1,95 @@
+"""The kit of action codecs: a good sample passes all of it, with the signature and the errors that a page publishes."""
+
+from decimal import Decimal
+
+from conformance.bitfoo_actions import BitfooActions
+
+from cryptopipe.api import (
+    Accepted,
+    Action,
+    CancelOrder,
+    Credentials,
+    PlaceOrder,
+    RateLimited,
+    Refused,
+    Side,
+    UnknownOutcome,
+    VenueError,
+)
+from cryptopipe.testing import ActionConformance, Answer, Vector, spot
+
+LTCBTC = spot("bitfoo", "LTC/BTC", symbol="LTCBTC", tick="0.000001", step="0.001")
+FULLWIDTH = spot("bitfoo", "LTC/BTC", symbol="１２３４５６", tick="0.000001", step="0.001")
+KEYS = Credentials(
+    "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A",
+    "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j",
+)
+AT = 1_499_827_319_559_000_000
+PAGE = "request-security page, SIGNED example for POST /api/v3/order, HMAC keys, as quoted by others, 2026-11-21"
+ERRORS = "errors.md, 2025-01-09"
+PLACE = PlaceOrder(LTCBTC, Side.BUY, Decimal("1.500"), Decimal("0.012345"), "cp-1")
+MARKET = PlaceOrder(LTCBTC, Side.SELL, Decimal(2), None, "cp-2")
+CANCEL = CancelOrder(LTCBTC, "cp-1")
+
+
+def _published(instrument: object) -> Action:
+    return PlaceOrder(instrument, Side.BUY, Decimal(1), Decimal("0.1"), "")  # type: ignore[arg-type]
+
+
+def _error(code: int, text: str, means: type[VenueError] | Refused, status: int = 400) -> Answer:
+    return Answer(PLACE, status, f'{{"code":{code},"msg":"{text}"}}'.encode(), means, ERRORS)
+
+
+class TestBitfooActions(ActionConformance):
+    name = "bitfoo"
+    codec = BitfooActions()
+    actions = (PLACE, MARKET, CANCEL)
+    vectors = (
+        Vector(
+            _published(LTCBTC),
+            KEYS,
+            AT,
+            "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71",
+            PAGE,
+            (KEYS.key, "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&"),
+        ),
+        Vector(
+            _published(FULLWIDTH),
+            KEYS,
+            AT,
+            "e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3",
+            PAGE,
+        ),
+    )
+    answers = (
+        Answer(
+            PLACE,
+            200,
+            b'{"symbol":"LTCBTC","orderId":28,"clientOrderId":"cp-1","transactTime":1507725176595,"status":"NEW"}',
+            Accepted("28", "NEW"),
+            "trading-endpoints.md, New order, response FULL shortened, as quoted by others, 2026-11-21",
+        ),
+        Answer(
+            CANCEL,
+            400,
+            b'{"code":-2011,"msg":"Unknown order sent."}',
+            Refused("-2011", "Unknown order sent."),
+            ERRORS,
+        ),
+        _error(-1000, "An unknown error occurred while processing the request.", UnknownOutcome),
+        _error(-1001, "Internal error; unable to process your request. Please try again.", UnknownOutcome),
+        _error(-1003, "Too many requests queued.", RateLimited, 429),
+        _error(-1006, "An unexpected response was received. Execution status unknown.", UnknownOutcome),
+        _error(-1007, "Timeout waiting for response from backend server. Send status unknown.", UnknownOutcome),
+        _error(-1013, "Filter failure: LOT_SIZE", Refused("-1013", "Filter failure: LOT_SIZE")),
+        _error(-1015, "Too many new orders.", RateLimited, 429),
+        _error(-1021, "Timestamp for this request is outside of the recvWindow.", VenueError),
+        _error(-1022, "Signature for this request is not valid.", VenueError),
+        _error(-2010, "Duplicate order sent.", Refused("-2010", "Duplicate order sent.")),
+        _error(-2015, "Invalid API-key, IP, or permissions for action.", VenueError, 401),
+    )
+    documented_codes = (
+        *("-1000", "-1001", "-1003", "-1006", "-1007", "-1013", "-1015"),
+        *("-1021", "-1022", "-2010", "-2011", "-2015"),
+    )
+    ambiguous_codes = ("-1000", "-1001", "-1006", "-1007")
