@@ -106,7 +106,10 @@ class GeminiFeed:
         try:
             key = frame[2]
             if key == _DEPTH:
-                return _on_depth(depth_frame(frame))
+                d = depth_frame(frame)
+                if d.first != d.last:
+                    return (BookDelta(d.symbol, d.bids, d.asks, d.first, d.last, 0, d.time),)
+                return _on_depth(d)
             if key == _TICKER:
                 return _on_ticker(ticker_frame(frame))
             if key == _TRADE:

@@ -79,7 +79,7 @@ def instruments(answer: bytes) -> tuple[Instrument, ...]:
 
 
 def _instrument(row: _Details, kind: Kind) -> Instrument:
-    rules = TradingRules(_plain(row.quote_increment), _plain(row.tick_size), row.min_order_size, Decimal(0))
+    rules = TradingRules(_plain(row.quote_increment), _plain(row.tick_size), _plain(row.min_order_size), Decimal(0))
     state = _STATES.get(row.status, TradingState.HALTED)
     base, quote = _asset(row.base_currency), _asset(row.quote_currency)
     return Instrument(VENUE, row.symbol.lower(), base, quote, kind, rules, state)
@@ -91,6 +91,8 @@ def _asset(code: str) -> Asset:
 
 def _plain(number: Decimal) -> Decimal:
     """`1E-8` as 0.00000001, so that it prints without an exponent."""
+    if not number.is_finite():
+        raise ValueError(f"not a finite number: {number}")
     return Decimal(f"{number:f}")
 
 

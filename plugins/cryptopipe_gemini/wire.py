@@ -5,7 +5,7 @@ Enters: the bytes of one frame. Leaves: typed values, levels as text. Never: a g
 github.com/gemini/developer-platform specs/asyncapi/websocket.yaml, version 0.10.7 (read 2026-11-21 in a stored copy).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,9 +15,10 @@ Stamp = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 2)]
 """A time in nanoseconds."""
 
 
-class Depth(msgspec.Struct, gc=False, tag_field="e", tag="depthUpdate"):
+class Depth(msgspec.Struct, gc=False):
     """Levels `[price, quantity]` of both sides, absolute; a quantity of zero removes."""
 
+    kind: Literal["depthUpdate"] = msgspec.field(name="e")
     time: Stamp = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
     first: Id = msgspec.field(name="U")

@@ -34,7 +34,7 @@ from cryptopipe.api import (
     VenueUnavailable,
 )
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.testing import ExchangeConformance
+from cryptopipe.testing import ExchangeConformance, ListingSample
 from cryptopipe_gemini.feed import follows
 from cryptopipe_gemini.metadata import instruments
 
@@ -54,11 +54,33 @@ AVAX = Instrument(
 )
 
 
+DETAILS = ListingSample(
+    f"{REST}/v1/symbols/details/all",
+    b'[{"symbol":"BTCUSD","base_currency":"BTC","quote_currency":"USD","tick_size":1E-8,"quote_increment":0.01,'
+    b'"min_order_size":"0.00001","status":"open","wrap_enabled":false,"product_type":"spot","contract_type":"vanilla",'
+    b'"contract_price_currency":"USD"},{"symbol":"BTCGUSDPERP","quote_currency":"GUSD","tick_size":0.0001,'
+    b'"quote_increment":0.5,"min_order_size":"0.0001","status":"open","product_type":"swap","contract_type":"linear",'
+    b'"contract_price_currency":"GUSD","base_currency":"BTC"}]',
+    "the page's example of get-symbol-details, and a row that the venue sent in 2026 as others quote it; 2026-11-21",
+    instruments={
+        "btcusd": {"tick": Decimal("0.01"), "step": Decimal("0.00000001"), "base": "BTC", "quote": "USD"},
+        "btcgusdperp": {"tick": Decimal("0.5"), "step": Decimal("0.0001"), "kind": Kind.LINEAR_PERPETUAL},
+    },
+)
+NETWORKS = ListingSample(
+    f"{REST}/v1/network/USDC",
+    b'{"token":"USDC","network":["optimism","solana","base","arbitrum","monad","avalanche","ethereum"]}',
+    "the page's example of get-network, 2026-11-21 in a stored copy",
+    currencies={"USDC": [{"code": "avalanche", "chain": "avalanche_c", "deposits": None, "withdrawal_fee": None}]},
+)
+
+
 class TestGemini(ExchangeConformance):
     plugin = PLUGIN
     instruments = (*PLUGIN.instruments.listed(), AVAX)
     corpus = CORPUS
     covers = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown, Heartbeat)
+    listings = (DETAILS, NETWORKS)
 
 
 def wanted(*symbols: str, channels: tuple[Channel, ...] = USUAL_CHANNELS) -> list[Subscription]:
