@@ -205,7 +205,7 @@ class Heir:
         shown, made = self.live.book.top, self._inner.book.top
         if _prices(shown) != _prices(made):
             return False
-        if mine and its:
+        if mine and (its if shown is None else shown.event_time):
             return shown is None or mine >= shown.event_time
         old, new = self._elder.last, self._last
         return old is not None and new is not None and (old.bids, old.asks) == (new.bids, new.asks)
