@@ -40,10 +40,12 @@ _AUCTION: Nanos = 3600 * 1000 * MILLISECOND
 """A pair in auction stays so, an hour before its end at any time."""
 
 
-_KEYS = """alias auctionEndTime baseCcy category ctMult ctType ctVal ctValCcy contTdSwTime expTime futureSettlement groupId
-    instFamily instId instType lever listTime lotSz maxIcebergSz maxLmtAmt maxLmtSz maxMktAmt maxMktSz maxStopSz
+_ORDER = """
+    alias auctionEndTime baseCcy category ctMult ctType ctVal ctValCcy contTdSwTime expTime futureSettlement
+    groupId instFamily instId instType lever listTime lotSz maxIcebergSz maxLmtAmt maxLmtSz maxMktAmt maxMktSz maxStopSz
     maxTriggerSz maxTwapSz minSz optType openType preMktSwTime quoteCcy tradeQuoteCcyList settleCcy state ruleType stk
-    tickSz uly instIdCode instCategory upcChg""".split()
+    tickSz uly instIdCode instCategory upcChg
+"""
 _MOST = "9999999999.0000000000000000"
 _AS_DOCUMENTED: Mapping[str, object] = {
     **{"category": "1", "groupId": "1", "instCategory": "1", "ruleType": "normal", "lever": "10"},
@@ -184,7 +186,7 @@ def _row(listing: Listing, at: Nanos) -> dict[str, object]:
         told["expTime"] = str(instrument.delists_at // MILLISECOND)
     if instrument.state is TradingState.AUCTION:
         told |= {"openType": "call_auction", "contTdSwTime": str((at + _AUCTION) // MILLISECOND)}
-    return {key: told.get(key, _AS_DOCUMENTED.get(key, "")) for key in _KEYS}
+    return {key: told.get(key, _AS_DOCUMENTED.get(key, "")) for key in _ORDER.split()}
 
 
 def _enveloped(status: int, code: str, message: str, data: object, url: str, at: Nanos) -> HttpResponse:
