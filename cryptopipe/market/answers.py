@@ -49,12 +49,9 @@ def asked(
         codec = single if request.startswith(ORDERS_OF) else plugin.snapshots
         return None if codec is None else Asked(request.removeprefix(ORDERS_OF), codec is single, codec)
     speaks = connection.codec.rule.orders is not None if connection.codec else carries_orders(connection.name)
-    first, second = (plugin.snapshots, False, books), (single, True, orders)
-    for codec, is_single, known in (second, first) if speaks else (first, second):
-        if codec is None:
-            continue
-        symbol = codec.symbol_of(entry.url) if entry.url else None
-        symbol = symbol or (next(iter(known)) if len(known) == 1 and is_single is speaks else None)
-        if symbol:
+    readers = [(single, True), (plugin.snapshots, False)] if speaks else [(plugin.snapshots, False), (single, True)]
+    for codec, is_single in readers if entry.url else ():
+        if codec is not None and (symbol := codec.symbol_of(entry.url)):
             return Asked(symbol, is_single, codec)
-    return None
+    codec, known = readers[0][0], orders if speaks else books
+    return Asked(next(iter(known)), speaks, codec) if codec is not None and len(known) == 1 else None
