@@ -1,4 +1,4 @@
-"""`cryptopipe bench feed|replay|load`: what the paths cost, beside other libraries where they are installed.
+"""`cryptopipe bench feed|replay|book|load`: what the paths cost, beside other libraries where they are installed.
 
 Enters: recordings, or simulated venues. Leaves: a table or JSON. Never: a figure from a time other than this run's.
 """
@@ -102,6 +102,30 @@ def replay(common: Common, runs: int, strategy: str) -> None:
 
 
 @bench.command()
+@click.option("--events", type=click.IntRange(1_000), default=200_000, show_default=True, help="Of the stream.")
+@click.option(
+    "--runs", type=click.IntRange(1), default=7, show_default=True, help="Passes a row, after one to warm up."
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N", help="Of the stream.")
+@common_options
+def book(common: Common, events: int, runs: int, seed: int) -> None:
+    """Changes of single orders (L3) and of levels (L2) a second, inside the core and called from Python.
+
+    \b
+    Examples:
+      cryptopipe bench book
+      cryptopipe bench book --events 50000 --runs 3 --json
+    """
+    from cryptopipe.bench.book import measure
+
+    report = measure(events, runs, seed, lambda name: click.echo(f"measuring {name}", err=True))
+    if common.json:
+        print_json(report.document())
+        return
+    _show(report)
+
+
+@bench.command()
 @click.option("--for", "for_text", default="60s", show_default=True, metavar="T", help="How long at the rate.")
 @click.option("--rate", type=click.IntRange(1), default=10_000, show_default=True, help="Frames a second.")
 @click.option(
@@ -200,7 +224,7 @@ def _show(report: "Report") -> None:
             peer = row.peers.get(name)
             cells.append(f"{peer.spread.value:.2f}, {row.ratio[name]:.1f}x" if peer else "-")
         if reference:
-            cells.append(f"{row.reference.value:.2f}" if row.reference else "-")
+            cells.append(f"{row.reference.value:,.{places}f}" if row.reference else "-")
         table.add_row(*cells)
     console.print(table)
     for name, mean in report.geomean.items():

@@ -6,7 +6,19 @@ from typing import Any, ClassVar, Final, final
 
 from cryptopipe.model.events import LevelFormat, OrderEvent, OrderFormat, RawLevels
 
-__all__ = ["NAME", "SCALE", "Book", "Column", "Levels", "OrderBook", "TopOfBook", "Window", "build_info"]
+__all__ = [
+    "NAME",
+    "SCALE",
+    "Book",
+    "Column",
+    "LevelTape",
+    "Levels",
+    "OrderBook",
+    "OrderTape",
+    "TopOfBook",
+    "Window",
+    "build_info",
+]
 
 NAME: Final = "native"
 SCALE: Final = 12
@@ -145,3 +157,17 @@ class OrderBook:
     def counts(self) -> tuple[int, int]: ...
     def orders(self, bids: bool, limit: int = 0) -> list[tuple[str, Decimal, Decimal]]: ...
     def ahead(self, order_id: str) -> tuple[int, Decimal]: ...
+
+@final
+class OrderTape:
+    """Frames of one event each, (is a bid, change, id, price, size), for `cryptopipe bench book`."""
+
+    def __new__(cls, events: list[tuple[bool, str, str, str, str]]) -> OrderTape: ...
+    def play(self, book: OrderBook) -> int: ...
+
+@final
+class LevelTape:
+    """Frames of raw levels, (bids, asks), for `cryptopipe bench book`."""
+
+    def __new__(cls, frames: list[tuple[bytes, bytes]]) -> LevelTape: ...
+    def play(self, book: Book) -> int: ...

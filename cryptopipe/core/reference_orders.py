@@ -230,7 +230,8 @@ class OrderBook:
 
     def size_at(self, bids: bool, price_units: int) -> int:
         """Units displayed in the ladder at a price, 0 if none."""
-        return next((size for price, size in self.ladder(bids).units() if price == price_units), 0)
+        queue = (self._bids if bids else self._asks).queues.get(price_units, {}) if self.top is not None else {}
+        return sum(size.units for _, size in queue.values())
 
     def counts(self) -> tuple[int, int]:
         """Prices with orders: (bids, asks)."""
