@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 from conformance.bitfoo import BitFooFeed, make
 
-from cryptopipe import api
-from cryptopipe.capture.inputs import SERVER_TIME, Direction, Input
+from cryptopipe import api, registry
+from cryptopipe.capture.inputs import SERVER_TIME, STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.jsonlines import write_lines
+from cryptopipe.capture.redact import redact_sent, redact_url
+from cryptopipe.capture.writer import Writer
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task, subscriptions_of
@@ -61,6 +65,7 @@ class Run:
         wanted = {VENUE: subscriptions_of(instruments)}
         self.feeds = Feeds(self.market, {VENUE: plugin}, wanted, lambda: 1.0, T, lambda venue, url: f"{url}#{venue}")
         self.wall_off: Nanos = 0
+        self.conn = "bitfoo#1"
         self.intake = Intake(self.feeds, self._take, Stamper(lambda: self.now + self.wall_off, lambda: self.now))
 
     def _take(self, entry: Input) -> None:
@@ -72,8 +77,8 @@ class Run:
         return [task for _, task in self.intake.tick()]
 
     def hear(self, direction: Direction, payload: bytes = b"", **more: object) -> list[Task]:
-        life = more.pop("life", self.intake.life("bitfoo#1"))
-        arrival = Arrival(direction, VENUE, "bitfoo#1", life, payload, **more)  # type: ignore[arg-type]
+        life = more.pop("life", self.intake.life(self.conn))
+        arrival = Arrival(direction, VENUE, self.conn, life, payload, **more)  # type: ignore[arg-type]
         return [task for _, task in self.intake.receive(arrival)]
 
     def opened(self) -> "Run":
@@ -297,3 +302,268 @@ def test_the_venues_own_limit_on_requests_is_kept() -> None:
     run.hear(Direction.HTTP, b"3", status=200, url=url, request="btcusdt")
     run.hear(Direction.RECV, delta(7))
     assert only(run.tick(SECOND), Ask) == [], "one request an hour is all that this venue allows"
+
+
+# Streams that need a key
+
+KEY = api.Credentials("k-4711", "s-4711", "p-4711")
+
+
+class Signer:
+    """A token is asked for, or a timestamp is signed."""
+
+    channels = frozenset({api.Channel.DEPTH})
+
+    def __init__(self, by_token: bool) -> None:
+        self._by_token = by_token
+
+    def request(self, credentials: api.Credentials, at: Nanos) -> HttpRequest | None:
+        headers = {"API-Key": credentials.key, "API-Sign": f"signed {at - T}"}
+        return HttpRequest("POST", "https://bitfoo.example/v2/token", headers, b"") if self._by_token else None
+
+    def auth(self, credentials: api.Credentials, response: HttpResponse | None, at: Nanos) -> api.StreamAuth:
+        if response is None:
+            return api.StreamAuth(f"signed at {(at - T) // SECOND}")
+        if response.status == 401:
+            raise api.VenueError(f"no such key: {credentials.key}")
+        if response.status != 200:
+            raise api.ProtocolError(f"HTTP {response.status}")
+        return api.StreamAuth(response.body.decode())
+
+
+class Locked(BitFooFeed):
+    def connect(self, wanted: Sequence[api.Subscription], auth: api.StreamAuth | None, at: Nanos) -> api.Connect:
+        assert auth is not None
+        return api.Connect("wss://bitfoo.example/locked", (f'{{"op":"sub","token":"{auth.token}"}}',))
+
+
+def locked(by_token: bool) -> api.ExchangePlugin:
+    return replace(make(Locked), signer=Signer(by_token))
+
+
+class Signed(Run):
+    """A run that has a key."""
+
+    def __init__(self, plugin: api.ExchangePlugin, keys: dict[api.VenueId, api.Credentials]) -> None:
+        super().__init__(plugin)
+        wanted = {VENUE: subscriptions_of([COIN])}
+        self.feeds = Feeds(self.market, {VENUE: plugin}, wanted, lambda: 1.0, T, credentials=keys)
+        self.intake = Intake(self.feeds, self._take, Stamper(lambda: self.now, lambda: self.now))
+
+    def answer(self, status: int, body: bytes) -> list[Task]:
+        return self.hear(
+            Direction.HTTP, body, status=status, url="https://bitfoo.example/v2/token", request=STREAM_TOKEN
+        )
+
+    @property
+    def closings(self) -> list[str]:
+        return [one.payload.decode() for one in self.inputs if one.direction is Direction.CLOSE]
+
+
+def test_each_dial_is_signed_anew() -> None:
+    run = Signed(locked(by_token=False), {VENUE: KEY})
+    assert run.tick() == [Dial("wss://bitfoo.example/locked", "bitfoo#1")]
+    assert run.hear(Direction.OPEN) == [Send('{"op":"sub","token":"signed at 0"}', "bitfoo#1")]
+    run.hear(Direction.CLOSE, b"reset")
+    assert len(only(run.tick(9 * SECOND), Dial)) == 1
+    assert run.hear(Direction.OPEN) == [Send('{"op":"sub","token":"signed at 9"}', "bitfoo#1")]
+
+
+def test_a_token_is_asked_for_before_each_dial_and_no_input_holds_it() -> None:
+    run = Signed(locked(by_token=True), {VENUE: KEY})
+    (ask,) = run.tick()
+    headers = {"API-Key": "k-4711", "API-Sign": "signed 0"}
+    assert ask == Ask(HttpRequest("POST", "https://bitfoo.example/v2/token", headers, b""), STREAM_TOKEN, "bitfoo#1")
+    assert run.answer(200, b"t-4711") == [Dial("wss://bitfoo.example/locked", "bitfoo#1")]
+    assert run.hear(Direction.OPEN) == [Send('{"op":"sub","token":"t-4711"}', "bitfoo#1")]
+    assert b"***" in [one.payload for one in run.inputs]
+    assert "4711" not in repr(run.inputs)
+    assert run.market.counts[VENUE].refused == 0
+    run.hear(Direction.CLOSE, b"reset")
+    assert [task.tag for task in run.tick(9 * SECOND) if isinstance(task, Ask)] == [STREAM_TOKEN]
+
+
+def test_tokens_are_asked_for_within_the_budget_of_requests() -> None:
+    plugin = replace(locked(by_token=True), fetch_limits=(api.Limit(1, 3600 * SECOND),))
+    run = Signed(plugin, {VENUE: KEY})
+    assert len(only(run.tick(), Ask)) == 1
+    run.answer(200, b"t-4711")
+    run.hear(Direction.CLOSE, b"reset")
+    assert run.tick(60 * SECOND) == [], "one request an hour is all that this venue allows"
+
+
+def test_a_key_that_the_venue_refuses_is_told_once_and_not_tried_again() -> None:
+    run = Signed(locked(by_token=True), {VENUE: KEY})
+    run.tick()
+    (closed,) = run.answer(401, b"")
+    assert closed == Close("no key: no such key: ***", "bitfoo#1")
+    for _ in range(5):
+        assert run.tick(600 * SECOND) == []
+    assert run.closings == ["no key: no such key: ***"]
+
+
+@pytest.mark.parametrize(("status", "body"), [(503, b""), (NO_ANSWER, b"no answer: timeout")])
+def test_a_token_that_does_not_come_is_asked_for_again(status: int, body: bytes) -> None:
+    run = Signed(locked(by_token=True), {VENUE: KEY})
+    run.tick()
+    run.answer(status, body)
+    assert len(only(run.tick(SECOND), Ask)) == 1
+
+
+def test_a_token_that_is_late_does_not_open_what_was_given_up() -> None:
+    run = Signed(locked(by_token=True), {VENUE: KEY})
+    run.tick()
+    life = run.intake.life("bitfoo#1")
+    (closed,) = run.tick(11 * SECOND)
+    assert isinstance(closed, Close) and "got no answer" in closed.reason
+    assert run.hear(Direction.HTTP, b"t", life=life, status=200, request=STREAM_TOKEN) == []
+
+
+def test_a_connection_without_its_key_is_left_out_with_one_notice() -> None:
+    run = Signed(locked(by_token=True), {})
+    reason = "left out: bitfoo#1 needs a key: set keys.bitfoo.key and keys.bitfoo.secret"
+    assert run.tick() == [Close(reason, "bitfoo#1")]
+    assert run.tick(60 * SECOND) == []
+    assert run.closings == [reason]
+
+
+def test_a_signer_with_a_bug_is_told_without_its_message() -> None:
+    class Bug(Signer):
+        def auth(self, credentials: api.Credentials, response: HttpResponse | None, at: Nanos) -> api.StreamAuth:
+            raise ValueError(f"bad secret {credentials.secret}")
+
+    run = Signed(replace(make(Locked), signer=Bug(False)), {VENUE: KEY})
+    (closed,) = run.tick()
+    assert isinstance(closed, Close) and closed.reason.startswith("no key: the plugin raised ValueError in ")
+    assert "4711" not in closed.reason
+    assert run.tick(600 * SECOND) == []
+
+
+def test_a_capture_of_a_signed_run_holds_no_secret(tmp_path: Path) -> None:
+    run = Signed(locked(by_token=True), {VENUE: KEY})
+    run.tick()
+    run.answer(200, b"t-4711")
+    for task in run.hear(Direction.OPEN):
+        assert isinstance(task, Send)
+        seq = len(run.inputs) + 1
+        run.inputs.append(Input(seq, seq, run.now, Direction.SEND, VENUE, task.conn, "", task.text.encode()))
+    whole = msgspec.structs.replace(run.inputs[1], seq=len(run.inputs) + 1, payload=b"t-4711")
+    with Writer(tmp_path / "capture") as writer:
+        for entry in (*run.inputs, whole):
+            writer.append(entry)
+    write_lines([*run.inputs, whole], tmp_path / "lines.jsonl")
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"4711" not in written and b"***" in written
+
+
+def installed_signers() -> list[str]:
+    return [name for name, one in registry.exchanges().items() if one.signer is not None]
+
+
+@pytest.mark.parametrize("name", installed_signers())
+def test_what_an_installed_venue_subscribes_with_is_redacted(name: str) -> None:
+    plugin = registry.exchange(name)
+    (dialect,) = [one for one in plugin.dialects if api.Channel.ORDERS in one.channels]
+    assert plugin.signer is not None
+    auth = api.StreamAuth(api.SANDBOX_TOKEN)
+    if plugin.signer.request(api.SANDBOX_CREDENTIALS, T) is None:
+        auth = plugin.signer.auth(api.SANDBOX_CREDENTIALS, None, T)
+    one = api.Subscription(plugin.instruments.listed()[0], api.Channel.ORDERS)
+    connect = dialect.feed().connect([one], auth, T)
+    key = api.SANDBOX_CREDENTIALS
+    secrets = [auth.token, key.secret, key.key, key.passphrase, auth.headers.get("signature", "")]
+    said = "".join(connect.frames)
+    assert any(secret and secret in said for secret in secrets), "nothing was signed"
+    kept = redact_sent(said.encode()).decode() + redact_url(connect.url)
+    assert [secret for secret in secrets if secret and secret in kept] == []
+
+
+# Several connections
+
+OTHERS = [make().instruments.find(f"{coin}usdt") for coin in ("btc", "eth", "sol", "bnb")]
+
+
+def pairs(wanted: Sequence[api.Subscription]) -> Sequence[Sequence[api.Subscription]]:
+    """At most two subscriptions on a connection: depths first, then trades."""
+    order = (api.Channel.DEPTH, api.Channel.TRADES)
+    sorted_ones = [one for channel in order for one in wanted if one.channel is channel]
+    return [sorted_ones[at : at + 2] for at in range(0, len(sorted_ones), 2)]
+
+
+def named(symbol: str, frame: bytes) -> bytes:
+    return frame.replace(b"btcusdt", symbol.encode())
+
+
+def test_connections_of_a_limited_venue_share_its_budget_and_lose_only_their_own_books() -> None:
+    run = Run(replace(make(), split=pairs), OTHERS)
+    conns = [f"bitfoo#{number}" for number in (1, 2, 3, 4)]
+    assert [task.conn for task in run.tick() if isinstance(task, Dial)] == conns
+    for conn, symbols in (("bitfoo#1", ("btcusdt", "ethusdt")), ("bitfoo#2", ("solusdt", "bnbusdt"))):
+        run.conn = conn
+        assert len(only(run.hear(Direction.OPEN), Send)) == 2
+        for symbol in symbols:
+            run.hear(Direction.RECV, named(symbol, snapshot(5)))
+    run.hear(Direction.CLOSE, b"reset")
+    states = {symbol: sync.state for symbol, sync in run.market.books[VENUE].items()}
+    live, dead = BookState.LIVE, BookState.DEAD
+    assert states == {"btcusdt": live, "ethusdt": live, "solusdt": dead, "bnbusdt": dead}
+    run.now += SECOND
+    assert [task.conn for task in run.tick() if isinstance(task, Dial)] == ["bitfoo#2"]
+    run.hear(Direction.CLOSE, b"reset")
+    run.now += 9 * SECOND
+    assert [task for task in run.tick() if isinstance(task, Dial)] == [], "five dials a minute, of all together"
+
+
+def test_a_connection_of_trades_alone_is_held_without_a_watch() -> None:
+    run = Run(replace(make(), split=lambda wanted: [[one for one in wanted if one.channel is api.Channel.TRADES]]))
+    assert len(only(run.tick(), Dial)) == 1
+    assert len(only(run.hear(Direction.OPEN), Send)) == 1
+    assert run.tick(3600 * SECOND) == []
+    run.hear(Direction.CLOSE, b"reset")
+    assert len(only(run.tick(SECOND), Dial)) == 1
+
+
+def test_a_split_with_a_bug_leaves_its_venue_out() -> None:
+    run = Run(replace(make(), split=lambda wanted: [wanted[99]]))  # type: ignore[list-item]
+    (closed,) = run.tick()
+    assert isinstance(closed, Close)
+    assert closed.reason.startswith("left out: the plugin raised IndexError in ")
+    assert run.tick(60 * SECOND) == []
+    assert [one.direction for one in run.inputs][:2] == [Direction.TICK, Direction.CLOSE]
+
+
+def test_a_split_that_repeats_a_requested_book_leaves_its_venue_out() -> None:
+    run = Run(replace(make(ByRequest), snapshots=Snapshots(), split=lambda wanted: [wanted, wanted]))
+    (closed,) = run.tick()
+    assert isinstance(closed, Close) and "the depth of btcusdt on bitfoo#2 and on bitfoo#1" in closed.reason
+
+
+def test_a_connect_with_a_bug_costs_its_own_connection() -> None:
+    class Picky(BitFooFeed):
+        def connect(self, wanted: Sequence[api.Subscription], auth: api.StreamAuth | None, at: Nanos) -> api.Connect:
+            if wanted[0].instrument.symbol == "solusdt":
+                raise api.ProtocolError("no such stream: solusdt")
+            return super().connect(wanted, auth, at)
+
+    run = Run(replace(make(Picky), split=pairs), OTHERS)
+    tasks = run.tick()
+    reason = "left out: no such stream: solusdt"
+    assert only(tasks, Close) == [Close(reason, "bitfoo#2"), Close(reason, "bitfoo#4")], "depths and trades"
+    assert [task.conn for task in tasks if isinstance(task, Dial)] == ["bitfoo#1", "bitfoo#3"]
+
+
+def test_single_orders_that_a_venue_does_not_have_are_left_out() -> None:
+    wanted = [[api.Subscription(COIN, api.Channel.ORDERS)], [api.Subscription(COIN, api.Channel.DEPTH)]]
+    run = Run(replace(make(), split=lambda _: wanted))
+    tasks = run.tick()
+    reason = "left out: bitfoo#1/orders: the plugin has no stream of single orders"
+    assert tasks == [Close(reason, "bitfoo#1"), Dial("wss://bitfoo.example/v2#bitfoo", "bitfoo#2")]
+
+
+def test_strange_symbols_are_remembered_up_to_a_bound() -> None:
+    run = Run(make()).opened()
+    for number in range(2_500):
+        run.hear(Direction.RECV, named(f"x{number}", snapshot(5)))
+    (connection,) = run.market._connections.values()
+    assert len(connection.unknown) <= 1_000
+    assert run.market.counts[VENUE].refused == 2_500
