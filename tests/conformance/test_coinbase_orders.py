@@ -16,6 +16,7 @@ from cryptopipe.api import (
     BookSnapshot,
     Channel,
     Credentials,
+    HangUp,
     HttpRequest,
     HttpResponse,
     Link,
@@ -202,6 +203,29 @@ def test_the_link_counts_one_by_one() -> None:
     """Page overview: "exactly one sequence number greater than the one before it"."""
     delta = OrdersDelta("BTC-USD", (), (), 11, 11, 0, 0)
     assert [link(last, delta) for last in (9, 10, 11, 12)] == [Link.GAP, Link.APPLY, Link.SKIP, Link.SKIP]
+
+
+def test_a_change_counts_once_the_order_rests() -> None:
+    """Between received and open it is of no book; afterwards it is of one that rests (page channels, Change)."""
+    frame = (
+        '{"type":"%s","time":"2014-11-07T08:19:27.028459Z","product_id":"BTC-USD","sequence":%d,"order_id":"a",'
+        '"side":"buy","price":"502.1","size":"3","remaining_size":"2","old_size":"3","new_size":"%s"}'
+    )
+    codec, told = FULL.feed(), []
+    for number, (kind, size) in enumerate([("received", ""), ("change", "2"), ("open", ""), ("change", "1")]):
+        (event,) = codec.decode((frame % (kind, number, size)).encode(), 0)
+        assert isinstance(event, OrdersDelta)
+        told.append([(one.change.value, one.size) for one in event.bids])
+    assert told == [[], [], [("add", "2")], [("set", "1")]]
+
+
+def test_who_was_away_longer_than_the_tape_reaches_is_disconnected_and_the_sequence_goes_on() -> None:
+    venue = Venue().live()
+    before = venue.fetch().version
+    for _ in range(100):
+        venue.flow.step(1_000 * MS, 5)
+    assert any(isinstance(one, HangUp) for one in venue.session.publish(venue.flow.at))
+    assert venue.fetch().version > before + 200
 
 
 def test_the_signature_is_that_of_a_published_vector() -> None:

@@ -233,6 +233,37 @@ def test_a_level_that_comes_into_view_keeps_its_queue() -> None:
     ]
 
 
+def test_what_falls_out_of_view_is_not_told_of() -> None:
+    """A better level comes and the tenth is added to in one instant: the client cuts the tenth off by itself."""
+    engine, at = Engine(INSTRUMENT), 1_791_365_004_400 * MS
+    for price in range(10):
+        engine.limit(Side.SELL, 600_000 + price, 1_000, at)
+    session = opened(SANDBOX({"BTC/USD": engine}), at)
+    (asked,) = LEVEL3.feed().connect([Subscription(INSTRUMENT, Channel.ORDERS)], TOKEN, at).frames
+    list(session.receive(asked.replace('"depth":100', '"depth":10'), at))
+    said(session, at + 100 * MS)
+    engine.reduce(10, 400, at + SECOND)
+    engine.limit(Side.SELL, 600_009, 2_000, at + SECOND)
+    engine.limit(Side.SELL, 599_999, 3_000, at + SECOND)
+    (text,) = said(session, at + SECOND + MS)
+    told = json.loads(text, parse_float=str)["data"][0]
+    assert [(one["event"], one["limit_price"]) for one in told["asks"]] == [("add", "59999.9")]
+
+
+def test_who_was_away_longer_than_the_tape_reaches_gets_a_new_snapshot() -> None:
+    venue = Venue()
+    for _ in range(100):
+        venue.flow.step(SECOND, 5)
+    before = len(venue.orders.told)
+    venue.orders.hear(venue.flow.at)
+    (snapshot,) = [one for one in venue.orders.told[before:] if isinstance(one, OrdersSnapshot)]
+    assert snapshot.checksum
+    for _ in range(3):
+        venue.levels.hear(venue.flow.at)
+        venue.step()
+        venue.compare()
+
+
 def said(session: SandboxSession, at: Nanos) -> list[str]:
     return [one.text for one in session.publish(at) if isinstance(one, Say) and "heartbeat" not in one.text]
 
