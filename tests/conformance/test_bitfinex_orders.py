@@ -132,7 +132,8 @@ class Encoder:
                 side = self.known[name][0]
                 size = engine.cancel(pick, self.at) + random.choice((0, 0, 5_000))
                 away = abs(away) * (-1 if side is Side.BUY else 1)
-                if engine.limit(side, MIDDLE + away, size, self.at, post_only=True).order_id:
+                price = random.choice((self.known[name][1], MIDDLE + away))
+                if engine.limit(side, price, size, self.at, post_only=True).order_id:
                     return name
         return 0
 
