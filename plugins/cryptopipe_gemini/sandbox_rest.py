@@ -43,6 +43,8 @@ _NETWORKS = {
     "USDT": ["ethereum"],
 }
 """BTC's and USDC's from the page's examples; those of ETH, SOL and USDT are not confirmed."""
+_FRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "1hr": 60, "6h": 360, "6hr": 360, "1d": 1440, "1day": 1440}
+"""The page's list says `1h`, `6h`, `1d` and its text `1day`; older clients say `1hr`, `6hr`."""
 _LEVELS, _TRADES, _MOST_TRADES = 50, 50, 500
 _MILLISECONDS_FROM = 10**11
 _HEADERS = {"Content-Type": "application/json"}
@@ -68,7 +70,7 @@ Make = Callable[[Words, Query, Nanos], object]
 
 
 class Rest:
-    """`/v1/{symbols,symbols/details,pubticker,book,trades,pricefeed,network}` and `/v2/ticker`."""
+    """`/v1/{symbols,symbols/details,pubticker,book,trades,pricefeed,network}` and `/v2/{ticker,candles}`."""
 
     def __init__(self, listed: Mapping[str, Words]) -> None:
         self._listed = listed
@@ -116,6 +118,8 @@ class Rest:
                 return [self._price(symbol, at) for symbol in self._listed]
             if head == "/v1/network":
                 return _network(last)
+            if head.startswith("/v2/candles/") and last in _FRAMES:
+                return self._candles(self._words(head.removeprefix("/v2/candles/")), _FRAMES[last], at)
             make = self._by_symbol.get(f"{head}/")
             if make is not None:
                 return make(self._words(last), query, at)
@@ -139,28 +143,33 @@ class Rest:
         day = self._tallies[words.symbol].day(at)
         rules = words.rules
         with exact():
-            volume = Decimal(day.volume if day else 0) * rules.step
-            turnover = Decimal(day.turnover if day else 0) * rules.step * rules.tick
+            volume = Decimal(day.whole.volume if day else 0) * rules.step
+            turnover = Decimal(day.whole.turnover if day else 0) * rules.step * rules.tick
         volumes = {words.base: plain(volume), words.quote: plain(turnover), "timestamp": at // MILLISECOND}
-        last = {"last": words.short_price(day.close)} if day else {}
+        last = {"last": words.short_price(day.whole.close)} if day else {}
         return {**_best(words), **last, "volume": volumes}
 
     def _ticker_v2(self, words: Words, query: Query, at: Nanos) -> object:
         """`{"symbol":"BTCUSD","open":…,"high":…,"low":…,"close":…,"changes":[…],"bid":…,"ask":…}`"""
         day = self._tallies[words.symbol].day(at)
         price = words.short_price
-        prices = (
-            {"open": price(day.open), "high": price(day.high), "low": price(day.low), "close": price(day.close)}
-            if day
-            else {}
-        )
+        prices = {name: price(getattr(day.whole, name)) for name in ("open", "high", "low", "close")} if day else {}
         changes = [price(close) for close in day.hourly] if day else []
         return {"symbol": words.upper, **prices, "changes": changes, **_best(words)}
 
+    def _candles(self, words: Words, minutes: int, at: Nanos) -> object:
+        """`[[1559755800000,7781.6,7820.23,7776.56,7819.39,34.7624802159],…]`, the newest first, numbers as numbers."""
+        rows = []
+        for candle in self._tallies[words.symbol].candles(minutes, at):
+            prices = (candle.open, candle.high, candle.low, candle.close)
+            texts = [*(words.short_price(price) for price in prices), words.short_size(candle.volume)]
+            rows.append([candle.minute * 60_000, *(msgspec.Raw(text.encode()) for text in texts)])
+        return rows
+
     def _price(self, symbol: str, at: Nanos) -> object:
         words, day = self._listed[symbol], self._tallies[symbol].day(at)
-        change = Decimal(day.close - day.open) / day.open if day else Decimal(0)
-        price = words.short_price(day.close) if day else "0"
+        change = Decimal(day.whole.close - day.whole.open) / day.whole.open if day else Decimal(0)
+        price = words.short_price(day.whole.close) if day else "0"
         return {"pair": words.upper, "price": price, "percentChange24h": f"{change:.4f}"}
 
 

@@ -327,6 +327,27 @@ def test_two_subscribers_get_the_same_frames_and_each_its_own_snapshot() -> None
     assert late[1:] == first[-len(late) + 1 :]
     assert len(late) > 5
     assert late[1]["U"] == late[0]["u"], "what was pending was told before the snapshot"
+    shown = [[(Decimal(p), Decimal(s)) for p, s in late[0][side]] for side in "ba"]
+    assert tuple(shown) == exchange.truth["btcusd", number_of(late[0]["u"])]
+
+
+def test_the_ticker_speaks_when_the_top_moves_and_names_the_last_trade_once_there_is_one() -> None:
+    """specs/asyncapi/websocket.yaml: `c` "Last trade price, present once the book has traded" (2026-11-21)."""
+    exchange = Exchange("btcusd", each_side=0)
+    engine, session = exchange.engines["btcusd"], exchange.open("/")
+    ask(exchange, session, id=1, method="subscribe", params=["btcusd@bookTicker"])
+    assert run(exchange, session, 50, orders=0) == [{"id": 1, "status": 200}]
+    engine.limit(Side.BUY, 100, 5, exchange.at)
+    (one,) = run(exchange, session, 50, orders=0)
+    assert (one["s"], one["b"], one["B"]) == ("btcusd", "1.00000", "0.0000000500")
+    assert not {"a", "A", "c", "C"} & set(one)
+    engine.limit(Side.BUY, 99, 5, exchange.at)
+    assert run(exchange, session, 50, orders=0) == [], "a level below the top"
+    engine.take(Side.SELL, 2, exchange.at)
+    (two,) = run(exchange, session, 50, orders=0)
+    assert (two["B"], two["c"], two["C"]) == ("0.0000000300", "1.00000", "0.0000000200")
+    assert two["u"] > one["u"]
+    assert (two["E"], two["s"]) == (engine.changed_at, "btcusd")
 
 
 def test_a_partial_book_comes_each_period_changed_or_not() -> None:
@@ -574,6 +595,29 @@ def test_a_day_is_counted_while_somebody_listens_and_forgotten_after_it() -> Non
     assert day["changes"][:2] == ["10.29", "10.28"]
     assert len(day["changes"]) == 24
     assert exchange.get("/v1/pubticker/btcusd")["volume"]["BTC"] == "0.0000024"
+
+
+def test_candles_are_the_trades_by_minute_and_still_where_nothing_traded() -> None:
+    """`[time in ms, open, high, low, close, volume]`, developer.gemini.com's List Candles (2026-11-21, stored copy)."""
+    exchange = Exchange("btcusd", each_side=0)
+    engine, start = exchange.engines["btcusd"], T // (300_000 * MS) * 300_000 * MS + 300_000 * MS
+    for minute, prices in ((0, (1000, 1030, 990)), (1, (1010,)), (5, (1100,))):
+        exchange.at = start + minute * 60_000 * MS
+        for price in prices:
+            engine.limit(Side.SELL, price, 10, exchange.at)
+            engine.take(Side.BUY, 10, exchange.at)
+        exchange.get("/v1/symbols")
+        exchange.get("/v1/pricefeed")
+    ms = start // MS
+    assert exchange.get("/v2/candles/btcusd/5m") == [
+        [ms + 300_000, "11.00", "11.00", "11.00", "11.00", "0.0000001"],
+        [ms, "10.00", "10.30", "9.90", "10.10", "0.0000004"],
+    ]
+    rows = exchange.get("/v2/candles/BTCUSD/1m")
+    assert [row[0] for row in rows] == [ms + 60_000 * n for n in (5, 4, 3, 2, 1, 0)]
+    assert rows[1] == [ms + 240_000, "10.10", "10.10", "10.10", "10.10", 0]
+    assert exchange.get("/v2/candles/btcusd/7m", 404)["reason"] == "EndpointNotFound"
+    assert exchange.get("/v2/candles/nosuch/1m", 400)["reason"] == "Bad Request"
 
 
 def test_too_many_public_requests_are_refused_for_a_minute() -> None:
