@@ -6,7 +6,8 @@ the token. Never: the secret in what leaves.
 docs.kraken.com/exchange/guides/rest/authentication and api-reference/trading/get-websockets-token (2026-11-21): a token
 "should be used within 15 minutes of creation" and stays good while its connection lives, so each dial asks for its own.
 A nonce is greater than every one before it under the same key; milliseconds, as the guide suggests, so that other
-programs of the same key are not locked out. Two dials of one millisecond would have one nonce: the second is refused.
+programs of the same key are not locked out. Two dials of one millisecond have one nonce: the second is refused, as is
+one that arrives after a later one, and asks again.
 """
 
 import binascii
@@ -88,11 +89,14 @@ class KrakenSigner:
             raise ProtocolError(f"unreadable token answer, status {response.status}", where=VENUE) from None
         if answer.error:
             said = "; ".join(answer.error)
-            raise (RateLimited if _too_often(said) else VenueError)(f"no token: {said}", where=VENUE)
+            raise _kind(said)(f"no token: {said}", where=VENUE)
         if answer.result is None or not answer.result.token:
             raise ProtocolError("no token in the answer", where=VENUE)
         return StreamAuth(token=answer.result.token)
 
 
-def _too_often(said: str) -> bool:
-    return "Rate limit exceeded" in said or "Too many requests" in said
+def _kind(said: str) -> type[VenueError]:
+    """Which of the venue's words will not do the next time either: those about the key."""
+    if any(one in said for one in ("Rate limit exceeded", "Too many requests", "Invalid nonce", "Temporary lockout")):
+        return RateLimited
+    return VenueUnavailable if "EService:" in said else VenueError
