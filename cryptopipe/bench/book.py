@@ -85,7 +85,7 @@ class _Maker:
             sides[is_bid].append([self._new(is_bid, ticks), _text(ticks), self._size()])
         raw = [json.dumps(sides[is_bid]).encode() for is_bid in (True, False)]
         self._book.load(raw[0], raw[1], 0, 0, 0)
-        found = Stream(*raw, level_bids=self._levels(True), level_asks=self._levels(False))
+        found = Stream(raw[0], raw[1], level_bids=self._levels(True), level_asks=self._levels(False))
         changed: list[tuple[bool, int]] = []
         for _ in range(count):
             is_bid, event, ticks = self._next()

@@ -135,13 +135,18 @@ fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> 
     cursor.finish().ok_or(NOT_LEVELS)
 }
 
-/// A level of the usual kind, `["61837.63","1.5"]`, in one pass; None, without a step, for any other.
+/// A level of the usual kind, `["61837.63","1.5", …]`, in one pass; None, without a step, for any other.
 #[inline]
 fn pair(cursor: &mut Cursor<'_>) -> Option<Level> {
     let start = cursor.mark();
     let level = (|| {
         let price = cursor.eat(b'[').then(|| cursor.spaced_number())??;
         let size = cursor.eat(b',').then(|| cursor.spaced_number())??;
+        while cursor.eat(b',') {
+            cursor.space();
+            cursor.value()?;
+            cursor.space();
+        }
         (cursor.eat(b']') && price.units != 0).then_some(Level { price, size })
     })();
     if level.is_none() {
