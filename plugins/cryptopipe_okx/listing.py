@@ -30,7 +30,7 @@ from cryptopipe.api import (
     identified,
 )
 from cryptopipe_okx.market import REST, UNREADABLE, VENUE
-from cryptopipe_okx.metadata import Listed, aliases, instrument
+from cryptopipe_okx.metadata import Listed, aliases, instant, instrument
 from cryptopipe_okx.servertime import data_of
 
 _HOUR: Nanos = 3_600_000_000_000
@@ -161,7 +161,7 @@ def _fees(rows: Sequence[_Rates]) -> FeeSchedule:
     taker += [-Decimal(row.taker) for row in rows if row.taker]
     if not maker or not taker:
         raise ValueError("no rate")
-    at = datetime.fromtimestamp(int(rows[0].ts) / 1000, UTC)
+    at = datetime.fromtimestamp(instant(rows[0].ts) // _SECOND, UTC)
     levels = ", ".join(sorted({f"{row.inst_type} {row.level}" for row in rows}))
     source = f"the account's own account/trade-fee, its dearest group: {levels}"
     return FeeSchedule(max(maker), max(taker), source, f"{at:%Y-%m-%d}", "received")

@@ -20,7 +20,7 @@ from cryptopipe_okx.market import MILLISECOND, VENUE
 _SYMBOL = re.compile(r"([A-Z0-9]{1,20})-([A-Z0-9]{2,20}(?:_[A-Z]{2})?)(-SWAP)?", re.ASCII)
 _STATES = {"live": TradingState.TRADING, "post_only": TradingState.POST_ONLY}
 _OPENS_BY_AUCTION = "call_auction"
-_LAST = 2**63 - 1
+_LONGEST = 13  # digits of a time in milliseconds
 
 
 class Listed(msgspec.Struct, rename="camel"):
@@ -48,7 +48,8 @@ def instrument(row: Listed, now: Nanos = 0) -> Instrument | None:
 
     Sizes of a swap are contracts: of `ctVal` times `ctMult` of the base (linear) or in USD (inverse). "For spot symbols
     listed through a call auction or pre-open, […] contTdSwTime indicates the end of the auction or pre-open and the
-    start of continuous trading"; `state` is `live` meanwhile. Raises `ProtocolError` or `ArithmeticError`.
+    start of continuous trading"; `state` is `live` meanwhile. Raises `ProtocolError`, `ValueError` or
+    `ArithmeticError`.
     """
     if row.inst_type not in ("SPOT", "SWAP"):
         return None
@@ -59,10 +60,12 @@ def instrument(row: Listed, now: Nanos = 0) -> Instrument | None:
     if row.ct_type:
         kind = Kind.INVERSE_PERPETUAL if row.ct_type == "inverse" else Kind.LINEAR_PERPETUAL
     size = Decimal(row.ct_val) * Decimal(row.ct_mult or 1) if row.ct_val else Decimal(1)
-    ends = int(row.exp_time or 0) * MILLISECOND
+    if not (size.is_finite() and size > 0):
+        raise ValueError(f"a contract of {row.inst_id} has a size above zero: {row.ct_val!r} times {row.ct_mult!r}")
+    ends = instant(row.exp_time)
     rules = _rules(row) if kind is Kind.SPOT or row.ct_val else None
     state = _state(row, now)
-    return Instrument(VENUE, row.inst_id, base, quote, kind, rules, state, None, size, min(ends, _LAST))
+    return Instrument(VENUE, row.inst_id, base, quote, kind, rules, state, None, size, ends)
 
 
 def _rules(row: Listed) -> TradingRules | None:
@@ -75,9 +78,16 @@ def _rules(row: Listed) -> TradingRules | None:
 def _state(row: Listed, now: Nanos) -> TradingState:
     """`suspend`, `rebase`, `preopen`, `test`, and whatever comes to be: no trading."""
     state = _STATES.get(row.state, TradingState.HALTED)
-    if state is TradingState.TRADING and now < int(row.cont_td_sw_time or 0) * MILLISECOND and now:
+    if state is TradingState.TRADING and now < instant(row.cont_td_sw_time) and now:
         return TradingState.AUCTION if row.open_type == _OPENS_BY_AUCTION else TradingState.HALTED
     return state
+
+
+def instant(millis: str) -> Nanos:
+    """Of a text in milliseconds, 0 for none. Raises `ValueError`."""
+    if len(millis) > _LONGEST or (millis and not millis.isdecimal()):
+        raise ValueError(f"not a time in milliseconds: {millis!r}")
+    return int(millis or 0) * MILLISECOND
 
 
 def _plain(written: str) -> Decimal:

@@ -36,7 +36,7 @@ from cryptopipe.api import (
     VenueUnavailable,
 )
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.testing import ExchangeConformance
+from cryptopipe.testing import ExchangeConformance, ListingSample
 
 PLUGIN = plugins.okx
 CORPUS = Path(plugins.__file__).parent / "frames"
@@ -51,11 +51,59 @@ def swap(symbol: str, tick: str) -> Instrument:
     return Instrument(found.venue, symbol, found.base, found.quote, found.kind, rules, contract_size=Decimal(10))
 
 
+ROW = {
+    "alias": "", "auctionEndTime": "", "baseCcy": "BTC", "category": "1", "ctMult": "", "ctType": "", "ctVal": "",
+    "ctValCcy": "", "contTdSwTime": "1704876947000", "expTime": "", "futureSettlement": False, "groupId": "1",
+    "instFamily": "", "instId": "BTC-USDT", "instType": "SPOT", "lever": "10", "listTime": "1606468572000",
+    "lotSz": "0.00000001", "minSz": "0.00001", "openType": "call_auction", "quoteCcy": "USDT", "settleCcy": "",
+    "state": "live", "ruleType": "normal", "tickSz": "0.1", "uly": "", "instIdCode": 1000000000, "upcChg": [],
+}  # fmt: skip
+"""Example of docs-v5/en/#public-data-rest-api-get-instruments, copy of 2026-07-03, some fields left out."""
+SWAP_ROW = {
+    "baseCcy": "", "ctMult": "1", "ctType": "linear", "ctVal": "0.01", "ctValCcy": "BTC", "expTime": "1789603200000",
+    "instFamily": "BTC-USDT", "instId": "BTC-USDT-SWAP", "instType": "SWAP", "lotSz": "0.1", "minSz": "0.1",
+    "quoteCcy": "", "settleCcy": "USDT", "state": "post_only", "tickSz": "0.1", "uly": "BTC-USDT",
+}  # fmt: skip
+"""An answer of 2024 in ccxt's test data, with another state and an end."""
+CHAIN = {
+    "burningFeeRate": "", "canDep": True, "canInternal": True, "canWd": False, "ccy": "BTC", "chain": "BTC-Bitcoin",
+    "ctAddr": "", "fee": "0.00005", "mainNet": True, "maxFee": "0.00005", "maxWd": "500", "minDep": "0.0005",
+    "minDepArrivalConfirm": "1", "minFee": "0.00007", "minWd": "0.0005", "needTag": False, "wdTickSz": "8",
+}  # fmt: skip
+"""Example of docs-v5/en/#funding-account-rest-api-get-currencies, copy of 2026-05-27; two fields changed."""
+
+
+def enveloped(*rows: object) -> bytes:
+    return json.dumps({"code": "0", "msg": "", "data": rows}).encode()
+
+
 class TestOkx(ExchangeConformance):
     plugin = PLUGIN
     instruments = (*PLUGIN.instruments.listed(), swap("UNI-USD-SWAP", "0.001"))
     corpus = CORPUS
     covers = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown, Heartbeat)
+    listings = (
+        ListingSample(
+            "https://www.okx.com/api/v5/public/instruments?instType=SPOT",
+            enveloped(ROW, SWAP_ROW),
+            "docs-v5, copy of 2026-07-03; ccxt's test data of 2024; read 2026-11-21",
+            {
+                "BTC-USDT": {"tick": Decimal("0.1"), "state": TradingState.TRADING, "quote": "USDT"},
+                "BTC-USDT-SWAP": {"contract_size": Decimal("0.01"), "state": TradingState.POST_ONLY},
+            },
+        ),
+        ListingSample(
+            "https://www.okx.com/api/v5/asset/currencies",
+            enveloped(CHAIN),
+            "docs-v5, copy of 2026-05-27, read 2026-11-21",
+            None,
+            {
+                "BTC": [
+                    {"code": "BTC-Bitcoin", "withdrawals": False, "withdrawal_fee": Decimal("0.00005"), "memo": False}
+                ]
+            },
+        ),
+    )
 
 
 def wanted(*symbols: str, channels: tuple[Channel, ...] = USUAL_CHANNELS) -> list[Subscription]:
@@ -279,10 +327,20 @@ def test_a_new_connection_knows_nothing_of_the_one_before() -> None:
     codec = PLUGIN.feed()
     for name in SEQUENCE:
         codec.decode(frame(name), 1)
-    codec.connect(wanted("ETH-USDC"), None, 0)
+    codec.connect(wanted("ETH-USDC", channels=(Channel.TOP,)), None, 0)
     (event,) = codec.decode(frame("sequence_snapshot"), 1)
     assert isinstance(event, BookSnapshot)
     assert event.version == 10
+
+
+def test_five_levels_whose_ids_start_again_are_the_newer_book() -> None:
+    codec, told = PLUGIN.feed(), frame("books5")
+    versions = []
+    for seq in (b"363996337", b"12", b"15"):
+        (event,) = codec.decode(told.replace(b"363996337", seq), 1)
+        assert isinstance(event, BookSnapshot)
+        versions.append(event.version)
+    assert versions == [363996337, 363996338, 363996341]
 
 
 def test_five_levels_are_a_top_where_four_hundred_are_subscribed_to() -> None:
@@ -362,16 +420,9 @@ INSTRUMENTS = "/api/v5/public/instruments?instType=SPOT"
 
 
 def listed(now: str = "", **changed: str) -> Instrument:
-    """The row of the page's example (copy of 2026-07-03), with some fields changed."""
-    row = {
-        "alias": "", "auctionEndTime": "", "baseCcy": "BTC", "category": "1", "ctMult": "", "ctType": "", "ctVal": "",
-        "ctValCcy": "", "contTdSwTime": "1704876947000", "expTime": "", "futureSettlement": False, "groupId": "1",
-        "instFamily": "", "instId": "BTC-USDT", "instType": "SPOT", "lever": "10", "listTime": "1606468572000",
-        "lotSz": "0.00000001", "minSz": "0.00001", "openType": "call_auction", "quoteCcy": "USDT", "settleCcy": "",
-        "state": "live", "ruleType": "normal", "tickSz": "0.1", "uly": "", "instIdCode": 1000000000, "upcChg": [],
-    }  # fmt: skip
+    """The row of the page's example with some fields changed."""
     headers = {"Date": now} if now else {}
-    listing = read(INSTRUMENTS, {"code": "0", "msg": "", "data": [{**row, **changed}]}, **headers)
+    listing = read(INSTRUMENTS, enveloped({**ROW, **changed}), **headers)
     (found,) = listing.instruments
     assert isinstance(found, Instrument)
     return found
@@ -483,12 +534,8 @@ def test_the_sampled_currency_is_read() -> None:
 
 
 def chain(ccy: str, name: str, **changed: object) -> dict[str, object]:
-    """The form of the page's example (copy of 2026-05-27)."""
-    row = {
-        "burningFeeRate": "", "canDep": True, "canInternal": True, "canWd": True, "ccy": ccy, "chain": f"{ccy}-{name}",
-        "ctAddr": "", "fee": "0.00005", "mainNet": False, "maxFee": "0.00005", "maxWd": "500", "minDep": "0.0005",
-        "minDepArrivalConfirm": "1", "minFee": "0.00007", "minWd": "0.0005", "needTag": False, "wdTickSz": "8",
-    }  # fmt: skip
+    """The row of the page's example with some fields changed."""
+    row = {**CHAIN, "ccy": ccy, "chain": f"{ccy}-{name}", "mainNet": False, "canWd": True}
     return {**row, **changed}
 
 
@@ -502,13 +549,15 @@ def test_a_currency_gathers_its_networks_and_is_known_by_contract() -> None:
         chain("USDT", "ERC20", ctAddr=USDT_ETHEREUM, canWd=False, fee=""),
         chain("USDT", "Arbitrum One", ctAddr="cbbc7c", minDepArrivalConfirm=""),
         chain("BCH", "BitcoinCash", mainNet=True),
+        chain("USDT", "TON"),
         chain("WHO", "ERC20", ctAddr="0x1111111111111111111111111111111111111111"),
     ]
     usdt, btc, bch, who = read("/api/v5/asset/currencies", {"code": "0", "msg": "", "data": rows}).currencies
     assert [one.asset for one in (usdt, btc, bch)] == ["USDT", "BTC", "BCH"]
     assert who.asset == Asset("WHO@ethereum:0x1111111111111111111111111111111111111111")
-    tron, ethereum, arbitrum = usdt.networks
-    assert [n.chain for n in usdt.networks] == ["tron", "ethereum", "arbitrum"]
+    tron, ethereum, arbitrum, ton = usdt.networks
+    assert [n.chain for n in usdt.networks] == ["tron", "ethereum", "arbitrum", "ton"]
+    assert (tron.withdrawal_fee, ton.contract) == (Decimal("0.00005"), None)
     assert (tron.contract, tron.memo, tron.withdrawal_fee_rate) == (USDT_TRON, True, Decimal("0.05"))
     assert (ethereum.withdrawals, ethereum.withdrawal_fee) == (False, Decimal("0.00007"))
     assert (arbitrum.contract, arbitrum.confirmations) == (None, None), "the end of an address is none"

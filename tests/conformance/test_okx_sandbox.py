@@ -543,6 +543,50 @@ def test_half_a_minute_without_data_ends_the_connection_and_a_ping_prevents_it()
     assert (second, hang_up.code, hang_up.reason) == (30, 4004, "No data received in 30s.")
 
 
+def test_a_connection_that_hears_frames_stays_open_without_a_word_of_its_client() -> None:
+    """75 s in two runs, as measured on ws.okj.com."""
+    exchange = Exchange("BTC-USDT")
+    session = exchange.open()
+    ask(exchange, session, "books")
+    for _ in range(75):
+        exchange.at += SECOND
+        exchange.step()
+        assert not any(isinstance(one, HangUp) for one in session.publish(exchange.at))
+
+
+def test_a_ping_in_the_last_moment_keeps_the_connection() -> None:
+    exchange = Exchange("BTC-USDT")
+    session = exchange.open()
+    list(session.receive("ping", T + 30 * SECOND - 5 * MS))
+    assert list(session.publish(T + 30 * SECOND)) == []
+    assert said(list(session.publish(T + 30 * SECOND + 25 * MS))) == ["pong"]
+
+
+def test_what_changes_and_changes_back_within_a_period_is_not_told() -> None:
+    """ "No update is sent if the depth changes from A -> B -> A during the interval"."""
+    exchange = Exchange("BTC-USDT")
+    engine, session = exchange.engines["BTC-USDT"], exchange.open()
+    ask(exchange, session, "books", "bbo-tbt", "tickers")
+    run(exchange, session, 300, orders=0)
+    for _ in range(5):
+        placed = engine.limit(Side.BUY, MIDDLE - 1, 5, exchange.at)
+        engine.cancel(placed.order_id, exchange.at)
+        assert run(exchange, session, 300, orders=0) == []
+
+
+def test_a_ticker_is_told_of_trades_and_of_the_best_prices_only() -> None:
+    """ "The events which can trigger update: trade, the change on best ask/bid"."""
+    exchange = Exchange("BTC-USDT")
+    engine, session = exchange.engines["BTC-USDT"], exchange.open()
+    ask(exchange, session, "tickers", "books")
+    run(exchange, session, 300, orders=0)
+    engine.limit(Side.BUY, MIDDLE - 50, 5, exchange.at)
+    assert {f["arg"]["channel"] for f in run(exchange, session, 300, orders=0)} == {"books"}
+    engine.take(Side.BUY, 1, exchange.at)
+    frames = run(exchange, session, 300, orders=0)
+    assert [f["arg"]["channel"] for f in frames] == ["tickers", "books"]
+
+
 def test_a_fourth_connection_in_a_second_is_refused() -> None:
     exchange = Exchange("BTC-USDT")
     for _ in range(3):
