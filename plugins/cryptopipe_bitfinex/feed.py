@@ -35,6 +35,7 @@ from cryptopipe_bitfinex.wire import (
     BRACKET,
     COVERED,
     LENGTH,
+    LEVELS,
     MS,
     NOTHING,
     QUOTE,
@@ -50,8 +51,7 @@ from cryptopipe_bitfinex.wire import (
     refused,
 )
 
-BOOK = "book P0"
-_MINUS = ord("-")
+_MINUS, _NINE = b"-9"
 _ASKED: dict[Channel, dict[str, str]] = {
     Channel.DEPTH: {"channel": "book", "prec": "P0", "freq": "F0", "len": LENGTH},
     Channel.TRADES: {"channel": "trades"},
@@ -169,37 +169,47 @@ class BitfinexFeed:
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once. Raises `ProtocolError` and, at maintenance, `VenueUnavailable`."""
+        line = self._line
         try:
-            if frame[0] == BRACE:
-                return self._line.event(frame)
-            told, start = self._line.channel(frame)
-            if frame[start] == QUOTE:
-                return self._named(frame)
-            if told is None:
-                return self._line.strange(frame, "a channel that was not told")
-            kind, symbol = told
-            if kind == BOOK:
-                return self._levels(frame, symbol, frame[start + 1] == BRACKET or frame[start + 1 : start + 2] == b"]")
-            if kind == "ticker":
-                return self._top(frame, symbol)
-            return self._past(frame, symbol) if kind == "trades" else self._line.strange(frame, f"channel {kind}")
+            comma = frame.index(b",")
+            symbol = line.levels.get(frame[:comma])
+            if symbol is not None and frame[comma + 1] == BRACKET and frame[comma + 2] <= _NINE:
+                f = _update(frame)
+                level, seq, amount = f.level, f.seq, bytes(f.level.amount)
+                asked = amount[0] == _MINUS
+                row = b"[[%b,%b]]" % (level.price, (amount[1:] if asked else amount) if level.count else b"0")
+                bids, asks = (NOTHING, row) if asked else (row, NOTHING)
+                delta = BookDelta(symbol, bids, asks, seq, seq, 0, f.at * MS)
+                if seq == line.last + 1:
+                    line.last = seq
+                    return (delta,)
+                return line.placed(seq, (delta,))
+            return line.event(frame) if frame[0] == BRACE else self._other(frame)
         except UNREADABLE as error:
             raise refused(error, frame) from error
 
-    def _levels(self, frame: Frame, symbol: str, whole: bool) -> Events:
-        if whole:
-            b = _book(frame)
-            if any(level.count <= 0 for level in b.levels):
-                raise ValueError("a snapshot with a level of no orders")
-            bids, asks = _side(b.levels, asks=False), _side(b.levels, asks=True)
-            return self._line.placed(b.seq, (BookSnapshot(symbol, bids, asks, b.seq, b.at * MS),))
-        f = _update(frame)
-        level, seq = f.level, f.seq
-        amount = bytes(level.amount)
-        asked = amount[0] == _MINUS
-        row = b"[[%b,%b]]" % (level.price, (amount[1:] if asked else amount) if level.count else b"0")
-        bids, asks = (NOTHING, row) if asked else (row, NOTHING)
-        return self._line.placed(seq, (BookDelta(symbol, bids, asks, seq, seq, 0, f.at * MS),))
+    def _other(self, frame: Frame) -> Events:
+        """Any array but a change of a level."""
+        told, start = self._line.channel(frame)
+        if frame[start] == QUOTE:
+            return self._named(frame)
+        if told is None:
+            return self._line.strange(frame, "a channel that was not told")
+        match told.kind:
+            case "book P0":
+                return self._whole(frame, told.symbol)
+            case "ticker":
+                return self._top(frame, told.symbol)
+            case "trades":
+                return self._past(frame, told.symbol)
+        return self._line.strange(frame, f"channel {told.kind}")
+
+    def _whole(self, frame: Frame, symbol: str) -> Events:
+        b = _book(frame)
+        if any(level.count <= 0 for level in b.levels):
+            raise ValueError("a snapshot with a level of no orders")
+        bids, asks = _side(b.levels, asks=False), _side(b.levels, asks=True)
+        return self._line.placed(b.seq, (BookSnapshot(symbol, bids, asks, b.seq, b.at * MS),))
 
     def _named(self, frame: Frame) -> Events:
         """`hb`, `cs`, and of trades `te`, which comes first, and `tu`, which repeats it with the same id."""
@@ -207,9 +217,9 @@ class BitfinexFeed:
         name = frame[start + 1 : start + 3]
         if name == b"hb":
             return self._line.heartbeat(frame)
-        if told is None or told.kind not in (BOOK, "trades"):
+        if told is None or told.kind not in (LEVELS, "trades"):
             return self._line.strange(frame, f"{bytes(name)!r} of {told}")
-        if name == b"cs" and told.kind == BOOK:
+        if name == b"cs" and told.kind == LEVELS:
             return self._line.checksum(frame, told.symbol, orders=False)
         if told.kind != "trades" or name not in (b"te", b"tu"):
             return self._line.strange(frame, f"{bytes(name)!r} of {told.kind}")

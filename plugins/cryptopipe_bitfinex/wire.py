@@ -47,6 +47,7 @@ COVERED = 25
 UNREADABLE = (msgspec.MsgspecError, ValueError, IndexError, KeyError, RecursionError)
 """What reading a frame that is no such frame may raise."""
 
+LEVELS = "book P0"
 MS: Nanos = 1_000_000
 BRACE, QUOTE, BRACKET = b'{"['
 NOTHING = b"[]"
@@ -111,12 +112,14 @@ _count = msgspec.json.Decoder(Count).decode
 class Line:
     """One connection: the channels that it was told, and the count of its frames.
 
-    The count is the proof: it runs over all channels, so what is missing may have been of any book.
+    The count is the proof: it runs over all channels, so what is missing may have been of any book. `last` is the
+    newest number, `levels` the symbol of each book of levels, by the first bytes of its frames: `[225206`.
     """
 
     def __init__(self) -> None:
         self._told: dict[int, Told] = {}
-        self._last = 0
+        self.levels: dict[bytes, str] = {}
+        self.last = 0
 
     def channel(self, frame: Frame) -> tuple[Told | None, int]:
         """The channel of an array (None: never told), and where its payload begins. Raises `ValueError`."""
@@ -127,13 +130,13 @@ class Line:
         """The events of a frame at its place in the count: with a `Resync` of every book before them where frames are
         missing, and nothing but a notice of a frame that was counted before.
         """
-        last = self._last
+        last = self.last
         if seq == last + 1:
-            self._last = seq
+            self.last = seq
             return events
         if seq <= last:
             return (Notice("repeated frame", f"{seq} after {last}"),)
-        self._last = seq
+        self.last = seq
         return (Resync(None, f"sequence gap on {VENUE_NAME}: expected {last + 1}, got {seq}"), *events)
 
     def heartbeat(self, frame: Frame) -> Events:
@@ -166,6 +169,7 @@ class Line:
             return self._subscribed(f)
         if name == "unsubscribed":
             self._told.pop(f.channel_id, None)
+            self.levels.pop(b"[%d" % f.channel_id, None)
             return (Notice(name, str(f.channel_id), ok=f.status == "OK"),)
         if name == "conf":
             complete = f.status == "OK" and f.flags & SEQ_ALL != 0
@@ -181,6 +185,10 @@ class Line:
             raise ValueError(f"channel {f.channel_id} after {len(self._told)} others")
         kind = f"{f.channel} {f.prec}" if f.channel == "book" else f.channel
         self._told[f.channel_id] = Told(kind, f.symbol)
+        if kind == LEVELS:
+            self.levels[b"[%d" % f.channel_id] = f.symbol
+        else:
+            self.levels.pop(b"[%d" % f.channel_id, None)
         return (Notice(f.event, f"{kind} {f.symbol}"),)
 
 
