@@ -172,7 +172,6 @@ def _changes(f: OrderFrame, prices: dict[str, str]) -> tuple[OrderEvent, ...]:
     if f.order_source != "orderbook":
         return ()
     if event == "order_deleted":
-        prices.pop(d.order_id, None)
         return (OrderEvent(_REMOVE, d.order_id),)
     if event == "order_created":
         price = prices[d.order_id] = d.price

@@ -123,7 +123,7 @@ class BitstampInstruments:
         text = files("cryptopipe_bitstamp").joinpath("instruments.json").read_bytes()
         table = msgspec.json.decode(text, type=_Table)
         self._listed = {row.symbol: _of(row) for row in table.instruments}
-        self._quotes = sorted(table.quotes.split(), key=len, reverse=True)  # btcusdt is no pair against T
+        self._quotes = sorted(table.quotes.split(), key=len, reverse=True)  # btcpyusd is BTC/PYUSD
 
     def listed(self) -> Sequence[Instrument]:
         """The rows of the table."""

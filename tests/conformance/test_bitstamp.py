@@ -182,6 +182,7 @@ def orders(version: int, previous: int) -> OrdersDelta:
         (5_123, 5_000, 4_000, Link.APPLY),  # of the snapshot's millisecond: before or after it
         (5_123, 5_001, 5_000, Link.APPLY),
         (5_123, 9_000, 5_001, Link.APPLY),
+        (5_123, 9_000, 5_200, Link.APPLY),  # the event before is of the snapshot's millisecond
         (5_123, 9_000, 6_000, Link.GAP),  # the event before is not in the snapshot
         (5_123, 9_000, 0, Link.GAP),  # nobody knows when the event before was
         (5_123, 5_000, 0, Link.APPLY),
@@ -257,6 +258,7 @@ def test_instruments_are_found_by_their_spelling() -> None:
         ("usdcgbp", "USDC", "GBP", Kind.SPOT),
         ("linkusdt", "LINK", "USDT", Kind.SPOT),
         ("ustusd", "USTC", "USD", Kind.SPOT),
+        ("btcpyusd", "BTC", "PYUSD", Kind.SPOT),
     ):
         found = FIND(symbol)
         assert (found.symbol, found.base, found.quote, found.kind, found.rules) == (symbol, base, quote, kind, None)
@@ -309,6 +311,8 @@ def test_todays_markets_are_read() -> None:
     assert (contract.symbol, contract.base, contract.quote) == ("ethusd-perp", "ETH", "USD")
     assert (contract.kind, contract.contract_size) == (Kind.LINEAR_PERPETUAL, D(1))
     assert contract.rules == TradingRules(D("0.1"), D("0.001"), D("0.001"), D(10))
+    (large,) = instruments(f"[{CONTRACT.replace('0.00100000', '0.00500000')}]".encode())
+    assert large.rules == TradingRules(D("0.1"), D("0.001"), D("0.005"), D(10))
     inverse = CONTRACT.replace('"Linear"', '"Inverse"')
     assert instruments(f"[{inverse},{MARKET.replace('SPOT', 'OPTION')}]".encode()) == ()
 

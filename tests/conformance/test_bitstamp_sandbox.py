@@ -353,6 +353,31 @@ def test_times_of_books_rise_and_levels_stand_best_first() -> None:
     assert all(a < b for told in times.values() for a, b in pairwise(told))
 
 
+def test_times_of_books_rise_even_where_the_engine_changes_twice_in_a_microsecond() -> None:
+    engine = Engine(FIND("btcusd"))
+    assert PLUGIN.sandbox is not None
+    session = PLUGIN.sandbox({"btcusd": engine}).open("/", T)
+    assert not isinstance(session, HttpResponse)
+    list(session.receive('{"event":"bts:subscribe","data":{"channel":"diff_order_book_btcusd"}}', T))
+    list(session.publish(T + 30 * MS))
+    times = []
+    for number in range(3):
+        engine.limit(Side.BUY, 6_000_000 - number, 5_000, T + 40 * MS + number)
+        (text,) = said(list(session.publish(T + (number + 1) * 300 * MS)))
+        times.append(int(json.loads(text)["data"]["microtimestamp"]))
+    assert times == [(T + 40 * MS) // US + number for number in range(3)]
+
+
+def test_the_takers_order_is_the_newer_one() -> None:
+    exchange = Exchange("btcusd")
+    session = exchange.open()
+    ask(exchange, session, "live_trades_btcusd")
+    trades = [frame["data"] for frame in run(exchange, session, 1500)[1:]]
+    assert {data["type"] for data in trades} == {0, 1}
+    for data in trades:
+        assert (data["buy_order_id"] > data["sell_order_id"]) is (data["type"] == 0)
+
+
 def test_orders_are_told_in_whole_milliseconds_and_chained() -> None:
     """Captured frames: microtimestamps end in 000; each names the one before; an id begins with its own time."""
     exchange = Exchange("btcusd")
@@ -395,6 +420,8 @@ def test_a_taker_is_told_as_created_then_with_those_it_meets() -> None:
         ("order_deleted", large, 1, "60001.00", "0.00000000", "0.00006000"),
         ("order_changed", resting, 0, "60001.00", "0.00001000", "0.00006000"),
     ]
+    created = {small: "0.00005000", large: "0.00009000", taker: "0.00008000", resting: "0.00007000"}
+    assert [frame["data"]["amount_at_create"] for frame in told] == [created[row[1]] for row in rows]
 
 
 def shape(value: Any) -> Any:
