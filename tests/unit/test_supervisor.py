@@ -1,6 +1,7 @@
 """The connection supervisor: each transition of a connection, and what is kept of time, as tables."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -15,6 +16,7 @@ from cryptopipe.market.silence import Gaps, Lag, VenueClock, Watch
 from cryptopipe.market.supervisor import (
     Answered,
     Arrived,
+    Carried,
     Closed,
     Opened,
     Resynced,
@@ -771,3 +773,118 @@ def test_a_stream_that_never_speaks_costs_nobody_else_a_connection() -> None:
 def test_a_connection_on_which_nothing_speaks_is_given_up() -> None:
     session = opened(Feed("foo#1", CONNECT, (Stream("XY"), Stream("ZZ"))))
     assert session.tell(10, Tick()) == [Close("no depth of XY in 10.000 s since foo#1 opened", "foo#1")]
+
+
+# Renewal
+
+DAY = 86_400
+LIVING = replace(STREAMED, connect=Connect(CONNECT.url, CONNECT.frames), lifetime=DAY * SECOND)
+NEXT = Dial(CONNECT.url, "foo#1+")
+
+
+def living(*feeds: Feed, jitter: float = 1.0) -> Session:
+    session = Session(*feeds)
+    session.supervisor = Supervisor(feeds, lambda: jitter)
+    session.tell(0, Tick())
+    for feed in feeds:
+        session.tell(0, Opened(feed.conn))
+    return session
+
+
+def spoken(session: Session, second: float, *conns: str) -> None:
+    """So that nobody is silent: a connection is told of what it carries until then."""
+    for conn in conns:
+        line = session.supervisor._line(conn)
+        for supply in line.supplies:
+            supply.watch.limit = 2 * DAY * SECOND
+            session.tell(second, Arrived(conn, (BookSnapshot(supply.stream.symbol, b"[]", b"[]", 1, 0),)))
+
+
+@pytest.mark.parametrize(("jitter", "hours"), [(0.0, 23), (0.5, 22.5), (1.0, 22)])
+def test_a_connection_is_replaced_an_hour_or_two_before_its_day_ends(jitter: float, hours: float) -> None:
+    session = living(LIVING, jitter=jitter)
+    spoken(session, 2, "foo#1")
+    assert session.tell(hours * 3600 - 1, Tick()) == []
+    assert session.tell(hours * 3600 + 1, Tick()) == [NEXT]
+    assert session.supervisor.renewing == "foo#1+"
+    assert min(session.supervisor.lines) == "foo#1", "the old one still carries the books"
+
+
+def test_a_connection_without_a_known_lifetime_is_left_alone() -> None:
+    session = living(replace(LIVING, lifetime=None))
+    spoken(session, 2, "foo#1")
+    assert session.tell(47 * 3600, Tick()) == []
+
+
+def test_the_old_one_is_closed_when_the_new_one_carries_its_books_and_is_replaced_in_turn() -> None:
+    session = living(LIVING)
+    spoken(session, 2, "foo#1")
+    at = 22 * 3600 + 1
+    session.tell(at, Tick())
+    assert session.tell(at + 1, Opened("foo#1+")) == [Send('{"op":"subscribe"}', "foo#1+")]
+    spoken(session, at + 2, "foo#1", "foo#1+")
+    carried = Carried("foo#1", "foo#1+")
+    assert session.tell(at + 2, carried) == [Close("foo#1+ carries its books", "foo#1")]
+    assert session.tell(at + 2, Closed("foo#1")) == []
+    assert list(session.supervisor.lines) == ["foo#1+"] and not session.supervisor.renewing
+    spoken(session, at + 3, "foo#1+")
+    assert session.tell(at + 22 * 3600 + 2, Tick()) == [DIAL]
+
+
+def test_connections_are_replaced_one_at_a_time() -> None:
+    other = replace(LIVING, conn="foo#2", streams=(Stream("YZ"),))
+    session = living(LIVING, other)
+    spoken(session, 2, "foo#1", "foo#2")
+    at = 22 * 3600 + 1
+    assert session.tell(at, Tick()) == [NEXT]
+    session.tell(at + 1, Opened("foo#1+"))
+    spoken(session, at + 1, "foo#1+")
+    assert session.tell(at + 2, Tick()) == []
+    session.tell(at + 3, Carried("foo#1", "foo#1+"))
+    session.tell(at + 3, Closed("foo#1"))
+    assert session.tell(at + 4, Tick()) == [Dial(CONNECT.url, "foo#2+")]
+
+
+def test_a_new_one_that_fails_is_tried_again_later_and_the_old_one_lives_on() -> None:
+    session = living(LIVING)
+    spoken(session, 2, "foo#1")
+    at = 22 * 3600 + 1
+    session.tell(at, Tick())
+    assert session.tell(at + 1, Closed("foo#1+", 503)) == []
+    assert (session.stage, session.supervisor.renewing) == (Stage.OPEN, "")
+    assert session.tell(at + 29, Tick()) == []
+    assert session.tell(at + 32, Tick()) == [NEXT]
+
+
+def test_the_old_one_ends_with_its_lifetime_if_the_new_one_is_open() -> None:
+    session = living(LIVING)
+    spoken(session, 2, "foo#1")
+    at = 22 * 3600 + 1
+    session.tell(at, Tick())
+    session.tell(at + 1, Opened("foo#1+"))
+    spoken(session, at + 1, "foo#1+")
+    assert session.tell(DAY - 1, Tick()) == []
+    assert session.tell(DAY + 1, Tick()) == [Close("foo#1+ replaces it", "foo#1")]
+
+
+def test_the_old_one_is_gone_and_the_new_one_is_still_being_dialled() -> None:
+    session = living(LIVING)
+    spoken(session, 2, "foo#1")
+    at = 22 * 3600 + 1
+    session.tell(at, Tick())
+    assert session.tell(at + 1, Closed("foo#1")) == []
+    assert list(session.supervisor.lines) == ["foo#1+"]
+    assert session.tell(at + 2, Opened("foo#1+")) == [Send('{"op":"subscribe"}', "foo#1+")]
+
+
+def test_no_snapshot_is_asked_for_where_the_new_ones_changes_join_the_book() -> None:
+    joining = replace(REQUESTED, lifetime=DAY * SECOND, joins=True)
+    for feed, asked in ((joining, []), (replace(joining, joins=False), [Fetch("XY", "foo#1+")])):
+        session = living(feed)
+        session.tell(1, Arrived("foo#1", (delta(),)))
+        session.tell(1, Answered("XY", accepted=True, conn="foo#1"))
+        spoken(session, 2, "foo#1")
+        at = 22 * 3600 + 1
+        session.tell(at, Tick())
+        session.tell(at + 1, Opened("foo#1+"))
+        assert session.tell(at + 2, Arrived("foo#1+", (delta(),))) == asked
