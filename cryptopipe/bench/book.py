@@ -156,7 +156,7 @@ class _Maker:
         sides: dict[bool, list[str]] = {True: [], False: []}
         for is_bid, ticks in dict.fromkeys(changed):
             whole, fraction = divmod(self._book.size_at(is_bid, ticks * _TICK), 10**SCALE)
-            sides[is_bid].append(f'["{_text(ticks)}","{whole}.{fraction:0{SCALE}}"]'.removesuffix('0000"]') + '"]')
+            sides[is_bid].append(f'["{_text(ticks)}","{whole}.{fraction // 10 ** (SCALE - 8):08}"]')
         return f"[{','.join(sides[True])}]".encode(), f"[{','.join(sides[False])}]".encode()
 
 
