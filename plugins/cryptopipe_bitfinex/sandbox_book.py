@@ -20,6 +20,7 @@ SLOW: Nanos = 2 * SECOND
 FIRST_ORDER = 180_000_000_000
 """Added to the engine's ids: the venue's have twelve digits."""
 _KEPT = 50_000
+_TEXTS = 4096
 
 
 class Entry(NamedTuple):
@@ -30,8 +31,8 @@ class Entry(NamedTuple):
     is_sum: bool
 
 
-Row = tuple[int, int, int]
-"""What a row is known by, its price in ticks, its size in lots."""
+Row = tuple[int, ...]
+"""Its first is what it is known by; a level's price and size, or an order's id, price and size."""
 
 
 class Rows(Protocol):
@@ -53,19 +54,19 @@ class Levels:
 
     def rows(self, book: SimulatedBook, asks: bool, count: int) -> Sequence[Row]:
         """Known by their price."""
-        return [(price, price, size) for price, size in book.levels(_SIDES[asks], count)]
+        return book.levels(_SIDES[asks], count)
 
     def told(self, digits: Digits, row: Row, asks: bool) -> str:
         """As it is."""
-        return f"[{digits.price(row[1])},1,{digits.amount(row[2], asks)}]"
+        return f"[{digits.price(row[0])},1,{digits.amount(row[1], asks)}]"
 
     def gone(self, digits: Digits, row: Row, asks: bool) -> str:
         """The amount tells the side only."""
-        return f"[{digits.price(row[1])},0,{-1 if asks else 1}]"
+        return f"[{digits.price(row[0])},0,{-1 if asks else 1}]"
 
     def summed(self, digits: Digits, row: Row, asks: bool) -> str:
         """Price and amount."""
-        return f"{digits.price(row[1])}:{digits.amount(row[2], asks)}"
+        return f"{digits.price(row[0])}:{digits.amount(row[1], asks)}"
 
 
 class Orders:
@@ -105,16 +106,17 @@ class Window:
     def __init__(self, book: SimulatedBook, digits: Digits, rows: Rows, length: int, every: Nanos) -> None:
         self._book, self._digits, self._rows = book, digits, rows
         self._length, self._every = length, every
-        self._shown: tuple[list[Row], list[Row]] = self._now()
+        self._shown = self._now()
+        self._known = [set(side) for side in self._shown]
+        self._texts: tuple[dict[Row, str], dict[Row, str]] = ({}, {})
         self._version = rows.version(book)
         self._looked_at: Nanos = 0
         self._log: deque[Entry] = deque(maxlen=_KEPT)
         self.count = 0
         self.sums = False
 
-    def _now(self) -> tuple[list[Row], list[Row]]:
-        bids, asks = (list(self._rows.rows(self._book, asks, self._length)) for asks in (False, True))
-        return bids, asks
+    def _now(self) -> list[Sequence[Row]]:
+        return [self._rows.rows(self._book, asks, self._length) for asks in (False, True)]
 
     def snapshot(self) -> str:
         """Every row, bids first."""
@@ -127,15 +129,19 @@ class Window:
         if version == self._version or at < self._looked_at + self._every:
             return
         self._version, self._looked_at = version, at
-        before, self._shown = self._shown, self._now()
-        changed: list[str] = []
-        for asks in (False, True):
-            old, new = before[asks], self._shown[asks]
+        gone: list[str] = []
+        told: list[str] = []
+        self._shown = self._now()
+        for asks, shown in enumerate(self._shown):
+            before, now = self._known[asks], set(shown)
+            self._known[asks] = now
+            new = sorted(now - before)
             still = {row[0] for row in new}
-            changed += [self._rows.gone(self._digits, row, asks) for row in old if row[0] not in still]
-        for asks in (False, True):
-            known = set(before[asks])
-            changed += [self._rows.told(self._digits, row, asks) for row in self._shown[asks] if row not in known]
+            gone += [
+                self._rows.gone(self._digits, row, bool(asks)) for row in sorted(before - now) if row[0] not in still
+            ]
+            told += [self._rows.told(self._digits, row, bool(asks)) for row in new]
+        changed = gone + told
         for payload in changed:
             self._add(payload, is_sum=False)
         if self.sums and changed:
@@ -147,11 +153,16 @@ class Window:
 
     def sum(self) -> int:
         """Of the first 25 a side."""
-        bids, asks = (
-            [self._rows.summed(self._digits, row, asks) for row in self._shown[asks][:COVERED]]
-            for asks in (False, True)
-        )
-        return signed_sum(bids, asks)
+        return signed_sum(*([self._summed(row, asks) for row in self._shown[asks][:COVERED]] for asks in (False, True)))
+
+    def _summed(self, row: Row, asks: bool) -> str:
+        texts = self._texts[asks]
+        text = texts.get(row)
+        if text is None:
+            if len(texts) >= _TEXTS:
+                texts.clear()
+            text = texts[row] = self._rows.summed(self._digits, row, asks)
+        return text
 
     def since(self, position: int) -> Sequence[Entry]:
         """The entries from this position on. Raises `LookupError` if they are forgotten."""
