@@ -52,6 +52,8 @@ from cryptopipe_bitfinex.wire import (
 
 RAW = "book R0"
 _ASKED = {"channel": "book", "prec": "R0", "freq": "F0", "len": LENGTH}
+_MOST = 20_000
+"""Orders kept of one book: the venue tells of 250 a side."""
 _SET, _REMOVE = OrderChange.SET, OrderChange.REMOVE
 
 
@@ -93,6 +95,8 @@ class _Queues:
         known = self._orders.get(order_id)
         stays = known is not None and known[:2] == (ask, price)
         if not stays:
+            if known is None and len(self._orders) >= _MOST:
+                raise ValueError(f"order {order_id} beside {_MOST} others")
             self.take(order_id)
             insort(self._ids.setdefault((ask, price), []), order_id)
         self._orders[order_id] = ask, price, size
@@ -162,6 +166,8 @@ class BitfinexOrdersFeed:
 
     def _snapshot(self, frame: Frame, symbol: str) -> Events:
         b = _book(frame)
+        if b.seq <= self._line.last:
+            return self._line.placed(b.seq, ())
         queues, found = _Queues(), []
         for order in b.orders:
             (size, ask), (price, _) = number(order.amount), number(order.price)
@@ -174,6 +180,8 @@ class BitfinexOrdersFeed:
 
     def _changed(self, frame: Frame, symbol: str) -> Events:
         f = _update(frame)
+        if f.seq <= self._line.last:
+            return self._line.placed(f.seq, ())  # its change was made: the queues stay as they are
         (size, ask), (price, _) = number(f.order.amount), number(f.order.price)
         queues = self._queues.setdefault(symbol, _Queues())
         order_id = f.order.order_id

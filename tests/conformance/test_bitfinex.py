@@ -281,6 +281,28 @@ def test_a_refusal_is_never_read_as_data(status: int, body: bytes, error: type[E
         listing.read(HttpResponse(status, body, asked(listing, "info:pair")))
 
 
+def test_a_repeated_frame_does_not_move_an_order_again() -> None:
+    """Id 5 is told, removed, and its first frame comes again: a later id must not be put behind what is gone."""
+    codec = BitfinexOrdersFeed()
+    codec.decode(b'{"event":"subscribed","channel":"book","chanId":7,"symbol":"tNEOUSD","prec":"R0"}', 1)
+    told, again, gone = b"[7,[5,136.39,1],2]", b"[7,[[9,136.39,1]],1]", b"[7,[5,0,1],3]"
+    for frame in (again, told, gone):
+        codec.decode(frame, 1)
+    for frame, text in ((told, "2 after 3"), (again, "1 after 3")):
+        assert codec.decode(frame, 1) == (Notice("repeated frame", text),)
+    (event,) = codec.decode(b"[7,[4,136.39,2],4]", 1)
+    assert isinstance(event, OrdersDelta)
+    assert [(one.order_id, one.size) for one in event.bids] == [("4", "2"), ("9", ""), ("9", "1")]
+
+
+def test_a_book_of_more_orders_than_the_venue_tells_is_refused() -> None:
+    codec = BitfinexOrdersFeed()
+    codec.decode(b'{"event":"subscribed","channel":"book","chanId":7,"symbol":"tNEOUSD","prec":"R0"}', 1)
+    rows = ",".join(f"[{number},{number},1]" for number in range(1, 20_002))
+    with pytest.raises(ProtocolError, match="order 20001 beside 20000 others"):
+        codec.decode(f"[7,[{rows}],1]".encode(), 1)
+
+
 def test_a_raw_snapshot_stands_in_the_order_of_the_ids() -> None:
     """The snapshot that bitfinex-api-node's issue 230 quotes has its queues so; here it arrives shuffled."""
     codec = BitfinexOrdersFeed()
