@@ -16,6 +16,7 @@ TICKER_EVERY: Nanos = SECOND
 UPDATED_AFTER: Nanos = SECOND
 """From a trade (`te`) to its repetition (`tu`), "1-2 seconds" later (github.com/altangent/ccxws, read 2026-11-21)."""
 
+CANDLES = 120
 News = Sequence[tuple[str, Nanos]]
 
 
@@ -75,6 +76,31 @@ class TradesChannel:
             due, text = self._again.popleft()
             found.append((text, due))
         return found
+
+
+class CandlesChannel:
+    """The growing candle, each time it has changed."""
+
+    def __init__(self, desk: Desk, minutes: int) -> None:
+        self._desk, self._minutes, self._said = desk, minutes, ""
+
+    def want_sums(self) -> None:
+        """There are none."""
+
+    def snapshot(self, at: Nanos) -> str:
+        """The last hundred and twenty, newest first."""
+        found = self._desk.candles(self._minutes, CANDLES)
+        self._said = found[0] if found else ""
+        return f"[{','.join(found)}]"
+
+    def news(self, at: Nanos, sums: bool) -> News:
+        """The newest one."""
+        self._desk.advance()
+        found = self._desk.candles(self._minutes, 1)
+        if not found or found[0] == self._said:
+            return ()
+        self._said = found[0]
+        return ((self._said, at),)
 
 
 class TickerChannel:

@@ -19,6 +19,8 @@ SHOWN = 30
 """Trades in the snapshot of the channel (recorded 2021-04-17)."""
 _MINUTE: Nanos = 60 * SECOND
 _DAY = 24 * 60
+FRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "3h": 180, "6h": 360, "12h": 720, "1D": _DAY}
+"""Minutes of a candle (reference/ws-public-candles, as ccxt 4.5.90 quotes it; longer ones than a day are not here)."""
 
 
 class _Candle(NamedTuple):
@@ -26,6 +28,7 @@ class _Candle(NamedTuple):
     first: int
     high: int
     low: int
+    last: int
     lots: int
 
 
@@ -58,9 +61,9 @@ class Desk:
             self.trades.append(one)
             minute, candles = one.at // _MINUTE, self._candles
             if not candles or candles[-1].minute < minute:
-                candles.append(_Candle(minute, one.price, one.price, one.price, 0))
-            _, first, high, low, lots = candles[-1]
-            candles[-1] = _Candle(minute, first, max(high, one.price), min(low, one.price), lots + one.size)
+                candles.append(_Candle(minute, one.price, one.price, one.price, one.price, 0))
+            _, first, high, low, _, lots = candles[-1]
+            candles[-1] = _Candle(minute, first, max(high, one.price), min(low, one.price), one.price, lots + one.size)
 
     def trade(self, one: TradePrint) -> str:
         """`[669899159,1618665870435,166.391496,0.076989]`: a sale's amount is negative."""
@@ -70,6 +73,22 @@ class Desk:
     def newest(self, count: int) -> list[TradePrint]:
         """The last trades, newest first."""
         return list(self.trades)[: -count - 1 : -1] if count else []
+
+    def candles(self, minutes: int, count: int) -> list[str]:
+        """`[1654705860000,1802.6,1800.3,1802.8,1800.3,86.49588236]`: begin, first, last, high, low, volume; the newest
+        first, and none for a span without a trade. They reach back a day."""
+        merged: dict[int, _Candle] = {}
+        for one in self._candles:
+            start = one.minute - one.minute % minutes
+            old = merged.get(start, one)
+            lots = one.lots + (old.lots if start in merged else 0)
+            merged[start] = _Candle(start, old.first, max(old.high, one.high), min(old.low, one.low), one.last, lots)
+        price, size = self.digits.price, self.digits.size
+        return [
+            f"[{one.minute * 60_000},{price(one.first)},{price(one.last)},{price(one.high)},{price(one.low)},"
+            f"{size(one.lots)}]"
+            for one in list(merged.values())[: -count - 1 : -1]
+        ]
 
     def ticker(self, at: Nanos) -> str:
         """Best bid and the sum of 25, best ask and its sum, change of 24 hours and its share, last, volume, high, low

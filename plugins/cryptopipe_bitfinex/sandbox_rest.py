@@ -14,12 +14,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptopipe.api import HttpRequest, HttpResponse, Nanos
 from cryptopipe_bitfinex.metadata import codes
-from cryptopipe_bitfinex.sandbox_desk import KEPT, Desk
+from cryptopipe_bitfinex.sandbox_desk import FRAMES, KEPT, Desk
 from cryptopipe_bitfinex.sandbox_text import MS, encoded, script
 
 LENGTHS = (1, 25, 100, 250)
 _TRADES = 125
 """Of one answer that names no limit (reference/rest-public-trades)."""
+_CANDLES = 100
 _NAMES = {"UST": "USDt", "UDC": "USDC"}
 _METHODS = {"BTC": "BITCOIN", "ETH": "ETHEREUM", "SOL": "SOL", "UST": "TETHERUSE", "USD": "WIRE", "EUR": "WIRE"}
 Query = Mapping[str, list[str]]
@@ -43,6 +44,7 @@ class Rest:
             "ticker": self._ticker,
             "tickers": self._tickers,
             "trades": self._trades,
+            "candles": self._candles,
         }
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
@@ -121,6 +123,21 @@ class Rest:
         asked = ",".join(query.get("symbols", ["ALL"])).split(",")
         wanted = list(self._desks) if asked == ["ALL"] else [one for one in asked if one in self._desks]
         return "[" + ",".join(f'["{one}",{self._desk([one]).ticker(at)[1:]}' for one in wanted) + "]"
+
+    def _candles(self, rest: list[str], query: Query, at: Nanos) -> str:
+        """`candles/trade:1m:tBTCUSD/hist`, newest first unless `sort=1`; `last` is the newest alone."""
+        kind, frame, symbol = [*rest[0].split(":", 2), "", ""][:3] if rest else ("", "", "")
+        if kind != "trade" or frame not in FRAMES:
+            raise Wrong("key: invalid")
+        found = self._desk([symbol]).candles(FRAMES[frame], KEPT)
+        if rest[1:] == ["last"]:
+            return found[0] if found else "[]"
+        limit, start, end, sort = (
+            _whole(query, name, default)
+            for name, default in (("limit", _CANDLES), ("start", 0), ("end", at // MS), ("sort", -1))
+        )
+        rows = [row for row in found if start <= int(row[1 : row.index(",")]) <= end]
+        return "[" + ",".join((rows[::-1] if sort == 1 else rows)[: max(0, limit)]) + "]"
 
     def _trades(self, rest: list[str], query: Query, at: Nanos) -> str:
         """Newest first, unless `sort=1`; `start` and `end` in ms."""

@@ -6,7 +6,7 @@ data before the acknowledgement of its channel.
 
 Read for it (2026-11-21): docs/ws-general in a copy kept in github.com/f3rno64/bfx-oss-docs, docs/ws-public and the
 pages ws-public-books, -raw-books, -trades, -ticker in stored copies; keys and their order as recorded on 2021-04-17.
-The texts of errors are ours: only their codes are of the protocol. Precisions P1 to P4, candles, status and funding are
+The texts of errors are ours: only their codes are of the protocol. Precisions P1 to P4, status and funding are
 not here.
 """
 
@@ -18,8 +18,8 @@ import msgspec
 
 from cryptopipe.api import HangUp, Nanos, Outgoing, Say
 from cryptopipe_bitfinex.sandbox_book import PRECISIONS
-from cryptopipe_bitfinex.sandbox_channels import BookChannel, TickerChannel, TradesChannel
-from cryptopipe_bitfinex.sandbox_desk import Desk
+from cryptopipe_bitfinex.sandbox_channels import BookChannel, CandlesChannel, TickerChannel, TradesChannel
+from cryptopipe_bitfinex.sandbox_desk import FRAMES, Desk
 from cryptopipe_bitfinex.sandbox_text import MS, SECOND, encoded
 
 ANSWER_AFTER: Nanos = 30 * MS
@@ -32,7 +32,7 @@ TIMESTAMP, SEQ_ALL, OB_CHECKSUM = 32768, 65536, 131072
 FIRST_CHANNEL = 200_000
 _ECHOED = (10300, 10301, 10302, 10305)
 
-Channel = BookChannel | TickerChannel | TradesChannel
+Channel = BookChannel | CandlesChannel | TickerChannel | TradesChannel
 
 
 class Refused(Exception):
@@ -108,8 +108,10 @@ class Session:
     def _subscribed(self, request: dict[str, Any], due: Nanos) -> Iterator[str]:
         name, number = request.get("channel"), self._next
         symbol = request.get("symbol") or f"t{request.get('pair')}"
+        if name == "candles":
+            _, frame, symbol = [*str(request.get("key")).split(":", 2), "", ""][:3]
         desk = self._desks.get(symbol) if isinstance(symbol, str) else None
-        if name not in ("book", "trades", "ticker"):
+        if name not in ("book", "trades", "ticker", "candles"):
             raise Refused(10302, "channel: unknown")
         if desk is None:
             raise Refused(10300, "symbol: invalid")
@@ -122,6 +124,8 @@ class Session:
                 "freq": request.get("freq", "F0"),
                 "len": request.get("len", "25"),
             }
+        if name == "candles":
+            asked = {"key": request["key"], "frame": frame}
         key = (name, symbol, *(str(one) for one in asked.values()))
         if key in self._keys:
             raise Refused(10301, "subscribe: dup")
@@ -129,8 +133,11 @@ class Session:
         self._next += 1
         self._keys[key], self._channels[number], self._spoke[number] = number, channel, due
         own = {"subId": request["subId"]} if "subId" in request else {}
-        head = {"event": "subscribed", "channel": name, "chanId": number, "symbol": symbol}
-        yield encoded({**head, **asked, **own, "pair": symbol[1:]})
+        head = {"event": "subscribed", "channel": name, "chanId": number}
+        if name == "candles":
+            yield encoded({**head, "key": request["key"], **own})
+        else:
+            yield encoded({**head, "symbol": symbol, **asked, **own, "pair": symbol[1:]})
         yield self._array(number, channel.snapshot(due), due)
 
     def _channel(self, name: str, desk: Desk, asked: dict[str, Any], due: Nanos) -> Channel:
@@ -139,6 +146,10 @@ class Session:
             return TradesChannel(desk)
         if name == "ticker":
             return TickerChannel(desk)
+        if name == "candles":
+            if asked["frame"] not in FRAMES:
+                raise Refused(10300, "key: invalid")
+            return CandlesChannel(desk, FRAMES[asked["frame"]])
         precision, length = asked["prec"], str(asked["len"])
         if precision not in PRECISIONS:
             raise Refused(10300, "prec: invalid")

@@ -467,6 +467,27 @@ def test_the_rest_side_answers_what_clients_ask_for() -> None:
     assert exchange.get("/v2/trades/tBTCUSD/hist?limit=1&sort=1")[0][0] == 1_700_000_001
 
 
+def test_candles_are_those_of_the_trades() -> None:
+    exchange = Exchange("tBTCUSD")
+    session = exchange.open()
+    ask(exchange, session, event="subscribe", channel="candles", key="trade:1m:tBTCUSD")
+    frames = run(exchange, session, 500)
+    (told,) = [f for f in frames if isinstance(f, dict) and f["event"] == "subscribed"]
+    assert {**told, "chanId": 0} == {
+        "event": "subscribed", "channel": "candles", "chanId": 0, "key": "trade:1m:tBTCUSD",
+    }  # fmt: skip
+    (whole,) = exchange.get("/v2/candles/trade:1m:tBTCUSD/hist?sort=1&limit=10")
+    trades = exchange.engines["tBTCUSD"].trades(0)
+    prices = [one.price for one in trades]
+    minute = T // MS // 60_000 * 60_000
+    assert whole[:5] == [minute, prices[0], prices[-1], max(prices), min(prices)]
+    assert round(whole[5] * 10**8) == sum(one.size for one in trades)
+    assert [f[1] for f in frames if isinstance(f, list)][-1] == whole
+    assert exchange.get("/v2/candles/trade:1h:tBTCUSD/last")[1:] == whole[1:]
+    ask(exchange, session, event="subscribe", channel="candles", key="trade:7m:tBTCUSD")
+    assert [f["code"] for f in run(exchange, session, 50, orders=0) if isinstance(f, dict)] == [10300]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -476,6 +497,8 @@ def test_the_rest_side_answers_what_clients_ask_for() -> None:
         ("/v2/trades/tBTCUSD/hist?limit=0", 500),
         ("/v2/trades/tBTCUSD/hist?limit=x", 500),
         ("/v2/conf/what", 500),
+        ("/v2/candles/trade:7m:tBTCUSD/hist", 500),
+        ("/v2/candles", 500),
         ("/v2/what", 404),
         ("/v1/book/tBTCUSD", 404),
         ("/", 404),
