@@ -1,7 +1,8 @@
-"""OKX's simulated public side: the public stream, and the REST answers beside it.
+"""OKX's simulated public side: the public stream, that of candles, and the REST answers beside them.
 
 Enters: the engine's books by symbol, texts and requests of clients. Leaves: sessions whose frames are those of
-`/ws/v5/public`. Never: a frame before its subscription is acknowledged, or a snapshot for who has the channel already.
+`/ws/v5/public` and `/ws/v5/business`. Never: a frame before its subscription is acknowledged, or a snapshot for who has
+the channel already.
 
 www.okx.com/docs-v5/en/, sections overview-websocket-* and error-code-websocket-public (copies of 2026-07, read
 2026-11-21). What those do not say as measured: the wording of 60012 and 60018, one answer an argument, and a second
@@ -16,6 +17,7 @@ import msgspec
 
 from cryptopipe.api import HangUp, HttpRequest, HttpResponse, Nanos, Outgoing, SandboxSession, Say, SimulatedBook
 from cryptopipe_okx.market import MILLISECOND
+from cryptopipe_okx.sandbox_candles import BARS, CandleTopic
 from cryptopipe_okx.sandbox_listing import Listing
 from cryptopipe_okx.sandbox_rest import Answers
 from cryptopipe_okx.sandbox_topics import RANKS, Topic, topic_of
@@ -33,6 +35,7 @@ frame length"."""
 _IDLE: Nanos = 30 * _SECOND
 """Close code 4004 "No data received in 30s": of either side, for a connection that hears frames stays open."""
 _FOR_CUSTOMERS = ("books-l2-tbt", "books50-l2-tbt")
+_CANDLE = "candle"
 _ADVICE = "Please use the correct URL, channel and parameters referring to API document."
 
 
@@ -70,7 +73,7 @@ class OkxSandbox:
     A topic is shared by the connections that carry it: its frames are the same for all, as the ids are.
     """
 
-    endpoints: Mapping[str, str] = {"public": "/ws/v5/public"}
+    endpoints: Mapping[str, str] = {"public": "/ws/v5/public", "business": "/ws/v5/business"}
 
     def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
         self._listings = {listing.symbol: listing for listing in (Listing(book) for book in books.values())}
@@ -83,7 +86,8 @@ class OkxSandbox:
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
         """A connection. A path that is none gets the 404 of the handshake, a fourth in a second 429; how the venue
         itself refuses them is in no page."""
-        if path.partition("?")[0] not in self.endpoints.values():
+        name = next((name for name, own in self.endpoints.items() if own == path.partition("?")[0]), "")
+        if not name:
             return HttpResponse(404, b"", path)
         while self._dials and self._dials[0] <= at - _SECOND:
             self._dials.popleft()
@@ -91,17 +95,22 @@ class OkxSandbox:
             return HttpResponse(429, b"", path)
         self._dials.append(at)
         self._opened += 1
-        return OkxSession(self, f"{self._opened:08x}", at)
+        return OkxSession(self, name, f"{self._opened:08x}", at)
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """As `SandboxVenue.answer`."""
         return self._answers.answer(request, at)
 
-    def topic(self, channel: str, symbol: str) -> Topic | None:
-        """None if the venue has no such channel or instrument."""
+    def topic(self, endpoint: str, channel: str, symbol: str) -> Topic | None:
+        """None if the endpoint has no such channel, or the venue no such instrument."""
         topic, listing = self._topics.get((channel, symbol)), self._listings.get(symbol)
-        if topic is None and listing is not None and (topic := topic_of(listing, channel)) is not None:
-            self._topics[channel, symbol] = topic
+        if listing is None or (endpoint == "business") is not channel.startswith(_CANDLE):
+            return None
+        if topic is None:
+            bar = channel.removeprefix(_CANDLE)
+            topic = CandleTopic(listing, bar) if bar in BARS else topic_of(listing, channel)
+            if topic is not None:
+                self._topics[channel, symbol] = topic
         return topic
 
     def count_trades(self, at: Nanos) -> None:
@@ -115,8 +124,8 @@ class OkxSandbox:
 class OkxSession:
     """One connection."""
 
-    def __init__(self, venue: OkxSandbox, conn_id: str, at: Nanos) -> None:
-        self._venue, self._conn_id = venue, conn_id
+    def __init__(self, venue: OkxSandbox, endpoint: str, conn_id: str, at: Nanos) -> None:
+        self._venue, self._endpoint, self._conn_id = venue, endpoint, conn_id
         self._due: deque[_Due] = deque()
         self._lines: dict[tuple[str, str], _Line] = {}
         self._asked: deque[Nanos] = deque()
@@ -165,10 +174,10 @@ class OkxSession:
         if not due.opens:
             self._lines.pop(due.key, None)
         elif due.key not in self._lines:
-            topic = self._venue.topic(*due.key)
+            topic = self._venue.topic(self._endpoint, *due.key)
             assert topic is not None, "judged before"
             topic.advance(at)
-            self._lines[due.key] = _Line(topic, topic.count, RANKS.index(due.key[0]))
+            self._lines[due.key] = _Line(topic, topic.count, _rank(due.key[0]))
             self._lines = dict(sorted(self._lines.items(), key=lambda one: one[1].rank))
             if (first := topic.first(at)) is not None:
                 out.append(Say(first))
@@ -192,7 +201,7 @@ class OkxSession:
         opens = request.op == "subscribe"
         if arg.channel in _FOR_CUSTOMERS:
             return _Due(due, self._error("60011", "Please log in", request.id))
-        if self._venue.topic(arg.channel, arg.inst_id) is None:
+        if self._venue.topic(self._endpoint, arg.channel, arg.inst_id) is None:
             told = f"Wrong URL or channel:{arg.channel},instId:{arg.inst_id} doesn't exist. {_ADVICE}"
             return _Due(due, self._error("60018", told, request.id))
         told_id = {"id": request.id} if request.id else {}
@@ -212,3 +221,7 @@ class OkxSession:
         told_id = {"id": request_id} if request_id else {}
         answer = {**told_id, "event": "error", "msg": told, "code": code, "connId": self._conn_id}
         return msgspec.json.encode(answer).decode()
+
+
+def _rank(channel: str) -> int:
+    return RANKS.index(channel) if channel in RANKS else len(RANKS)

@@ -61,6 +61,12 @@ class Candle(msgspec.Struct, gc=False):
         self.volume += size
         self.turnover += price * size
 
+    def join(self, later: "Candle") -> None:
+        """The candle of both."""
+        self.high, self.low, self.close = max(self.high, later.high), min(self.low, later.low), later.close
+        self.volume += later.volume
+        self.turnover += later.turnover
+
 
 @dataclass(frozen=True, slots=True)
 class Day:

@@ -17,6 +17,7 @@ import msgspec
 
 from cryptopipe.api import HttpRequest, HttpResponse, Kind, Nanos, Side, TradingState, plain
 from cryptopipe_okx.market import MILLISECOND
+from cryptopipe_okx.sandbox_candles import BARS, candles, row
 from cryptopipe_okx.sandbox_listing import Listing, print_row, ticker
 
 WITHIN: Nanos = 2_000 * MILLISECOND
@@ -27,6 +28,7 @@ LIMITS = {
     "/api/v5/market/ticker": 20,
     "/api/v5/market/tickers": 20,
     "/api/v5/market/trades": 100,
+    "/api/v5/market/candles": 40,
     "/api/v5/system/status": 1,
 }
 """Requests in two seconds of one address (all clients of a sandbox are one); of instruments, of each kind. Status: "1
@@ -65,7 +67,7 @@ class _Refused(Exception):
 
 
 class Answers:
-    """`public/{time,instruments}`, `market/{books,ticker,tickers,trades}` and `system/status`."""
+    """`public/{time,instruments}`, `market/{books,ticker,tickers,trades,candles}` and `system/status`."""
 
     def __init__(self, listings: Mapping[str, Listing]) -> None:
         self._listings = listings
@@ -77,6 +79,7 @@ class Answers:
             "/api/v5/market/ticker": lambda asked, at: [ticker(self._listing(asked), at)],
             "/api/v5/market/tickers": self._tickers,
             "/api/v5/market/trades": self._trades,
+            "/api/v5/market/candles": self._candles,
             "/api/v5/system/status": lambda asked, at: [],
         }
 
@@ -129,6 +132,16 @@ class Answers:
         listing.tally.catch_up()
         newest = list(listing.tally.prints)[: -count - 1 : -1]
         return [{k: v for k, v in print_row(listing, one).items() if k not in ("count", "seqId")} for one in newest]
+
+    def _candles(self, asked: Mapping[str, str], at: Nanos) -> object:
+        """Newest first; `after` asks for older ones than that, `before` for newer ones."""
+        listing, count, bar = self._listing(asked), _number(asked, "limit", 100, 300), asked.get("bar", "1m")
+        if bar not in BARS:
+            raise _Refused("51000", "Parameter bar error")
+        rows = [row(listing, bar, one, at) for one in candles(listing, bar, at).values()]
+        first, last = (asked.get(key, "") for key in ("before", "after"))
+        newer = [one for one in rows if not first.isdecimal() or int(one[0]) > int(first)]
+        return [one for one in newer if not last.isdecimal() or int(one[0]) < int(last)][: -count - 1 : -1]
 
     def _listing(self, asked: Mapping[str, str]) -> Listing:
         symbol = asked.get("instId", "")

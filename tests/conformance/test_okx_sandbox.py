@@ -94,8 +94,8 @@ class Exchange:
         bids, asks = ([(price * rules.tick, size * rules.step) for price, size in rows] for rows in sides)
         self.truth[symbol, engine.number] = bids, asks
 
-    def open(self) -> SandboxSession:
-        session = self.venue.open("/ws/v5/public", self.at)
+    def open(self, endpoint: str = "public") -> SandboxSession:
+        session = self.venue.open(self.venue.endpoints[endpoint], self.at)
         assert not isinstance(session, HttpResponse)
         return session
 
@@ -188,7 +188,7 @@ class Follower:
 
 def test_it_is_a_simulated_venue() -> None:
     venue: Contract = Exchange("BTC-USDT").venue
-    assert venue.endpoints == {"public": "/ws/v5/public"}
+    assert venue.endpoints == {"public": "/ws/v5/public", "business": "/ws/v5/business"}
 
 
 def test_our_side_holds_the_engines_book_after_every_frame() -> None:
@@ -680,6 +680,70 @@ def test_a_tickers_figures_are_those_of_the_last_day() -> None:
     assert exchange.get("/api/v5/market/tickers?instType=SWAP")["data"] == []
 
 
+# Candles.
+
+
+def expected_candle(prints: Sequence[Any]) -> list[Decimal]:
+    """o, h, l, c, volume in base, turnover in quote, twice."""
+    rules = FIND("BTC-USDT").rules
+    assert rules is not None
+    prices = [p.price * rules.tick for p in prints]
+    turnover = sum(p.price * p.size for p in prints) * rules.tick * rules.step
+    volume = sum(p.size for p in prints) * rules.step
+    return [prices[0], max(prices), min(prices), prices[-1], volume, turnover, turnover]
+
+
+def test_candles_are_what_the_engine_printed_and_have_no_gaps() -> None:
+    exchange = Exchange("BTC-USDT")
+    prints = []
+    for minutes in (0, 1, 4, 5):
+        exchange.at = T + minutes * 60 * SECOND
+        exchange.step(60)
+        prints += [one for one in exchange.engines["BTC-USDT"].trades(0) if one.at == exchange.at]
+        list(exchange.open().publish(exchange.at))
+    for bar, span in (("1m", 60_000), ("3m", 180_000), ("1H", 3_600_000), ("1Dutc", 86_400_000)):
+        rows = exchange.get(f"/api/v5/market/candles?instId=BTC-USDT&bar={bar}")["data"]
+        begins = [int(row[0]) for row in rows]
+        assert begins == sorted(begins, reverse=True)
+        assert all(later - earlier == span for later, earlier in pairwise(begins))
+        assert {row[8] for row in rows[1:]} <= {"1"}
+        assert rows[0][8] == "0"
+        for begin, *figures, _ in rows:
+            inside = [p for p in prints if p.at // MS // span * span == int(begin)]
+            if inside:
+                assert [Decimal(figure) for figure in figures] == expected_candle(inside)
+            else:
+                before = Decimal(next(row[4] for row in rows if int(row[0]) < int(begin)))
+                assert [Decimal(figure) for figure in figures] == [before] * 4 + [0, 0, 0]
+    minutes_told = exchange.get("/api/v5/market/candles?instId=BTC-USDT")["data"]
+    assert len(minutes_told) == 6
+    middle = minutes_told[3][0]
+    assert exchange.get(f"/api/v5/market/candles?instId=BTC-USDT&after={middle}")["data"] == minutes_told[4:]
+    assert exchange.get(f"/api/v5/market/candles?instId=BTC-USDT&before={middle}")["data"] == minutes_told[:3]
+    assert exchange.get("/api/v5/market/candles?instId=BTC-USDT&limit=2")["data"] == minutes_told[:2]
+    (day,) = exchange.get("/api/v5/market/candles?instId=BTC-USDT&bar=1D")["data"]
+    assert int(day[0]) % 86_400_000 == 16 * 3_600_000, "a day of UTC+8 begins at 16:00 UTC"
+
+
+def test_candles_of_a_stream_are_closed_once_and_stand_on_their_own_endpoint() -> None:
+    exchange = Exchange("BTC-USDT")
+    exchange.at += 20 * SECOND  # 44 s past the minute
+    session = exchange.open("business")
+    ask(exchange, session, "candle1m", "books")
+    told = run(exchange, session, 20_000, orders=1)
+    assert [f.get("code", "") for f in told if "event" in f] == ["", "60018"]
+    frames = [f for f in told if "data" in f]
+    assert {f["arg"]["channel"] for f in frames} == {"candle1m"}
+    rows = [f["data"][0] for f in frames]
+    assert [len(row) for row in rows] == [9] * len(rows)
+    (closed,) = [row for row in rows if row[8] == "1"]
+    begin = int(closed[0])
+    assert len({row[0] for row in rows}) == 2
+    inside = [p for p in exchange.engines["BTC-USDT"].trades(0) if begin <= p.at // MS < begin + 60_000]
+    assert [Decimal(figure) for figure in closed[1:8]] == expected_candle(inside)
+    assert 10 < len(rows) < 24
+
+
 # REST.
 
 
@@ -735,6 +799,7 @@ def test_the_order_book_answer_is_the_engines_book() -> None:
         ("market/trades?instId=BTC-USDT&limit=x", "51000"),
         ("public/instruments", "50014"),
         ("market/ticker", "50014"),
+        ("market/candles?instId=BTC-USDT&bar=7m", "51000"),
         ("public/instruments?instType=NOPE", "51000"),
     ],
 )
