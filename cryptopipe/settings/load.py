@@ -171,15 +171,20 @@ def _unknown_venues(tree: Tree, places: Mapping[Key, str], installed: Collection
     """A fee for a venue that does not exist would silently not be used."""
     if installed is None:
         return
-    for section in (("venues",), ("paper", "venues")):
+    keys: list[tuple[Key, str]] = []
+    for section in (("venues",), ("paper", "venues"), ("keys",)):
         named = _at(tree, section)
-        for venue in named if isinstance(named, dict) else ():
-            if not any(fnmatchcase(venue, name) for name in installed):  # a family is named by its pattern
-                key = (*section, venue)
-                yield Problem(
-                    places.get(key, ""),
-                    f"{'.'.join(key)}: no such venue is installed{did_you_mean(venue, installed)}",
-                )
+        keys += [((*section, venue), venue) for venue in named] if isinstance(named, dict) else []
+    orders = tree.get("orders")
+    listed = orders.split(",") if isinstance(orders, str) else orders if isinstance(orders, list) else []
+    keys += [(("orders",), one.strip().partition(":")[0]) for one in listed if isinstance(one, str) and ":" in one]
+    for key, venue in keys:
+        if not any(fnmatchcase(venue, name) for name in installed):  # a family is named by its pattern
+            why = f"no such venue is installed{did_you_mean(venue, installed)}"
+            yield Problem(
+                places.get(key, ""),
+                f"{'.'.join(key)}: {venue!r}: {why}" if "orders" in key else f"{'.'.join(key)}: {why}",
+            )
 
 
 def _validate(

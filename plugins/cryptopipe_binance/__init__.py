@@ -72,6 +72,9 @@ COINM = Market(
 
 
 _MINUTE = 60_000_000_000
+_DAY = 24 * 60 * _MINUTE
+"""What a connection lives, on all four: "only valid for 24 hours; expect to be disconnected at the 24 hour mark" (USD-M
+and COIN-M "Websocket Market Streams", 2026-11-21; spot and Binance.US say 24 hours on the pages named above)."""
 # "300 connections per attempt every 5 minutes per IP". Futures document none; theirs is taken to be the same.
 _DIALS = (Limit(300, 5 * _MINUTE, 'web-socket-streams.md, "Websocket Limits", 2026-07-21'),)
 # Weight a minute over the weight of one snapshot of 1000 levels, less a sixth for other requests: rest-api.md "IP
@@ -124,6 +127,7 @@ def _plugin(
         fetch_limits=fetches,
         sandbox=sandbox,
         first_choice=first_choice,
+        lifetime=_DAY,
     )
 
 

@@ -535,3 +535,11 @@ def test_instruments_of_single_orders_are_listed_by_venue_and_symbol() -> None:
     assert load(sets=["orders=foo:XY-USD, bar:linear:XYUSD"]).settings.orders == ("foo:XY-USD", "bar:linear:XYUSD")
     with pytest.raises(ConfigError, match="orders"):
         load(sets=["orders=XYUSD"])
+
+
+def test_a_key_or_an_order_book_of_a_venue_that_is_not_installed_is_told() -> None:
+    assert "orders: 'fop': no such venue is installed; did you mean 'foo'?" in fault(
+        sets=["orders=foo:XY,fop:XY"], installed_venues=["foo"]
+    )
+    told = fault(environment={**KEY, "CRYPTOPIPE_KEYS__FOP__KEY": "k-4711"}, installed_venues=["foo"])
+    assert "keys.fop: no such venue is installed" in told and "4711" not in told
