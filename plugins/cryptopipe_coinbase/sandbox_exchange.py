@@ -57,7 +57,7 @@ class _Asked(msgspec.Struct):
     product_ids: list[str] = []
     key: str = ""
     passphrase: str = ""
-    timestamp: str = ""
+    timestamp: msgspec.Raw = msgspec.Raw(b"")  # quoted or bare
     signature: str = ""
 
 
@@ -119,7 +119,7 @@ class ExchangeSession:
             self._drop(wanted)
             yield self._acknowledgement()
             return
-        if asked.signature and (said := refusal(asked.key, asked.passphrase, asked.timestamp, asked.signature, at)):
+        if asked.signature and (said := _refusal(asked, at)):
             yield _error("Authentication Failed", msgspec.json.encode({"message": said}).decode())
             return
         refusals = self._refusals(wanted, asked.signature)
@@ -217,6 +217,11 @@ class ExchangeSession:
                     yield Say(shown.once("ticker", shown.last.trade_id, partial(_ticker, shown, shown.last)))
 
 
+def _refusal(asked: _Asked, at: Nanos) -> str:
+    timestamp = bytes(asked.timestamp).decode().strip('"')
+    return refusal(asked.key, asked.passphrase, timestamp, asked.signature, at)
+
+
 def _wanted(one: str | _Channel, products: Sequence[str]) -> tuple[str, Sequence[str]]:
     if isinstance(one, str):
         return one, products
@@ -239,11 +244,8 @@ def _update(shown: Shown, rows: str, at: Nanos) -> str:
 
 def _batch(shown: Shown, after: int) -> str:
     changed = shown.changed(after)
-    rows = ",".join(
-        f'["{side}","{shown.price(ticks)}","{shown.size(lots)}"]'
-        for side, levels in (("buy", changed.bids), ("sell", changed.asks))
-        for ticks, lots in levels
-    )
+    sides = (("buy", changed.bids), ("sell", changed.asks))
+    rows = ",".join(f'["{side}","{shown.price(a)}","{shown.size(b)}"]' for side, levels in sides for a, b in levels)
     return _update(shown, rows, changed.at)
 
 

@@ -4,8 +4,9 @@ Enters: the four fields of a signed message. Leaves: the venue's words of refusa
 one key, of nobody.
 
 docs.cdp.coinbase.com/exchange/rest-api/authentication and websocket-feed/authentication (2026-11-21): HMAC-SHA256 with
-the decoded secret over timestamp, method and path, in base64; a timestamp is good for 30 s. The texts are those of the
-REST side as clients quote them.
+the decoded secret over timestamp, method and path, in base64; a timestamp is good for 30 s. "Invalid API Key" is quoted
+by ccxt 4.5.90's coinbaseexchange as it stands in a refusal of the websocket, the other texts are those of the REST side
+as clients quote them.
 """
 
 import hmac

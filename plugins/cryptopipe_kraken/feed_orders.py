@@ -13,7 +13,7 @@ what the core's SET does unless it grew. Orders that come into view in one updat
 queue: their `timestamp` ("the time the order was inserted or amended") tells it. So the venue's own client library
 sorts them (github.com/krakenfx/api-go), and so did somebody who checked 6,362 checksums live on 2026-09-17 (notes in a
 public repository): the additions of one side are put in the order of their stamps, in the places that additions have.
-A snapshot is taken as it stands: the page's example has each queue by its stamps.
+A snapshot is taken as it stands, as that check did: the page's example has each queue by its stamps.
 """
 
 from collections.abc import Sequence

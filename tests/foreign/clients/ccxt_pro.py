@@ -54,8 +54,10 @@ UNCHECKED = {"kraken"}
 """
 
 
-PLACEHOLDERS = {"coinbase_exchange": {"apiKey": "none", "secret": "bm9uZQ==", "password": "none"}}
-"""ccxt signs that venue's `level2`, as the real one demands; the sandbox reads no signature."""
+KEYS = {
+    "coinbase_exchange": {"apiKey": "sandbox-key", "secret": "c2FuZGJveC1zZWNyZXQ=", "password": "sandbox-passphrase"}
+}
+"""ccxt signs that venue's `level2`, as the real one demands; this is the sandbox's own key."""
 
 
 def origin_of(host, venue):
@@ -85,7 +87,7 @@ class Client:
     def __init__(self, venue, symbols):
         self.venue, self.symbols = venue, symbols
         checksum = {} if venue in UNCHECKED else {"options": {"watchOrderBook": {"checksum": True}}}
-        self.exchange = getattr(ccxt.pro, CLASSES.get(venue, venue))({**checksum, **PLACEHOLDERS.get(venue, {})})
+        self.exchange = getattr(ccxt.pro, CLASSES.get(venue, venue))({**checksum, **KEYS.get(venue, {})})
         self.exchange.urls = {**self.exchange.urls, "api": repointed(self.exchange.urls["api"], venue)}
         self.books = {}
         self.streamed = [name for feature, name in STREAMED.items() if self.exchange.has.get(feature)]
