@@ -13,6 +13,7 @@ from cryptopipe.testing.actions import ActionConformance, Answer, Vector
 from cryptopipe.testing.conformance import ExchangeConformance, spot
 from cryptopipe.testing.corpus import Sample, canonical, read_corpus
 from cryptopipe.testing.listings import ListingSample
+from cryptopipe.testing.strategies import StrategyConformance
 
 __all__ = [
     "ActionConformance",
@@ -20,6 +21,7 @@ __all__ = [
     "ExchangeConformance",
     "ListingSample",
     "Sample",
+    "StrategyConformance",
     "Vector",
     "canonical",
     "read_corpus",

@@ -9,8 +9,14 @@ from functools import wraps
 from typing import Any, ClassVar, NoReturn
 from unittest import SkipTest
 
+from cryptopipe.errors import CryptopipeError
+
 CHECK = "check_name"
 """The attribute of a test that holds its number and name: `8 sync`."""
+
+
+class Impure(BaseException):
+    """Raised inside functions that a codec must not call; no `except Exception` of a codec swallows it."""
 
 
 class Judged:
@@ -53,8 +59,10 @@ def numbered(check: str) -> Callable[[Callable[[Any], None]], Callable[[Any], No
             kit._check = check
             try:
                 test(kit)
-            except AssertionError as error:
+            except (AssertionError, CryptopipeError) as error:
                 raise AssertionError(f"check {check}: {error}") from error
+            except Impure as error:
+                raise AssertionError(f"check {check}: it touches {error}") from error
 
         setattr(run, CHECK, check)
         return run

@@ -64,7 +64,8 @@ class ExchangeConformance(Judged):
     `recordings` raw captures in JSON lines (gzip) whose frames are judged for determinism and grid too, as far as
     `recorded_frames` go. `recorded_sizes_on_step` False, with its reason beside it, where a venue shows what is left
     of orders from before it made its step coarser. `stream` names samples that follow each other on one connection, and
-    `order_stream` the same of single orders; without them the plugin's simulated venue sends the frames. `keyed` names
+    `order_stream` the same of single orders; without them the plugin's simulated venue sends the frames, and
+    `more_streams` may be those of other dialects. `keyed` names
     samples in which the keys of an object are data. `fees_are_zero` is the reason where a venue takes no fee.
     `listings` are metadata answers with what they say; `token_answer` the documented one that gives a stream its token.
     """
@@ -78,6 +79,7 @@ class ExchangeConformance(Judged):
     recorded_frames: ClassVar[int] = 2000
     recorded_sizes_on_step: ClassVar[bool] = True
     stream: ClassVar[Sequence[str]] = ()
+    more_streams: ClassVar[Sequence[Sequence[str]]] = ()
     order_stream: ClassVar[Sequence[str]] = ()
     keyed: ClassVar[Sequence[str]] = ()
     fees_are_zero: ClassVar[str] = ""
@@ -150,7 +152,8 @@ class ExchangeConformance(Judged):
     @numbered("8 sync")
     def test_8_sync(self) -> None:
         """The book is right or not live under a gap, a duplicate, a reorder, a stale snapshot and a second one."""
-        self.tell(judge_schedule(self.plugin, [self._stream(self.stream, Channel.DEPTH, "")]))
+        more = [stream_of_samples(names, self.samples(), self._instruments()) for names in self.more_streams]
+        self.tell(judge_schedule(self.plugin, [self._stream(self.stream, Channel.DEPTH, ""), *more]))
 
     @numbered("9 connect")
     def test_9_connect(self) -> None:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cryptopipe.testing.checks import Impure
+
 FORBIDDEN = frozenset(
     {"aiohttp", "asyncio", "concurrent", "ctypes", "http", "httpx", "logging", "multiprocessing", "random", "requests"}
     | {"secrets", "select", "selectors", "sched", "signal", "socket", "socketserver", "ssl", "structlog", "subprocess"}
@@ -25,6 +27,7 @@ FORBIDDEN = frozenset(
 """Modules that no codec needs: I/O, clocks, chance, threads, logs."""
 
 _CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
+_ENVIRONMENT = {("os", "environ"), ("os", "environb"), ("os", "getenv"), ("os", "getenvb")}
 _TRAPS: tuple[tuple[Any, str], ...] = (
     (socket, "socket"),
     (socket, "create_connection"),
@@ -37,10 +40,6 @@ _TRAPS: tuple[tuple[Any, str], ...] = (
     (os, "urandom"),
     (builtins, "open"),
 )
-
-
-class Impure(BaseException):
-    """Raised inside forbidden functions; no `except Exception` of a codec swallows it."""
 
 
 @contextmanager
@@ -113,3 +112,5 @@ def _forbidden(node: ast.AST) -> Iterator[str]:
         owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
         if (owner, node.attr) in _CLOCKS:
             yield f"reads the clock by {owner}.{node.attr}"
+        if (owner, node.attr) in _ENVIRONMENT:
+            yield f"reads the environment by {owner}.{node.attr}"

@@ -146,12 +146,11 @@ class Schedule:
         if snapshot.snapshot_of:
             player.sync.lose("to be asked for again")
         player.play(snapshot)
-        if player.live and player.book() not in (self._final, self._first):
-            ghosts = [
-                one for side, own in zip(player.book(), self._first, strict=True) for one in side if one not in own
-            ]
+        own = Player(self._plugin, self._stream).play(snapshot).book()
+        if player.live and player.book() not in (self._final, self._first, own):
+            strange = [one for got, true in zip(player.book(), own, strict=True) for one in got if one not in true]
             raise AssertionError(
-                f"{self._what}: {snapshot.name} came again and did not replace the book: {ghosts[:3]} are not in it"
+                f"{self._what}: {snapshot.name} came again and did not replace the book: {strange[:3]} are not in it"
             )
         self._emptied(snapshot)
 

@@ -34,7 +34,6 @@ def judge_signing(
     """What was counted. Raises `AssertionError`."""
     venue, secret = plugin.venue, credentials.secret
     require(bool(signer.channels), f"{venue}: its signer signs no channel")
-    require(secret not in repr(signer), f"{venue}: the secret is in the repr of the signer")
     with trapped() as touched:
         request, again = signer.request(credentials, AT), signer.request(credentials, AT)
     require(not touched, f"{venue}: signing touches {touched}: nonce and time are arguments")
@@ -47,6 +46,7 @@ def judge_signing(
     require(not touched, f"{venue}: signing touches {touched}: nonce and time are arguments")
     require(auth == other, f"{venue}: two signatures from the same arguments differ")
     require(isinstance(auth, StreamAuth), f"{venue}: auth gives {type(auth).__name__}, not StreamAuth")
+    require(secret not in repr(signer), f"{venue}: the secret is in the repr of the signer")
     told = (auth.token, *auth.headers.values())
     require(any(told), f"{venue}: the signature is empty")
     require(not any(secret in one for one in told), f"{venue}: the secret is in the StreamAuth that the codec gets")

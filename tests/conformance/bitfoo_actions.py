@@ -3,12 +3,13 @@
 Enters: actions, answers. Leaves: requests signed by HMAC-SHA256 over the query, outcomes. Never: anything else; this is
 the good sample that every bad one differs from in one line.
 
-Signature: SIGNED endpoint example for POST /api/v3/order, HMAC keys, of binance-spot-api-docs, as dozens of repositories
+Signature: SIGNED endpoint example for POST /api/v3/order, HMAC keys, of binance-spot-api-docs, as many repositories
 quote it and as recomputed here. Codes: errors.md of the same repository (2025-01-09), both read 2026-11-21.
 """
 
 import hashlib
 import hmac
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -32,7 +33,7 @@ class BitfooActions:
     """Orders and cancellations, one request each."""
 
     supports = frozenset[type[api.Action]]({api.PlaceOrder, api.CancelOrder})
-    method = {api.PlaceOrder: "POST", api.CancelOrder: "DELETE"}
+    method: ClassVar[dict[type, str]] = {api.PlaceOrder: "POST", api.CancelOrder: "DELETE"}
 
     def build(self, action: api.Action, credentials: api.Credentials, at: api.Nanos) -> api.HttpRequest:
         """Raises `VenueError` for an action that is not supported."""

@@ -1,100 +1,92 @@
-"""The kit itself: a good plugin passes all of it, and each bad one fails the check that is made for it."""
+"""The kit itself: good plugins pass all of it, and each bad one fails the check that is made for it."""
 
 import json
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import msgspec
 import pytest
-from conformance.bad import impure, inside, leaky, mistaken, reencoded, rounded, shared, sneaky, wide
+from conformance.bad import actions, asked, books, frames, impure, numbers, unseen
+from conformance.bad.bug import BITBAR, BITFOO, Bug, kit_of
+from conformance.bitbar import PLUGIN
 from conformance.bitfoo import BitFooFeed, make
+from conformance.test_actions_kit import TestBitfooActions
 
 from cryptopipe.api import (
     BookDelta,
-    BookSnapshot,
     ExchangePlugin,
     Frame,
     Instrument,
     Nanos,
-    Notice,
     Resync,
     Trade,
 )
-from cryptopipe.testing import ExchangeConformance, spot
+from cryptopipe.testing import ExchangeConformance, StrategyConformance, spot
+from cryptopipe.testing.checks import CHECK, Judged
 
 FRAMES = Path(__file__).parent / "frames"
 BTCUSDT = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001")
+BUGS = (*books.BUGS, *numbers.BUGS, *frames.BUGS, *impure.BUGS, *asked.BUGS)
+REJECTED = 0.95
 
 
 class TestBitFoo(ExchangeConformance):
     plugin = make()
     instruments = (BTCUSDT,)
     corpus = FRAMES
-    covers = (BookSnapshot, BookDelta, Trade, Notice)
+    stream = BITFOO["stream"]
+
+
+class TestBitBar(ExchangeConformance):
+    plugin = PLUGIN
+    corpus = BITBAR["corpus"]
+    covers = BITBAR["covers"]
+    stream = BITBAR["stream"]
+    more_streams = BITBAR["more_streams"]
+    order_stream = BITBAR["order_stream"]
+    listings = BITBAR["listings"]
+    token_answer = BITBAR["token_answer"]
 
 
 def kit(plugin: ExchangePlugin, corpus: Path = FRAMES, instrument: Instrument = BTCUSDT) -> ExchangeConformance:
-    body = {"plugin": plugin, "instruments": (instrument,), "corpus": corpus, "covers": TestBitFoo.covers}
-    made: ExchangeConformance = type("Kit", (ExchangeConformance,), body)()
-    return made
+    return kit_of(plugin, {"corpus": corpus, "instruments": (instrument,)})
 
 
-@pytest.mark.parametrize(
-    ("plugin", "check", "message"),
-    [
-        (impure.plugin, "test_1_purity", r"^check 1 purity: bitfoo is not pure: impure.py:3: imports time"),
-        (sneaky.plugin, "test_1_purity", r"^check 1 purity: bitfoo touches \['time.time'\] while decoding delta"),
-        (
-            inside.plugin,
-            "test_1_purity",
-            r"inside.py:5: imports cryptopipe.model.events.Heartbeat, a plugin imports only",
-        ),
-        (
-            shared.plugin,
-            "test_2_determinism",
-            r"^check 2 determinism: bitfoo is not deterministic: frame 4 .*trade.* interleaved",
-        ),
-        (
-            leaky.plugin,
-            "test_3_mutations",
-            r"^check 3 mutations: bitfoo, a mutation of \w+: .* raised (JSONDecodeError|RecursionError)",
-        ),
-        (
-            wide.plugin,
-            "test_3_mutations",
-            r"^check 3 mutations: bitfoo, a mutation of delta: .*, whose first does not fit into 64 bits",
-        ),
-        (
-            mistaken.plugin,
-            "test_4_goldens",
-            r"^check 4 goldens: bitfoo, trade: expected .*'side': 'sell'.* decoded .*'side': 'buy'",
-        ),
-        (
-            rounded.plugin,
-            "test_5_on_tick",
-            r"^check 5 on tick: trade: price '68021.4\d+' of btcusdt is not the frame's own text",
-        ),
-        (
-            reencoded.plugin,
-            "test_5_on_tick",
-            r"^check 5 on tick: snapshot: levels of btcusdt have \['1\.5'\], which the frame does not write so",
-        ),
-    ],
-    ids=[
-        "clock",
-        "hidden clock",
-        "inside",
-        "shared state",
-        "foreign error",
-        "wide number",
-        "golden",
-        "float",
-        "levels",
-    ],
-)
-def test_kit_catches(plugin: ExchangePlugin, check: str, message: str) -> None:
-    with pytest.raises(AssertionError, match=message):
-        getattr(kit(plugin), check)()
+def finding(judge: Judged, check: str) -> str:
+    """What a check says of a plugin; empty if nothing."""
+    tests = (getattr(judge, name) for name in dir(judge) if name.startswith("test_"))
+    (test,) = (one for one in tests if getattr(one, CHECK) == check)
+    try:
+        test()
+    except AssertionError as error:
+        return str(error)
+    except SkipTest:
+        return ""
+    return ""
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_kit_rejects(bug: Bug) -> None:
+    assert finding(bug.kit(), bug.check).startswith(f"check {bug.check}: ")
+
+
+@pytest.mark.parametrize(("name", "check", "drawn_from", "codec"), actions.BUGS, ids=[one[0] for one in actions.BUGS])
+def test_the_kit_rejects_an_action_codec(name: str, check: str, drawn_from: str, codec: Any) -> None:
+    judge = type("Kit", (TestBitfooActions,), {"codec": codec})()
+    assert finding(judge, check).startswith(f"check {check}: ")
+
+
+@pytest.mark.parametrize("bug", unseen.BUGS, ids=lambda bug: bug.name)
+def test_the_kit_is_not_said_to_see(bug: Bug) -> None:
+    assert finding(bug.kit(), bug.check) == ""
+
+
+def test_the_kit_rejects_enough() -> None:
+    names = [*(bug.name for bug in (*BUGS, *unseen.BUGS)), *(f"action: {one[0]}" for one in actions.BUGS)]
+    seen = len(BUGS) + len(actions.BUGS)
+    assert len(names) == len(set(names)) == seen + len(unseen.BUGS)
+    assert seen >= 50 and seen / len(names) >= REJECTED
 
 
 def test_off_grid_is_caught() -> None:
@@ -104,7 +96,8 @@ def test_off_grid_is_caught() -> None:
 
 
 def test_levels_written_anew_with_their_own_text_pass() -> None:
-    kit(reencoded.faithful).test_5_on_tick()
+    feed = type("Rewritten", (BitFooFeed,), {"decode": numbers.levels(lambda row: row)})
+    kit(make(feed)).test_5_on_tick()
 
 
 class Impatient(BitFooFeed):
@@ -136,7 +129,7 @@ class Remembering(BitFooFeed):
     def decode(self, frame: Frame, received_at: Nanos) -> Any:
         for event in super().decode(frame, received_at):
             if isinstance(event, BookDelta):
-                self.last = json.loads(bytes(event.bids))[0][0]
+                self.last = next((row[0] for row in json.loads(bytes(event.bids))), self.last)
             yield msgspec.structs.replace(event, price=self.last or event.price) if isinstance(event, Trade) else event
 
 
@@ -160,7 +153,7 @@ def test_nothing_to_check_is_a_failure(tmp_path: Path) -> None:
         kit(make(), corpus=tmp_path).test_4_goldens()
     other = spot("bitfoo", "ETH/USDT", symbol="ethusdt", tick="0.01", step="0.0001")
     with pytest.raises(
-        AssertionError, match=r"^check 5 on tick: .* no BookSnapshot, BookDelta, Trade of \['ethusdt'\]"
+        AssertionError, match=r"^check 5 on tick: .* no BookSnapshot, BookDelta, TopUpdate, Trade of \['ethusdt'\]"
     ):
         kit(make(), instrument=other).test_5_on_tick()
 
@@ -185,7 +178,9 @@ def test_golden_without_its_form_is_refused(tmp_path: Path, told: dict[str, obje
 def test_missing_kind_is_named(tmp_path: Path) -> None:
     for name in ("trade.json", "trade.events.json"):
         (tmp_path / name).write_bytes((FRAMES / name).read_bytes())
-    with pytest.raises(AssertionError, match=r"no frame of the corpus shows \['BookSnapshot', 'BookDelta', 'Notice'\]"):
+    with pytest.raises(
+        AssertionError, match=r"no frame of the corpus shows \['BookSnapshot', 'BookDelta', 'TopUpdate', "
+    ):
         kit(make(), corpus=tmp_path).test_4_goldens()
 
 
@@ -197,14 +192,15 @@ def test_the_page_shows_a_test_that_passes() -> None:
     assert len(code.splitlines()) < 10
     names: dict[str, Any] = {**globals(), "plugin": make()}
     exec(code, names)
-    shown = names["TestBitFoo"]
-    for name in (name for name in dir(shown) if name.startswith("test_") and "recorded" not in name):
-        getattr(shown(), name)()
+    shown = names["TestBitfoo"]
+    shown.corpus, shown.instruments = FRAMES, (BTCUSDT,)
+    for name in (name for name in dir(shown) if name.startswith("test_")):
+        assert finding(shown(), getattr(getattr(shown, name), CHECK)) == ""
 
 
 def test_the_page_names_every_check() -> None:
-    rows = [
-        row.split(" | ")[:2] for row in PAGE.read_text().splitlines() if row[:3] in {f"| {n}" for n in range(1, 10)}
-    ]
-    told = [f"test_{number.strip('| ')}_{name.strip().replace(' ', '_')}" for number, name in rows]
-    assert told == [name for name in dir(ExchangeConformance) if name.startswith("test_") and "recorded" not in name]
+    cells = [[cell.strip() for cell in row.split("|")] for row in PAGE.read_text().splitlines() if row.startswith("| ")]
+    told = {f"{row[1]} {row[2]}" for row in cells if row[1][-1:].isdigit()}
+    kits = (ExchangeConformance, TestBitfooActions, StrategyConformance)
+    checks = {getattr(getattr(one, name), CHECK) for one in kits for name in dir(one) if name.startswith("test_")}
+    assert told == {check for check in checks if "recorded" not in check}

@@ -1,0 +1,14 @@
+"""Logs."""
+
+import logging
+from typing import Any
+
+from conformance.bitfoo import BitFooFeed
+
+from cryptopipe.api import Frame, Nanos
+
+
+class Feed(BitFooFeed):
+    def decode(self, frame: Frame, received_at: Nanos) -> Any:
+        logging.getLogger("bitfoo").debug("frame")
+        return super().decode(frame, received_at)

@@ -1,0 +1,14 @@
+"""Rolls dice."""
+
+import random
+from typing import Any
+
+from conformance.bitfoo import BitFooFeed
+
+from cryptopipe.api import Frame, Nanos
+
+
+class Feed(BitFooFeed):
+    def decode(self, frame: Frame, received_at: Nanos) -> Any:
+        self.jitter = random.random()
+        return super().decode(frame, received_at)

@@ -1,0 +1,14 @@
+"""Starts a thread."""
+
+import threading
+from typing import Any
+
+from conformance.bitfoo import BitFooFeed
+
+from cryptopipe.api import Frame, Nanos
+
+
+class Feed(BitFooFeed):
+    def decode(self, frame: Frame, received_at: Nanos) -> Any:
+        self.lock = threading.Lock()
+        return super().decode(frame, received_at)
