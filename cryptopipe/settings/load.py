@@ -74,8 +74,7 @@ def load_settings(
         read_sets(sets),
         read_flags(flags),
     ]
-    problems = [problem for layer in layers for problem in layer.problems]
-    problems += _spoken(layers[3:])
+    problems = [problem for layer in layers for problem in layer.problems] + list(_spoken(layers[3:]))
     tree, places = _merge(layers)
     _take_out_nulls(tree, mappings)
     sections = set(strategies or {})
