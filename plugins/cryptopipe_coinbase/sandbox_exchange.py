@@ -17,7 +17,7 @@ from itertools import groupby
 import msgspec
 
 from cryptopipe.api import HangUp, Nanos, Outgoing, Say, Side, TradePrint
-from cryptopipe_coinbase.sandbox_keys import refusal
+from cryptopipe_coinbase.sandbox_keys import Signed, refusal
 from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Shown, whole_stamp
 
@@ -51,14 +51,10 @@ class _Channel(msgspec.Struct):
     product_ids: list[str] | None = None
 
 
-class _Asked(msgspec.Struct):
+class _Asked(Signed):
     type: str = ""
-    channels: list[str | _Channel] = []
-    product_ids: list[str] = []
-    key: str = ""
-    passphrase: str = ""
-    timestamp: msgspec.Raw = msgspec.Raw(b"")  # quoted or bare
-    signature: str = ""
+    channels: list[str | _Channel] = msgspec.field(default_factory=list)
+    product_ids: list[str] = msgspec.field(default_factory=list)
 
 
 _asked = msgspec.json.Decoder(_Asked).decode
@@ -119,7 +115,7 @@ class ExchangeSession:
             self._drop(wanted)
             yield self._acknowledgement()
             return
-        if asked.signature and (said := _refusal(asked, at)):
+        if asked.signature and (said := refusal(asked, at)):
             yield _error("Authentication Failed", msgspec.json.encode({"message": said}).decode())
             return
         refusals = self._refusals(wanted, asked.signature)
@@ -215,11 +211,6 @@ class ExchangeSession:
                     yield from (Say(_match(shown, one, "match")) for one in shown.book.trades(after))
                 else:
                     yield Say(shown.once("ticker", shown.last.trade_id, partial(_ticker, shown, shown.last)))
-
-
-def _refusal(asked: _Asked, at: Nanos) -> str:
-    timestamp = bytes(asked.timestamp).decode().strip('"')
-    return refusal(asked.key, asked.passphrase, timestamp, asked.signature, at)
 
 
 def _wanted(one: str | _Channel, products: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -13,6 +13,8 @@ import hmac
 from base64 import b64decode, b64encode
 from decimal import Decimal, InvalidOperation
 
+import msgspec
+
 from cryptopipe.api import SANDBOX_CREDENTIALS, Nanos
 from cryptopipe_coinbase.sandbox_shown import SECOND
 
@@ -20,12 +22,22 @@ _SECRET = b64decode(SANDBOX_CREDENTIALS.secret)
 _GOOD_FOR: Nanos = 30 * SECOND
 
 
-def refusal(key: str, passphrase: str, timestamp: str, signature: str, at: Nanos) -> str:
+class Signed(msgspec.Struct):
+    """The fields of a signed message; clients send the timestamp quoted or bare."""
+
+    key: str = ""
+    passphrase: str = ""
+    timestamp: msgspec.Raw = msgspec.Raw(b"")
+    signature: str = ""
+
+
+def refusal(told: Signed, at: Nanos) -> str:
     """Empty if the signature of `GET /users/self/verify` is right."""
-    if key != SANDBOX_CREDENTIALS.key:
+    if told.key != SANDBOX_CREDENTIALS.key:
         return "Invalid API Key"
-    if passphrase != SANDBOX_CREDENTIALS.passphrase:
+    if told.passphrase != SANDBOX_CREDENTIALS.passphrase:
         return "Invalid Passphrase"
+    timestamp = bytes(told.timestamp).decode().strip('"')
     try:
         seconds = Decimal(timestamp)
     except InvalidOperation:
@@ -33,4 +45,4 @@ def refusal(key: str, passphrase: str, timestamp: str, signature: str, at: Nanos
     if not seconds.is_finite() or abs(seconds * SECOND - at) > _GOOD_FOR:
         return "request timestamp expired"
     signed = hmac.new(_SECRET, f"{timestamp}GET/users/self/verify".encode(), "sha256").digest()
-    return "" if hmac.compare_digest(b64encode(signed), signature.encode()) else "invalid signature"
+    return "" if hmac.compare_digest(b64encode(signed), told.signature.encode()) else "invalid signature"

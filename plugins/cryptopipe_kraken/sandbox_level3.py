@@ -29,6 +29,7 @@ class Replies(Protocol):
 
     def done(self, result: dict[str, Any]) -> str: ...
     def refusal(self, error: str, symbol: str = "") -> str: ...
+    def malformed(self) -> str: ...
 
 
 class Level3:
@@ -45,9 +46,11 @@ class Level3:
             yield reply.refusal("ESession:Invalid session" if token else "Token(s) not found")
         elif not isinstance(depth, int) or depth not in COSTS:
             yield reply.refusal("Subscription depth not supported")
+        elif not isinstance(symbols, list) or not all(isinstance(one, str) for one in symbols):
+            yield reply.malformed()
         else:
-            for symbol in symbols if isinstance(symbols, list) else ():
-                yield from self._one(reply, params, str(symbol), wire, at)
+            for symbol in symbols:
+                yield from self._one(reply, params, symbol, wire, at)
 
     def _one(self, reply: Replies, params: dict[str, Any], symbol: str, wire: Wire, at: Nanos) -> Iterator[str]:
         key, desk, depth = ("level3", symbol), self._desks.get(symbol), params.get("depth", 10)

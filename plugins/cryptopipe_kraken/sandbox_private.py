@@ -50,7 +50,7 @@ class Tokens:
         nonce = parse_qs(body.decode("utf-8", "replace")).get("nonce", [""])[0]
         message = PATH.encode() + sha256(nonce.encode() + body).digest()
         signed = b64encode(hmac.new(_SECRET, message, "sha512").digest())
-        if not hmac.compare_digest(signed, headers.get("api-sign", "").encode()):
+        if not hmac.compare_digest(signed, headers.get("api-sign", "").encode("utf-8", "replace")):
             return "EAPI:Invalid signature"
         if not nonce.isdecimal() or int(nonce) <= self._nonce:
             return "EAPI:Invalid nonce"

@@ -294,6 +294,19 @@ def test_a_wrong_signature_gets_the_venues_error(what: str) -> None:
     assert list(session.publish(at + 200 * MS)) == []
 
 
+@pytest.mark.parametrize("timestamp", ["1e999", "[1]", "null", '"NaN"', '"sNaN"', '"1e5"', '"\\ud800"', '""'])
+def test_a_strange_timestamp_is_refused(timestamp: str) -> None:
+    venue = Venue()
+    session = venue.open()
+    fields = '"key":"sandbox-key","passphrase":"sandbox-passphrase","signature":"\u00e9"'
+    session.receive(
+        f'{{"type":"subscribe","channels":["full"],"product_ids":["BTC-USD"],{fields},"timestamp":{timestamp}}}',
+        venue.flow.at,
+    )
+    (answer,) = session.publish(venue.flow.at + 100 * MS)
+    assert isinstance(answer, Say) and json.loads(answer.text)["type"] == "error"
+
+
 def test_without_a_signature_the_venue_says_what_is_missing() -> None:
     venue = Venue()
     session, codec, at = venue.open(), FULL.feed(), venue.flow.at

@@ -351,6 +351,38 @@ def test_without_the_token_nothing_is_told(auth: StreamAuth | None, text: str) -
     assert codec.decode(answer.encode(), AT) == (Notice("subscribe", text, ok=False),)
 
 
+REFUSED: Mapping[str, tuple[object, str]] = {
+    "no list": ({"symbol": "BTC/USD"}, "Malformed request"),
+    "no text": ({"symbol": [["BTC/USD"]]}, "Malformed request"),
+    "another depth": ({"symbol": ["BTC/USD"], "depth": 25}, "Subscription depth not supported"),
+    "no depth": ({"symbol": ["BTC/USD"], "depth": [10]}, "Subscription depth not supported"),
+    "another pair": ({"symbol": ["BTC/XYZ"]}, "Currency pair not supported BTC/XYZ"),
+    "another token": ({"symbol": ["BTC/USD"], "token": ["x"]}, "ESession:Invalid session"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("method", ["subscribe", "unsubscribe"])
+def test_other_requests_are_refused(what: str, method: str) -> None:
+    told, error = REFUSED[what]
+    assert isinstance(told, dict)
+    session = opened(SANDBOX({"BTC/USD": Engine(INSTRUMENT)}), AT)
+    params = {"channel": "level3", "token": SANDBOX_TOKEN, **told}
+    list(session.receive(json.dumps({"method": method, "params": params}), AT))
+    _, answer = said(session, AT + 100 * MS)
+    assert json.loads(answer)["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"API-Sign": "\udc80"}, b"nonce=5"), ({}, None), ({"API-Sign": "é"}, b"nonce=\xff")],  # as a server hands it on
+)
+def test_a_strange_request_for_a_token_is_refused(headers: Mapping[str, str], body: bytes | None) -> None:
+    request = HttpRequest("POST", "/0/private/GetWebSocketsToken", {"API-Key": "sandbox-key", **headers}, body)
+    answer = SANDBOX({"BTC/USD": Engine(INSTRUMENT)}).answer(request, AT)
+    assert json.loads(answer.body) == {"error": ["EAPI:Invalid signature"]}
+
+
 def test_single_orders_are_parted_so_that_the_venue_grants_them() -> None:
     """Eight symbols of 100 levels are the 200 that a standard client has in a second; a ninth is refused."""
     listed = PLUGIN.instruments.listed()
