@@ -136,8 +136,7 @@ def _stamp(one: _Order) -> Nanos:
 
 
 def _event(one: _Order) -> OrderEvent:
-    price, size = bytes(one.limit_price).decode(), bytes(one.order_qty).decode()
-    return OrderEvent(_CHANGES[one.event], one.order_id, price, size)
+    return OrderEvent(_CHANGES[one.event], one.order_id, str(one.limit_price, "utf-8"), str(one.order_qty, "utf-8"))
 
 
 def _book(frame: Frame) -> Events:
