@@ -167,9 +167,13 @@ class Feeds:
                 answer = HttpResponse(entry.status, entry.payload, entry.url)
                 self._tell(venue, self._signed(entry.conn, entry.at, answer, _retry_after(entry)), entry.at, tasks)
             case Direction.HTTP:
-                accepted = not any(isinstance(one, Resync) for one in self._market.take_commands())
+                commands = self._market.take_commands()
+                accepted = not any(isinstance(one, Resync) for one in commands)
                 told = Answered(entry.request, accepted, entry.status, _retry_after(entry), entry.conn)
                 self._tell(venue, told, entry.at, tasks)
+                for one in commands:
+                    if isinstance(one, Switched):
+                        self._tell(venue, Carried(one.old, one.new), entry.at, tasks)
             case _:
                 pass
 

@@ -15,10 +15,13 @@ from simulation.bitfoo_sandbox import bitfoo
 
 from cryptopipe import api
 from cryptopipe.capture.inputs import Direction, Input
-from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.intake import Arrival, Intake
+from cryptopipe.market.feeds import Ask, Feeds, Task
 from cryptopipe.market.market import Market
 from cryptopipe.market.overlap import Switched
 from cryptopipe.market.sync import BookState
+from cryptopipe.model.events import Close, Dial
 from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.parameters import Parameters
@@ -446,3 +449,102 @@ def test_a_replay_of_the_inputs_makes_the_same_books(name: str) -> None:
             list(other.book.levels(False)),
         )
         assert len(sync.book.window) == len(other.book.window) > 10
+
+
+# The commands of a run, on a clock that the test moves
+
+
+class Unlinked(Numbered):
+    """The snapshot is asked for, and changes tell no number that links."""
+
+    rule = replace(Streamed.rule, snapshot_by_request=True)
+
+
+class Signer:
+    """Signs the time of the dial."""
+
+    channels = frozenset({api.Channel.DEPTH})
+
+    def request(self, credentials: api.Credentials, at: Nanos) -> api.HttpRequest | None:
+        return None
+
+    def auth(self, credentials: api.Credentials, response: api.HttpResponse | None, at: Nanos) -> api.StreamAuth:
+        return api.StreamAuth(str((at - START) // SECOND))
+
+
+class SignedStream(Streamed):
+    def connect(self, wanted: Sequence[api.Subscription], auth: api.StreamAuth | None, at: Nanos) -> api.Connect:
+        assert auth is not None
+        return api.Connect("wss://x", (f"signed at {auth.token}",))
+
+
+class Commanded:
+    """One venue's feeds over one book."""
+
+    def __init__(self, codec: type[Numbered], **more: object) -> None:
+        plugin = replace(bitfoo, feed=codec, instruments=Listed(VENUE), snapshots=Rest(), lifetime=LIFE, **more)  # type: ignore[arg-type]
+        self.now, self.market = START, Market({VENUE: plugin})
+        wanted = [api.Subscription(plugin.instruments.find("btcusdt"), api.Channel.DEPTH)]
+        keys = {VENUE: api.SANDBOX_CREDENTIALS}
+        self.feeds = Feeds(self.market, {VENUE: plugin}, {VENUE: wanted}, lambda: 1.0, START, credentials=keys)
+        self.intake = Intake(self.feeds, self.market.receive, Stamper(lambda: self.now, lambda: self.now))
+
+    def tick(self, at: Nanos) -> list[Task]:
+        self.now = START + at
+        return [task for _, task in self.intake.tick()]
+
+    def hear(self, conn: str, direction: Direction, payload: bytes = b"", **more: object) -> list[Task]:
+        arrival = Arrival(direction, VENUE, conn, self.intake.life(conn), payload, **more)  # type: ignore[arg-type]
+        return [task for _, task in self.intake.receive(arrival)]
+
+    def spoken(self, venue: Venue, conn: str, numbers: Sequence[int]) -> list[Task]:
+        return [task for number in numbers for task in self.hear(conn, Direction.RECV, venue.frames[number])]
+
+    @property
+    def state(self) -> BookState:
+        return self.market.books[VENUE]["btcusdt"].state
+
+
+ASK = Ask(api.HttpRequest("GET", "https://x/btcusdt"), "btcusdt", "bitfoo#1+")
+
+
+@pytest.mark.parametrize("budget", [1, 20])
+def test_a_book_whose_changes_do_not_link_takes_one_request_within_the_budget(budget: int) -> None:
+    limit = api.Limit(budget, LIFE)
+    venue, run = Venue(HISTORY, timed=False), Commanded(Unlinked, fetch_limits=(limit,))
+    run.tick(0)
+    run.hear("bitfoo#1", Direction.OPEN)
+    assert len(run.spoken(venue, "bitfoo#1", [1])) == 1
+    run.hear("bitfoo#1", Direction.HTTP, venue.whole(1), status=200, request="btcusdt")
+    for second in range(1, 11):
+        run.tick(second * SECOND)
+        run.spoken(venue, "bitfoo#1", [1])
+    assert [type(one) for one in run.tick(11 * SECOND + SECOND // 10)] == [Dial]
+    run.hear("bitfoo#1+", Direction.OPEN)
+    run.spoken(venue, "bitfoo#1", [2])
+    asked_for = run.spoken(venue, "bitfoo#1+", [2])
+    if budget == 1:
+        assert asked_for == [], "the one of these twelve seconds was the first"
+        run.now = START + LIFE - SECOND // 4
+        run.spoken(venue, "bitfoo#1", [2]), run.spoken(venue, "bitfoo#1+", [2])
+        asked_for = [one for one in run.tick(LIFE + SECOND // 100) if isinstance(one, Ask)]
+    assert asked_for == [ASK]
+    tasks = run.hear("bitfoo#1+", Direction.HTTP, venue.whole(2), status=200, request="btcusdt")
+    assert run.state is BookState.LIVE
+    assert budget == 1 or tasks == [Close("bitfoo#1+ carries its books", "bitfoo#1")]
+
+
+def test_the_new_connection_is_signed_when_it_is_dialled() -> None:
+    venue, run = Venue(HISTORY, timed=False), Commanded(SignedStream, signer=Signer())
+    run.tick(0)
+    assert run.hear("bitfoo#1", Direction.OPEN) == [api.Send("signed at 0", "bitfoo#1")]
+    run.hear("bitfoo#1", Direction.RECV, venue.whole(1))
+    for second in range(1, 11):
+        run.tick(second * SECOND)
+        run.spoken(venue, "bitfoo#1", [1])
+    assert [type(one) for one in run.tick(11 * SECOND + SECOND // 10)] == [Dial]
+    assert run.hear("bitfoo#1+", Direction.OPEN) == [api.Send("signed at 11", "bitfoo#1+")]
+    assert run.hear("bitfoo#1+", Direction.RECV, venue.whole(2)) == []
+    assert run.spoken(venue, "bitfoo#1", [2, 3]) == []
+    assert run.spoken(venue, "bitfoo#1+", [3]) == [Close("bitfoo#1+ carries its books", "bitfoo#1")]
+    assert run.state is BookState.LIVE
