@@ -15,6 +15,7 @@ from cryptopipe.capture.redact import redact_sent, redact_url
 from cryptopipe.capture.writer import Writer
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
+from cryptopipe.market.feed import Stage
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import SHORTEST_LIMIT
@@ -400,6 +401,7 @@ def test_a_key_that_the_venue_refuses_is_told_once_and_not_tried_again() -> None
     for _ in range(5):
         assert run.tick(600 * SECOND) == []
     assert run.closings == ["no key: no such key: ***"]
+    assert run.feeds.supervisors[VENUE].lines["bitfoo#1"].stage is Stage.REFUSED
 
 
 @pytest.mark.parametrize(("status", "body"), [(503, b""), (NO_ANSWER, b"no answer: timeout")])

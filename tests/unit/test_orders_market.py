@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.core]
 T: Nanos = 1_800_000_000 * SECOND
 VENUE = api.VenueId("bitfoo")
 COIN = make().instruments.find("btcusdt")
+ACKNOWLEDGED = b'{"type":"subscribed","symbol":"btcusdt"}'
 LEVELS, ORDERS = "bitfoo#1", "bitfoo#2/orders"
 
 
@@ -54,6 +55,8 @@ class Orders:
         return api.Connect("wss://bitfoo.example/v2", tuple(f"orders {one.instrument.symbol}" for one in wanted))
 
     def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent]:
+        if frame == ACKNOWLEDGED:
+            return (api.Notice("subscribed"),)
         try:
             f = msgspec.json.decode(frame, type=Told)
         except msgspec.MsgspecError as error:
@@ -186,6 +189,13 @@ def test_two_books_of_one_symbol_are_kept_apart_and_single_orders_wake_nobody() 
     ]
     with pytest.raises(TypeError, match="bitfoo:btcusdt is a book of levels"):
         run.book.orders  # noqa: B018
+
+
+def test_a_connection_of_single_orders_is_one_whatever_its_first_frame_looks_like() -> None:
+    run = Run(plugin()).opened()
+    for frame in (ACKNOWLEDGED, BOOK):
+        run.hear(ORDERS, Direction.RECV, frame)
+    assert run.orders.state is BookState.LIVE
 
 
 def test_a_gap_of_single_orders_costs_their_connection_and_no_level() -> None:

@@ -370,6 +370,15 @@ def test_the_end_of_the_new_connection_leaves_the_old_one_alone(codec: type[Numb
     assert states(ears) == [(BookState.DEAD, "reset")]
 
 
+def test_what_the_old_connection_tells_late_changes_nothing() -> None:
+    venue = Venue([*HISTORY[:3], (False, 2, 1), (False, 2, 2)], timed=True)
+    ears = two(Streamed, venue, new_has=True)
+    for number in (3, 4, 5):
+        ears.hear("bitfoo#1+", Direction.RECV, venue.frames[number])
+    ears.hear("bitfoo#1", Direction.RECV, venue.frames[4])
+    assert ears.look() == venue.books[5]
+
+
 def test_a_book_that_was_handed_over_returns_to_the_old_connection_by_a_snapshot() -> None:
     """Two books, of which one was handed over when the new connection broke."""
     venue = Venue(HISTORY, timed=True)
