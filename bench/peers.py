@@ -19,6 +19,9 @@ from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 
+SPELLINGS = {"": str, "upper": str.upper, "after the colon": lambda symbol: symbol.rpartition(":")[2]}
+"""How a venue's frames spell a symbol of the corpus (option `spelling`)."""
+
 
 class Cryptofeed:
     """L2_BOOK with a callback that reads the best bid and ask of the book it is given."""
@@ -31,8 +34,9 @@ class Cryptofeed:
     def load(self, corpus: dict, options: dict) -> None:
         self.corpus, self.options = corpus, options
         self.frames = [raw for _, raw in corpus["frames"]]
+        spell = SPELLINGS[options.get("spelling", "")]
         self.ids = {
-            f"{base}-{quote}{'' if kind == 'spot' else '-PERP'}": symbol
+            f"{base}-{quote}{'' if kind == 'spot' else '-PERP'}": spell(symbol)
             for symbol, (base, quote, kind) in corpus["symbols"].items()
         }
         self.loop = asyncio.new_event_loop()
@@ -54,12 +58,20 @@ class Cryptofeed:
             checksum_validation=bool(self.options.get("checksum")),
         )
         connection = _Unconnected({feed.std_channel_to_exchange("l2_book"): list(self.ids.values())})
+        connection.address = self.options.get("url", connection.address)
         return feed, connection, feed.connect()[0][2]
 
     async def _begin(self, feed, connection, handler) -> None:
         from cryptofeed.types import OrderBook
 
         names = {symbol: name for name, symbol in self.ids.items()}
+        if self.options.get("subscribe"):
+            await feed.subscribe(connection)
+        for raw in self.corpus["opening"]:
+            await handler(raw, connection, 1.0)
+        versions = self.options.get("version", "lastUpdateId")
+        if not hasattr(feed, "last_update_id"):
+            feed.last_update_id = {}
         for snapshot in self.corpus["snapshots"]:
             if not snapshot["request"]:
                 await handler(snapshot["raw"], connection, 1.0)
@@ -67,7 +79,7 @@ class Cryptofeed:
             told, name = json.loads(snapshot["raw"]), names[snapshot["symbol"]]
             sides = {side: {Decimal(p): Decimal(q) for p, q in told[side]} for side in ("bids", "asks")}
             feed._l2_book[name] = OrderBook(feed.id, name, max_depth=feed.max_depth, **sides)
-            feed.last_update_id[name] = told["lastUpdateId"]
+            feed.last_update_id[name] = told[versions]
 
     def timed_pass(self) -> dict:
         return self.loop.run_until_complete(self._pass())
@@ -131,15 +143,17 @@ class CcxtPro:
 
     def _markets(self) -> list[dict]:
         markets = []
+        spell = SPELLINGS[self.options.get("spelling", "")]
         for symbol, (base, quote, kind) in self.corpus["symbols"].items():
-            spot = kind == "spot"
+            spot, inverse = kind == "spot", kind.startswith("inverse")
+            settle = base if inverse else quote
             markets.append(
                 {
-                    "id": symbol, "symbol": f"{base}/{quote}" + ("" if spot else f":{quote}"),
+                    "id": spell(symbol), "symbol": f"{base}/{quote}" + ("" if spot else f":{settle}"),
                     "base": base, "quote": quote, "baseId": base, "quoteId": quote,
                     "type": "spot" if spot else "swap", "spot": spot, "swap": not spot, "contract": not spot,
-                    "linear": None if spot else True, "inverse": None if spot else False,
-                    "settle": None if spot else quote, "settleId": None if spot else quote,
+                    "linear": None if spot else not inverse, "inverse": None if spot else inverse,
+                    "settle": None if spot else settle, "settleId": None if spot else settle,
                     "margin": False, "future": False, "option": False, "active": True, "limits": {}, "info": {},
                     "precision": {"amount": 1e-8, "price": 1e-8}, "taker": 0.001, "maker": 0.001,
                 }
@@ -152,6 +166,9 @@ class CcxtPro:
         exchange = getattr(ccxt.pro, self.options["exchange"])({"apiKey": "none", "secret": "none"})
         exchange.set_markets(self._markets())
         client = exchange.client(self.options["url"])
+        for raw in self.corpus["opening"]:
+            client.handle_text_or_binary_message(raw)
+        versions, depth = self.options.get("version", "lastUpdateId"), self.options.get("depth", 1000)
         for snapshot in self.corpus["snapshots"]:
             if not snapshot["request"]:
                 client.handle_text_or_binary_message(snapshot["raw"])
@@ -159,8 +176,8 @@ class CcxtPro:
             told = json.loads(snapshot["raw"])
             symbol = exchange.safe_market(snapshot["symbol"])["symbol"]
             parsed = exchange.parse_order_book(told, symbol)
-            parsed["nonce"] = told["lastUpdateId"]
-            exchange.orderbooks[symbol] = exchange.order_book({}, 1000)
+            parsed["nonce"] = int(told[versions])
+            exchange.orderbooks[symbol] = exchange.order_book({}, depth or None)
             exchange.orderbooks[symbol].reset(parsed)
         return exchange, client
 

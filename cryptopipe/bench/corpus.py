@@ -30,7 +30,11 @@ class Snapshot(msgspec.Struct):
 
 
 class Corpus(msgspec.Struct):
-    """What every side gets. `symbols` maps to base, quote and kind; `frames` are (stamp, text)."""
+    """What every side gets. `symbols` maps to base, quote and kind; `frames` are (stamp, text), the timed ones.
+
+    `opening` are frames without which the stream means nothing. `earlier` are for a side that asks what came before the
+    first difference: of each symbol the last one that its snapshot, an answer to a request, holds already.
+    """
 
     name: str
     venue: str
@@ -39,12 +43,15 @@ class Corpus(msgspec.Struct):
     frames: list[tuple[int, str]]
     tiles: int
     proof: str
+    opening: list[str] = []
+    earlier: list[str] = []
 
     @property
     def sha256(self) -> str:
         """Of every text that is given, in order."""
         told = sha256()
-        for text in [one.raw for one in self.snapshots] + [raw for _, raw in self.frames]:
+        before = [*self.opening, *self.earlier, *(one.raw for one in self.snapshots)]
+        for text in before + [raw for _, raw in self.frames]:
             told.update(text.encode() + b"\n")
         return told.hexdigest()
 
@@ -52,8 +59,10 @@ class Corpus(msgspec.Struct):
 class _Reading:
     """One pass over a recording, sorted into snapshots and differences by the plugin's own codec."""
 
-    def __init__(self, plugin: ExchangePlugin) -> None:
+    def __init__(self, plugin: ExchangePlugin, opening: str) -> None:
         self.plugin = plugin
+        self.opens = re.compile(opening or r"(?!)")
+        self.opening: list[str] = []
         self.codec: FeedCodec | None = None
         self.snapshots: dict[str, tuple[int, BookSnapshot, Input]] = {}
         self.answers: list[Input] = []
@@ -66,7 +75,10 @@ class _Reading:
             if self.codec is None:
                 spoken = next((d for d in self.plugin.dialects if d.speaks("", entry.payload)), None)
                 self.codec = (spoken or self.plugin).feed()
-            for event in self.codec.decode(entry.payload, entry.at):
+            events = tuple(self.codec.decode(entry.payload, entry.at))
+            if self.opens.search(text := entry.payload.decode(errors="replace")):
+                self.opening.append(text)
+            for event in events:
                 if isinstance(event, BookSnapshot):
                     self.snapshots.setdefault(event.symbol, (number, event, entry))
                 elif isinstance(event, BookDelta):
@@ -88,19 +100,22 @@ class _Reading:
 
 def build(recording: Recording, plugin: ExchangePlugin) -> Corpus:
     """Read a recording. Raises `CaptureError` if it holds no depth frame that a snapshot makes a book of."""
-    reading = _Reading(plugin)
+    reading = _Reading(plugin, recording.opening)
     for number, entry in enumerate(read(recording.path, recording.venue)):
         reading.take(number, entry)
     codec = reading.codec
     snapshots, begin = _snapshots(reading)
     frames: list[tuple[int, str]] = []
     kept: dict[str, bool] = {}
+    earlier: dict[str, str] = {}
     for number, delta, entry in reading.deltas:
         symbol = delta.symbol
         if symbol not in begin or (recording.only and symbol not in recording.only) or codec is None:
             continue
         after, version = begin[symbol]
         if number <= after or (not kept.get(symbol) and codec.rule.join(version, delta) is Link.SKIP):
+            if codec.rule.snapshot_by_request:
+                earlier[symbol] = entry.payload.decode()
             continue
         kept[symbol] = True
         frames.append((entry.at, entry.payload.decode()))
@@ -114,8 +129,10 @@ def build(recording: Recording, plugin: ExchangePlugin) -> Corpus:
         frames=frames,
         tiles=-(-FRAMES_A_PASS // len(frames)),
         proof=codec.rule.proof.value,
+        opening=[text for text in reading.opening if any(symbol in text for symbol in kept)],
+        earlier=[text for symbol, text in earlier.items() if symbol in kept],
     )
-    return _renumbered(corpus, recording.renumber) if recording.renumber else corpus
+    return _renumbered(corpus, recording) if recording.renumber else corpus
 
 
 def _snapshots(reading: _Reading) -> tuple[list[Snapshot], dict[str, tuple[int, int]]]:
@@ -139,11 +156,12 @@ def _assets(plugin: ExchangePlugin, symbol: str) -> tuple[str, str, str]:
         instrument = plugin.instruments.find(symbol)
     except ProtocolError as error:
         raise CaptureError(f"a symbol that {plugin.venue} cannot tell: {symbol}") from error
-    return instrument.base, instrument.quote, instrument.kind.value
+    base, quote = (asset.partition("@")[0] for asset in (instrument.base, instrument.quote))  # as the venue calls them
+    return base, quote, instrument.kind.value
 
 
-def _renumbered(corpus: Corpus, expression: str) -> Corpus:
-    number = -1
+def _renumbered(corpus: Corpus, recording: Recording) -> Corpus:
+    expression, number = recording.renumber, recording.renumber_from - 1
 
     def next_number(found: re.Match[str]) -> str:
         nonlocal number

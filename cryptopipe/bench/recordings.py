@@ -24,20 +24,24 @@ class PeerPlan(msgspec.Struct, forbid_unknown_fields=True):
 
     driver: str
     checks: str
-    options: dict[str, str | bool] = {}
+    options: dict[str, str | bool | int] = {}
     corpus: str = ""
     note: str = ""
 
 
 class Recording(msgspec.Struct, forbid_unknown_fields=True):
-    """One recording. `renumber` is an expression whose group is a connection's number: dropping other channels would
-    leave holes in it. `only` keeps these symbols. `in_table` false: measured only where a peer plan names it.
+    """One recording. `renumber` is an expression whose group is a connection's number, counted anew from
+    `renumber_from`: dropping other channels would leave holes in it. `opening` is one that finds the frames which tell
+    what later ones mean, such as the acknowledgement that names a channel. `only` keeps these symbols. `in_table`
+    false: measured only where a peer plan names it.
     """
 
     name: str
     venue: str
     file: str
     renumber: str = ""
+    renumber_from: int = 0
+    opening: str = ""
     only: list[str] = []
     in_table: bool = True
     whole_pipe: bool = False

@@ -31,7 +31,7 @@ class Side:
         )
         self.greeting = self._answer()
 
-    def load(self, corpus: Path, options: Mapping[str, str | bool]) -> None:
+    def load(self, corpus: Path, options: Mapping[str, str | bool | int]) -> None:
         """Give it a corpus. Raises `BenchFailed`."""
         self._ask({"corpus": str(corpus), "options": dict(options)})
 

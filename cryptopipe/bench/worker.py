@@ -33,14 +33,13 @@ class Feed:
         self.plugin = registry.exchange(corpus.venue)
         self.tiles = corpus.tiles
         conn, first = f"{corpus.venue}#1", corpus.frames[0][0]
-        self._snapshots = [
-            Input(
-                number, number, first, Direction.HTTP if one.request else Direction.RECV, self.venue, conn, one.request,
-                one.raw.encode(),
-            )
-            for number, one in enumerate(corpus.snapshots, 1)
-        ]  # fmt: skip
-        begin = len(self._snapshots) + 1
+        told = [(Direction.RECV, "", text) for text in (*corpus.opening, *corpus.earlier)]
+        told += [(Direction.HTTP if one.request else Direction.RECV, one.request, one.raw) for one in corpus.snapshots]
+        self._before = [
+            Input(number, number, first, direction, self.venue, conn, url, text.encode())
+            for number, (direction, url, text) in enumerate(told, 1)
+        ]
+        begin = len(self._before) + 1
         self.frames = [
             Input(number, number, at, Direction.RECV, self.venue, conn, "", raw.encode())
             for number, (at, raw) in enumerate(corpus.frames, begin)
@@ -50,7 +49,7 @@ class Feed:
         """Fresh books that hold their snapshots, one set a tile."""
         markets = [Market({self.venue: self.plugin}) for _ in range(self.tiles)]
         for market in markets:
-            for entry in self._snapshots:
+            for entry in self._before:
                 market.receive(entry)
             market.take_changed()
         return markets

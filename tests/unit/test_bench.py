@@ -3,8 +3,10 @@
 No test looks at how long anything took.
 """
 
+import gzip
 import json
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 from recordings import needs_recordings
 
 from cryptopipe import registry
-from cryptopipe.bench.corpus import build
+from cryptopipe.bench.corpus import Corpus, build
 from cryptopipe.bench.feed import same_prices
 from cryptopipe.bench.recordings import chosen, recordings
 from cryptopipe.bench.report import Peer, Report, Row, Spread, geometric_mean, geometric_means
@@ -93,20 +95,58 @@ def test_one_pass_over_the_generated_capture(name: str, tmp_path: Path) -> None:
     assert any("generated" in note for note in told["notes"])
 
 
+@cache
+def corpora() -> dict[str, Corpus]:
+    return {one.name: build(one, registry.exchange(one.venue)) for one in recordings()[0]}
+
+
 @needs_recordings
 def test_the_corpus_of_each_recording_is_whole() -> None:
     """Counts from an independent look at the recordings: depth lines after, and not contained in, their snapshot."""
-    expected = {"coinbase advanced": 4129, "coinbase exchange": 4965, "kraken v2": 1600, "kraken v1": 2438}
-    found, _ = recordings()
-    for one in found:
-        if one.name in expected:
-            assert len(build(one, registry.exchange(one.venue)).frames) == expected[one.name]
+    expected = {
+        "coinbase advanced": 4129, "coinbase exchange": 4965, "kraken v2": 1600, "kraken v1": 2438, "bybit": 49,
+        "bybit, derived": 2283, "gemini v2": 205, "okx": 189, "bitstamp": 330, "bitfinex": 902,
+    }  # fmt: skip
+    found = {name: len(corpus.frames) for name, corpus in corpora().items()}
+    assert {name: found[name] for name in expected} == expected
 
 
 @needs_recordings
 def test_a_peer_that_speaks_an_older_dialect_gets_the_same_updates() -> None:
-    found, _ = recordings()
-    counts = {one.name: len(build(one, registry.exchange(one.venue)).frames) for one in found}
-    for one in found:
+    counts = {name: len(corpus.frames) for name, corpus in corpora().items()}
+    for one in recordings()[0]:
         for plan in one.peers.values():
             assert counts[plan.corpus or one.name] == counts[one.name]
+
+
+@needs_recordings
+def test_a_connection_s_frames_are_counted_anew_after_those_that_name_its_channels() -> None:
+    corpus = corpora()["bitfinex"]
+    told = [json.loads(text) for text in corpus.opening]
+    assert {one["symbol"] for one in told} == set(corpus.symbols) and len(told) == 6
+    frames = [json.loads(text) for text in (*(one.raw for one in corpus.snapshots), *(raw for _, raw in corpus.frames))]
+    assert [frame[-1] for frame in frames] == list(range(1, 6 + 902 + 1))
+    assert {frame[0] for frame in frames} == {one["chanId"] for one in told}
+
+
+@needs_recordings
+def test_before_an_answer_stands_the_last_difference_that_it_holds() -> None:
+    """`microtimestamp` of the answer decides which differences are in it (bitstamp.net/websocket/v2, "Live full order
+    book": as the README of the recordings says it)."""
+    corpus = corpora()["bitstamp"]
+    states = {one.symbol: int(json.loads(one.raw)["microtimestamp"]) for one in corpus.snapshots}
+    heard: dict[str, list[int]] = {symbol: [] for symbol in states}
+    path = next(one.path for one in recordings()[0] if one.name == "bitstamp")
+    for line in gzip.decompress(path.read_bytes()).splitlines():
+        entry = json.loads(line)
+        frame = json.loads(entry["raw"]) if entry["dir"] == "recv" else {}
+        if frame.get("event") == "data" and (symbol := frame["channel"].rpartition("_")[2]) in states:
+            heard[symbol].append(int(frame["data"]["microtimestamp"]))
+    found = {(one := json.loads(text))["channel"].rpartition("_")[2]: one["data"] for text in corpus.earlier}
+    expected = {symbol: max(at for at in heard[symbol] if at <= state) for symbol, state in states.items()}
+    assert {symbol: int(data["microtimestamp"]) for symbol, data in found.items()} == expected
+
+
+@needs_recordings
+def test_a_peer_reads_the_venue_s_own_names_of_assets() -> None:
+    assert corpora()["gemini v2"].symbols["alcxusd"] == ("ALCX", "USD", "spot")
