@@ -49,14 +49,13 @@ class _Request(msgspec.Struct):
 
 class BitstampSandbox:
     """The simulated venue: `SandboxVenue` over the engine's books. A channel is shared by the connections that carry
-    it, and advances only while one does.
+    it, and advances only while one does and when one begins to.
     """
 
     def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
         self.endpoints: Mapping[str, str] = {"spot": "/"}
         self._listings = {symbol: Listing(book) for symbol, book in books.items()}
         self._channels: dict[str, Channel] = {}
-        self._listeners: dict[str, int] = {}
         self._answers = Answers(self._listings)
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
@@ -67,8 +66,10 @@ class BitstampSandbox:
         """As `SandboxVenue.answer`."""
         return self._answers.answer(request, at)
 
-    def listen(self, name: str) -> Channel | None:
-        """The channel of this name for one more listener; None for one that will never speak."""
+    def listen(self, name: str, at: Nanos) -> Channel | None:
+        """The channel of this name for one more listener, who is told nothing of before; None for one that will never
+        speak.
+        """
         match = _NAME.fullmatch(name)
         listing = self._listings.get(match[2]) if match and match[1] in KINDS else None
         if match is None or listing is None:
@@ -76,14 +77,10 @@ class BitstampSandbox:
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = KINDS[match[1]](listing, name)
-        if not self._listeners.get(name):
             channel.begin()
-        self._listeners[name] = self._listeners.get(name, 0) + 1
+        else:  # whoever listened last may have gone long ago: nobody says so when a connection ends
+            channel.advance(at)
         return channel
-
-    def leave(self, name: str) -> None:
-        """One listener less."""
-        self._listeners[name] -= 1
 
 
 class _Line(msgspec.Struct):
@@ -120,7 +117,7 @@ class BitstampSession:
             self._beat_at += _BEAT_EVERY
             out.append(Beat())
         while self._due and self._due[0][0] <= at:
-            self._carry_out(*self._due.popleft()[1:], out)
+            self._carry_out(*self._due.popleft()[1:], at, out)
         for line in self._lines.values():
             line.channel.advance(at)
             if line.channel.count != line.seen:
@@ -131,16 +128,15 @@ class BitstampSession:
                 out.extend([Say(frame) for frame in frames])
         return out
 
-    def _carry_out(self, event: str, name: str, text: str, out: list[Outgoing]) -> None:
+    def _carry_out(self, event: str, name: str, text: str, at: Nanos, out: list[Outgoing]) -> None:
         out.append(Say(text))
         if event == "bts:subscribe" and name not in self._lines:
-            channel = self._venue.listen(name)
+            channel = self._venue.listen(name, at)
             if channel is not None:
                 self._lines[name] = _Line(channel, channel.count)
         elif event == "bts:unsubscribe" and name in self._lines:
             self._wanted.discard(name)
             del self._lines[name]
-            self._venue.leave(name)
 
     def _judged(self, message: str) -> tuple[str, str, str]:
         """What is to be done, with which channel, and the text of the answer."""

@@ -495,6 +495,26 @@ def test_who_unsubscribes_hears_no_more_and_who_comes_later_nothing_of_before() 
     assert len(first["data"]["bids"]) + len(first["data"]["asks"]) < 250 / 5 * 4 + 10
 
 
+def test_who_comes_after_a_connection_that_broke_hears_nothing_of_before() -> None:
+    channels = [f"{name}_btcusd" for name in ("live_orders", "live_trades", "diff_order_book", "order_book")]
+    for away in (SECOND, 120 * SECOND):  # within the tape and beyond it
+        exchange = Exchange("btcusd")
+        broken = exchange.open()
+        ask(exchange, broken, *channels)
+        run(exchange, broken, 200)
+        for _ in range(40):
+            exchange.at += away // 40
+            exchange.step()
+        session = exchange.open()
+        ask(exchange, session, *channels)
+        begun = exchange.at // US
+        told = run(exchange, session, 1000)
+        data = [one for one in told if one["event"] not in ("bts:subscription_succeeded", "data")]
+        assert data and all(int(one["data"]["microtimestamp"]) >= begun // 1000 * 1000 for one in data)
+        differences = [one["data"] for one in told if one["channel"] == channels[2] and one["event"] == "data"]
+        assert differences and all(len(one["bids"]) + len(one["asks"]) <= 250 / 5 * 4 for one in differences)
+
+
 def test_a_connection_that_was_not_stepped_for_long_is_ended() -> None:
     """Differences are never told again."""
     exchange = Exchange("btcusd")
