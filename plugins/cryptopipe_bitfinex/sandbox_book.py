@@ -7,6 +7,7 @@ The engine does not count the orders of a level: COUNT is 1 where there is one, 
 (reference/ws-public-books and ws-public-raw-books in stored copies, 2026-11-21).
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -120,11 +121,15 @@ class Window:
 
     def snapshot(self) -> str:
         """Every row, bids first."""
-        sides = zip((False, True), self._shown, strict=True)
-        return "[" + ",".join(self._rows.told(self._digits, row, asks) for asks, side in sides for row in side) + "]"
+        told = (
+            self._rows.told(self._digits, row, asks)
+            for asks in (False, True)
+            for row in self._first(asks, self._length)
+        )
+        return "[" + ",".join(told) + "]"
 
     def advance(self, at: Nanos) -> None:
-        """Take in what the engine did: what is gone first, so that no payload crosses the book."""
+        """Take in what became of the book: what is gone first, so that no payload crosses it."""
         version = self._rows.version(self._book)
         if version == self._version or at < self._looked_at + self._every:
             return
@@ -143,17 +148,27 @@ class Window:
             told += [self._rows.told(self._digits, row, bool(asks)) for row in new]
         changed = gone + told
         for payload in changed:
-            self._add(payload, is_sum=False)
-        if self.sums and changed:
-            self._add(str(self.sum()), is_sum=True)
+            self._add(payload, self._book.changed_at)
+        self._add_sum(len(changed))
 
-    def _add(self, payload: str, is_sum: bool) -> None:
-        self._log.append(Entry(payload, self._book.changed_at // MS * MS, is_sum))
+    def _add(self, payload: str, at: Nanos) -> None:
+        self._log.append(Entry(payload, at // MS * MS, is_sum=False))
         self.count += 1
+
+    def _add_sum(self, changed: int) -> None:
+        """After so many payloads, if somebody asked for sums."""
+        if self.sums and changed:
+            self._log.append(Entry(str(self.sum()), self._book.changed_at // MS * MS, is_sum=True))
+            self.count += 1
+
+    def _first(self, asks: bool, count: int) -> Sequence[Row]:
+        """The best rows of a side, as they are told."""
+        return self._shown[asks][:count]
 
     def sum(self) -> int:
         """Of the first 25 a side."""
-        return signed_sum(*([self._summed(row, asks) for row in self._shown[asks][:COVERED]] for asks in (False, True)))
+        sides = ([self._summed(row, asks) for row in self._first(asks, COVERED)] for asks in (False, True))
+        return signed_sum(*sides)
 
     def _summed(self, row: Row, asks: bool) -> str:
         texts = self._texts[asks]
@@ -170,3 +185,69 @@ class Window:
         if missing > len(self._log):
             raise LookupError(f"{missing} entries behind, {len(self._log)} are kept")
         return [self._log[index] for index in range(len(self._log) - missing, len(self._log))]
+
+
+class LiveWindow(Window):
+    """P0 at frequency F0: each change of a level by itself, in the engine's order, so that a subscriber's book goes
+    through no state that the engine's did not have. What else falls out of the window or comes into it follows.
+    """
+
+    def __init__(self, book: SimulatedBook, digits: Digits, length: int) -> None:
+        super().__init__(book, digits, Levels(), length, 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        """The whole book, by keys that rise from the best level on."""
+        self._sizes: list[dict[int, int]] = []
+        self._keys: list[list[int]] = []
+        for asks, side in _SIDES.items():
+            levels = self._book.levels(side, self._book.number + 1)
+            self._sizes.append(dict(levels))
+            self._keys.append([price if asks else -price for price, _ in levels])
+        self._version = self._book.number
+
+    def advance(self, at: Nanos) -> None:
+        """Take in what the engine did. Who listens while the tape does not reach back has lost the thread."""
+        if self._version == self._book.number:
+            return
+        try:
+            changes = self._book.changes(self._version)
+        except LookupError:
+            self._log.clear()
+            self.count += 1
+            self._begin()
+            return
+        self._version, before = self._book.number, self.count
+        for one in changes:
+            for payload in self._told(one.side is Side.SELL, one.price, one.size):
+                self._add(payload, one.at)
+        self._add_sum(self.count - before)
+
+    def _told(self, asks: bool, price: int, size: int) -> list[str]:
+        """What a change of one level makes of the window."""
+        sizes, keys, length, digits = self._sizes[asks], self._keys[asks], self._length, self._digits
+        key = price if asks else -price
+        place = bisect_left(keys, key)
+        if not size:
+            del sizes[price], keys[place]
+            if place >= length:
+                return []
+            return [self._rows.gone(digits, (price,), asks), *self._at(asks, length - 1)]
+        fresh = price not in sizes
+        sizes[price] = size
+        if fresh:
+            keys.insert(place, key)
+        if place >= length:
+            return []
+        out = [self._rows.told(digits, (price, size), asks)]
+        if fresh and len(keys) > length:
+            out.insert(0, self._rows.gone(digits, (abs(keys[length]),), asks))
+        return out
+
+    def _at(self, asks: bool, place: int) -> list[str]:
+        """The level at this place, if there is one."""
+        return [self._rows.told(self._digits, row, asks) for row in self._first(asks, place + 1)[place:]]
+
+    def _first(self, asks: bool, count: int) -> Sequence[Row]:
+        sizes = self._sizes[asks]
+        return [(abs(key), sizes[abs(key)]) for key in self._keys[asks][:count]]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from recordings import needs_recordings, read_lines
+from simulation.truth import Truth
 
 import cryptopipe_bitfinex as plugins
 from cryptopipe.api import (
@@ -188,6 +189,39 @@ def test_our_side_holds_the_engines_book_after_every_step() -> None:
             (one.price * rules.tick, one.size * rules.step, one.side, one.at // MS * MS) for one in printed
         ]
         assert [one for one in follower.tops if one.symbol == symbol]
+
+
+def test_between_two_payloads_the_book_is_one_that_the_engine_had() -> None:
+    exchange = Exchange("tBTCUSD", each_side=20)
+    follower = Follower(exchange, PLUGIN.feed(), [Channel.DEPTH])
+    (sync,) = follower.syncs.values()
+    truth = Truth.of(exchange.engines["tBTCUSD"])
+    for _ in range(200):
+        exchange.step(12)
+        for text in said(follower.session, exchange.at):
+            follower.read(text)
+            if sync.state is BookState.LIVE:
+                truth.check(sync, exchange.at)
+    assert follower.resyncs == truth.lies == truth.backwards == [] and truth.checked > 300
+
+
+def test_a_book_that_nobody_read_for_long_begins_anew() -> None:
+    exchange = Exchange("tBTCUSD")
+    sessions = [exchange.open(), exchange.open()]
+    for session in sessions:
+        ask(exchange, session, event="subscribe", channel="book", symbol="tBTCUSD", len=250)
+        run(exchange, session, 60)
+    for _ in range(70):
+        exchange.at += SECOND
+        exchange.step(20)
+    left, other = (list(session.publish(exchange.at)) for session in sessions)
+    assert [type(one) for one in (left[0], other[0])] == [HangUp, HangUp]
+    follower = Follower(exchange, PLUGIN.feed(), [Channel.DEPTH])
+    for _ in range(20):
+        exchange.step()
+        follower.listen()
+    (sync,) = follower.syncs.values()
+    assert [list(sync.book.levels(bids)) for bids in (True, False)] == exchange.truth("tBTCUSD")
 
 
 @pytest.mark.core
