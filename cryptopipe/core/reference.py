@@ -165,8 +165,9 @@ class Book:
         self.window = Window(span)
 
     def clear(self) -> None:
-        """Forget the depth; until `load` there is no top and nothing to take."""
+        """Forget depth and quote, whose versions may begin anew; until `load` there is no top and nothing to take."""
         self._bids, self._asks, self._loaded, self.top = _Side(True), _Side(False), False, None
+        self._quote = None
 
     def load(
         self, bids: RawLevels, asks: RawLevels | None, version: int, event_time: int, received_at: int,

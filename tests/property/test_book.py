@@ -52,6 +52,8 @@ def test_the_top_is_the_best_level_unless_a_quote_is_newer(session: Session) -> 
     for book, (name, *arguments), _ in followed(session):
         if name == "quote" and (quote is None or arguments[4] > quote[4]):
             quote = arguments
+        if name == "clear":
+            quote = None
         if name in ("load", "apply"):
             depth_version = arguments[2]
         if book.top is None:
@@ -128,3 +130,15 @@ def test_a_bad_frame_changes_nothing() -> None:
         with pytest.raises(ProtocolError):
             book.apply(bids, asks, 2, 2, 2)
         assert list(book.levels(True)) == [(Decimal(1), Decimal(1))]
+
+
+def test_a_quote_of_the_connection_before_is_not_the_top_of_the_next() -> None:
+    """Versions may begin anew: one venue's ids did after maintenance."""
+    book = Book(LevelFormat())
+    book.load(b'[["1","1"]]', b'[["5","1"]]', 10, 1, 1)
+    book.quote("2", "1", "4", "1", 1000, 2, 2)
+    book.clear()
+    top = book.load(b'[["1.5","1"]]', b'[["4.5","1"]]', 5, 3, 3)
+    assert top is not None
+    assert (top.bid, top.ask, top.version) == (Decimal("1.5"), Decimal("4.5"), 5)
+    assert book.quote("2", "1", "4", "1", 6, 4, 4) is not None

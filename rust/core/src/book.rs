@@ -89,13 +89,14 @@ impl Book {
         }
     }
 
-    /// Forget the depth; until `load` there is no top and nothing to take.
+    /// Forget depth and quote, whose versions may begin anew; until `load` there is no top and nothing to take.
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
         self.checksum.all_changed();
         self.loaded = false;
         self.top = None;
+        self.quote = None;
     }
 
     /// Replace the depth by a snapshot; the new top if it differs from the last.
