@@ -24,8 +24,17 @@ SCHEMA = 1
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The document with `schema` on stdout. Decimals become text; other unknown types raise `TypeError`."""
-    click.echo(json.dumps({"schema": SCHEMA, **document}, default=_as_text, ensure_ascii=False))
+    """The document with `schema` on stdout. Decimals become text; other unknown types raise `TypeError`.
+
+    Raises `OSError` with the file name "stdout" where stdout does not take it, `BrokenPipeError` as it is.
+    """
+    text = json.dumps({"schema": SCHEMA, **document}, default=_as_text, ensure_ascii=False)
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # what is longer than the buffer fails at once, and leaves nothing for a flush to fail on
+        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 def _as_text(value: object) -> str:

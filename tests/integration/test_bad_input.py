@@ -177,12 +177,11 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /d
 
 @FULL
 @pytest.mark.parametrize("arguments", ["config schema --json", "config schema", "config check --json", "--help"])
-@pytest.mark.parametrize(("unbuffered", "where"), [("", "stdout: "), ("1", "")])  # unbuffered holds nothing back
-def test_a_full_stdout_is_one_message(
-    arguments: str, unbuffered: str, where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_stdout_is_one_message(arguments: str, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     ended = shell(f"{arguments} >/dev/full")
+    where = "" if unbuffered and "--json" not in arguments else "stdout: "  # nothing held back shows whose fault it was
     assert ended.stderr == f"error: {where}No space left on device\n"
     assert ended.returncode == 1
 
