@@ -6,23 +6,24 @@ inputs, books that were lost and found, tops that the engine never had. Never: a
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 from typing import Protocol
 
 import msgspec
+from simulation.overheard import Overheard, Venue
 from simulation.truth import Truth
 
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.simulate import LATENCY, STEP, Simulation
-from cryptopipe.market.feeds import Feeds, Task, subscriptions_of
+from cryptopipe.market.feeds import NOBODY, Feeds, Task
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, Instrument, VenueId
-from cryptopipe.model.simulated import Outgoing, SandboxSession, SandboxVenue, Say, SimulatedBook
-from cryptopipe.model.stream import HttpRequest, HttpResponse, Subscription
+from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SimulatedBook
+from cryptopipe.model.stream import USUAL_CHANNELS, Channel, Credentials, HttpRequest, HttpResponse, Subscription
 from cryptopipe.sandbox.engine import LEAST_KEPT, Engine
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House
@@ -39,24 +40,6 @@ class Told(msgspec.Struct, frozen=True):
     book: str
     state: BookState
     reason: str
-
-
-@dataclass
-class Venue:
-    """What one venue saw. Dials and requests: when each came, its answer's status (200 for a connection,
-    0 for none at all), how long a refusal asked to wait.
-    """
-
-    dials: list[tuple[Nanos, int, Nanos]] = field(default_factory=list)
-    requests: list[tuple[Nanos, int, Nanos]] = field(default_factory=list)
-    urls: list[str] = field(default_factory=list)
-    opened: list[Nanos] = field(default_factory=list)
-    closed: list[tuple[Nanos, str]] = field(default_factory=list)
-    arrivals: list[tuple[Nanos, bytes]] = field(default_factory=list)
-    """Frames of the first connection, as long as the arena listens."""
-    said: list[tuple[Nanos, str]] = field(default_factory=list)
-    """What its first session said, as long as the arena listens, before the faults."""
-    last_frame_at: Nanos = 0
 
 
 class Taker(Protocol):
@@ -90,6 +73,7 @@ class Arena:
         watch_truth: bool = True,
         listening: bool = False,
         traced: bool = False,
+        channels: Sequence[Channel] = USUAL_CHANNELS,
     ) -> None:
         wanted = frozenset(map(Asset, assets if assets is not None else parameters.assets))
         self.world = World(plugins, parameters, seed, START, wanted)
@@ -103,12 +87,17 @@ class Arena:
         self._taker = taker or self.market
         self._turn_ended = turn_ended or self._forget
         found = instruments or {v: simulated(p, wanted, parameters.perpetuals) for v, p in plugins.items()}
+        single = Channel.ORDERS in channels
         self.truths = {
-            one.id: Truth.of(self._engine(venue, one)) for venue, ones in found.items() for one in ones if watch_truth
+            f"{one.id}/orders" if single else one.id: Truth.of(self._engine(venue, one))
+            for venue, ones in found.items()
+            for one in ones
+            if watch_truth
         }
-        wishes = {venue: subscriptions_of(ones) for venue, ones in found.items()}
+        wishes = {v: [Subscription(one, channel) for one in ones for channel in channels] for v, ones in found.items()}
+        keys = dict.fromkeys(plugins, SANDBOX_CREDENTIALS) if single else NOBODY
         self._trace = hashlib.sha256() if traced else None
-        self.feeds = _Traced(self.market, plugins, wishes, Random(seed).random, START, self._add)
+        self.feeds = _Traced(self.market, plugins, wishes, Random(seed).random, START, self._add, keys)
         houses = {
             venue: _Watched(self._overheard(plugin), self.world.books[venue], faults, seed, self.venues[venue])
             for venue, plugin in plugins.items()
@@ -134,9 +123,18 @@ class Arena:
         assert self._trace is not None, "this arena keeps no trace"
         return self._trace.hexdigest()
 
+    def syncs(self) -> list[BookSync]:
+        """Every book, of levels and of single orders."""
+        return [
+            sync
+            for kind in (self.market.books, self.market.orders)
+            for books in kind.values()
+            for sync in books.values()
+        ]
+
     def live(self) -> bool:
         """Whether every book that was subscribed to may be read."""
-        books = [sync for books in self.market.books.values() for sync in books.values()]
+        books = self.syncs()
         return len(books) >= len(self.truths) and all(sync.state is BookState.LIVE for sync in books)
 
     def lies(self) -> list[str]:
@@ -164,12 +162,14 @@ class Arena:
         for name, sync in market.changed.items():
             if self._trace is not None:
                 self._add((name, sync.state.value, top_of(sync)))
-            if name not in self.truths:
-                continue
-            if sync.state is BookState.LIVE:
-                self.truths[name].check(sync, entry.at)
-            else:
-                self.truths[name].ends(entry.at)
+            self._check(sync, entry.at)
+        for sync in market.orders.get(VenueId(entry.venue), {}).values():
+            self._check(sync, entry.at)
+
+    def _check(self, sync: BookSync, at: Nanos) -> None:
+        truth = self.truths.get(sync.id)
+        if truth is not None:
+            truth.check(sync, at) if sync.state is BookState.LIVE else truth.ends(at)
 
     def wrong_for(self) -> list[tuple[Nanos, Nanos]]:
         """From when to when a live book showed a top that the engine never had; to now if it still does."""
@@ -202,7 +202,7 @@ class Arena:
     def _overheard(self, plugin: ExchangePlugin) -> ExchangePlugin:
         simulate, venue = plugin.sandbox, self.venues[plugin.venue]
         assert simulate is not None
-        return replace(plugin, sandbox=lambda books: _Overheard(simulate(books), self, venue))
+        return replace(plugin, sandbox=lambda books: Overheard(simulate(books), self, venue))
 
 
 def top_of(sync: BookSync) -> tuple[str, ...]:
@@ -222,8 +222,9 @@ class _Traced(Feeds):
         jitter: Callable[[], float],
         at: Nanos,
         note: Callable[[object], None],
+        keys: Mapping[VenueId, Credentials],
     ) -> None:
-        super().__init__(market, plugins, subscriptions, jitter, at)
+        super().__init__(market, plugins, subscriptions, jitter, at, credentials=keys)
         self._note = note
 
     def after(self, entry: Input) -> Iterable[tuple[VenueId, Task]]:
@@ -261,43 +262,6 @@ class _Watched(House):
 
 def _wait(answer: object) -> Nanos:
     return int(answer.headers.get("Retry-After", "0")) * SECOND if isinstance(answer, HttpResponse) else 0
-
-
-class _Overheard:
-    """A simulated venue whose first session is overheard, before the faults."""
-
-    def __init__(self, venue: SandboxVenue, arena: Arena, seen: Venue) -> None:
-        self.endpoints = venue.endpoints
-        self._venue, self._arena, self._seen = venue, arena, seen
-        self._opened = False
-
-    def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
-        opened = self._venue.open(path, at)
-        if isinstance(opened, HttpResponse) or self._opened:
-            return opened
-        self._opened = True
-        return _OverheardSession(opened, self._arena, self._seen)
-
-    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
-        return self._venue.answer(request, at)
-
-
-class _OverheardSession:
-    def __init__(self, session: SandboxSession, arena: Arena, seen: Venue) -> None:
-        self._session, self._arena, self._seen = session, arena, seen
-
-    def receive(self, message: str, at: Nanos) -> Sequence[Outgoing]:
-        return self._heard(self._session.receive(message, at))
-
-    def publish(self, at: Nanos) -> Sequence[Outgoing]:
-        return self._heard(self._session.publish(at))
-
-    def _heard(self, said: object) -> Sequence[Outgoing]:
-        frames: list[Outgoing] = list(said)  # type: ignore[call-overload]
-        if self._arena.listening:
-            now = self._arena.now
-            self._seen.said += [(now, one.text) for one in frames if isinstance(one, Say)]
-        return frames
 
 
 __all__ = ["MILLISECOND", "START", "Arena", "Told", "Venue", "plain"]
