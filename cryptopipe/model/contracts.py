@@ -126,7 +126,6 @@ class ExchangePlugin:
     fees: FeeSchedule
     snapshots: SnapshotCodec | None = None
     dialects: Sequence["Dialect"] = ()
-    capabilities: frozenset[str] = frozenset({"feed"})
     split: Callable[[Sequence[Subscription]], Sequence[Sequence[Subscription]]] = on_one_connection
     clock: ClockCodec | None = None
     dial_limits: Sequence[Limit] = ()
@@ -137,6 +136,18 @@ class ExchangePlugin:
     metadata: MetadataCodec | None = None
     lifetime: Nanos | None = None
     source: Callable[[str], AsyncIterator[Frame]] | None = None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """In words: `feed`, and of `orders` (L3), `metadata`, `sandbox`, `source` what is there."""
+        brought = {
+            "feed": True,
+            "orders": any(Channel.ORDERS in one.channels for one in self.dialects),
+            "metadata": self.metadata is not None,
+            "sandbox": self.sandbox is not None,
+            "source": self.source is not None,
+        }
+        return frozenset(name for name, there in brought.items() if there)
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class ExchangeFamily:
     api_version: int
     docs: str
     make: Callable[[str], ExchangePlugin]
-    capabilities: frozenset[str] = frozenset({"feed"})
+    capabilities: frozenset[str] = frozenset({"feed", "source"})
 
 
 @dataclass(frozen=True)

@@ -241,3 +241,15 @@ def test_a_family_that_is_none_is_refused(site: Site, name: str, source: str, me
     assert error.message == message
     with pytest.raises(PluginError):
         site.registry.exchange("alpha_west" if "*" in name else name)
+
+
+def test_what_a_plugin_brings_is_read_off_it(site: Site) -> None:
+    whole = EXCHANGE.replace("fees=None)", "fees=None, dialects=[orders], metadata=object(), source=object)")
+    whole = whole.replace(
+        "plugin =", "single = frozenset({{Channel.ORDERS}})\norders = Dialect('', '', object, object, single)\nplugin ="
+    )
+    whole = whole.replace("import API", "import Channel, Dialect, API")
+    site.exchange("few", "bitfoo", EXCHANGE.format(venue="bitfoo", api=1))
+    site.exchange("many", "bitbar", whole.format(venue="bitbar", api=1))
+    assert site.loaded("bitfoo").capabilities == ("feed",)
+    assert site.loaded("bitbar").capabilities == ("feed", "metadata", "orders", "source")
