@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 VENUES = sorted(path.name for path in (ROOT / "plugins").glob("cryptopipe_*"))
 COPIED = ("cryptopipe", "tools", "plugins", "strategies", "migrations", "tests", "docs")
 FILES = ("pyproject.toml", "conftest.py", "config.yaml", "README.md", "CHANGELOG.md", "LICENSE")
+NAME = r'(?:[\w-]+|"[^"\n]+")'
+"""A key of TOML: a family's has a star and is quoted."""
 LITTER = shutil.ignore_patterns("__pycache__")
 
 REFUSE = """
@@ -38,13 +40,13 @@ def _without(gone: str, copy: Path) -> None:
         shutil.copy(ROOT / file, copy)
     shutil.rmtree(copy / "plugins" / gone)
     project = (copy / "pyproject.toml").read_text(encoding="utf-8")
-    project = re.sub(rf'^\w+ = "{gone}:.*\n', "", project, flags=re.MULTILINE).replace(f'"{gone}", ', "")
+    project = re.sub(rf'^{NAME} = "{gone}:.*\n', "", project, flags=re.MULTILINE).replace(f'"{gone}", ', "")
     (copy / "pyproject.toml").write_text(project, encoding="utf-8")
     # the entry points of the copy, found before those of the installation
     info = copy / "cryptopipe-0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: cryptopipe\nVersion: 0\n", encoding="utf-8")
-    groups = re.findall(r'^\[project\.entry-points\."([\w.]+)"\]\n((?:\w+ = ".*"\n)*)', project, re.MULTILINE)
+    groups = re.findall(rf'^\[project\.entry-points\."([\w.]+)"\]\n((?:{NAME} = ".*"\n)*)', project, re.MULTILINE)
     points = "\n".join(f"[{group}]\n{lines.replace(chr(34), '')}" for group, lines in groups)
     (info / "entry_points.txt").write_text(points, encoding="utf-8")
     (copy / "sitecustomize.py").write_text(REFUSE.format(gone=gone), encoding="utf-8")
