@@ -216,7 +216,7 @@ class ExchangeConformance(Judged):
             plugin.signer,
             *dialects,
         )
-        return plugin_modules(*parts)
+        return plugin_modules(*parts, source=plugin.source)
 
     def _recorded(self) -> list[bytes]:
         return [frame for path in self.recordings if path.is_file() for frame in recorded(path, self.recorded_frames)]

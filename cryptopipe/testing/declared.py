@@ -76,11 +76,13 @@ def _limits(plugin: ExchangePlugin) -> int:
 
 def _instruments(plugin: ExchangePlugin) -> int:
     venue, listed = plugin.venue, tuple(plugin.instruments.listed())
+    watched = plugin.source is not None and codec_of(plugin).rule.proof is Proof.NONE
     symbols = [one.symbol for one in listed]
     require(len(set(symbols)) == len(symbols), f"{venue} lists a symbol twice: {sorted(symbols)}")
     for one in listed:
         require(one.venue == venue, f"{venue} lists {one.id}, of another venue")
-        require(one.rules is not None, f"{one.id} is listed without rules")
+        known = one.rules is not None or watched
+        require(known, f"{one.id} is listed without rules: only unproven books of a source, which are watched, may be")
         found = plugin.instruments.find(one.symbol)
         require(found == one, f"{one.id} is listed as {one}, found as {found}")
     try:

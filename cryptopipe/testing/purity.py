@@ -14,10 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
-from cryptopipe.testing.checks import Impure
+from cryptopipe.testing.checks import Impure, require
 
 FORBIDDEN = frozenset(
     {"aiohttp", "asyncio", "concurrent", "ctypes", "http", "httpx", "logging", "multiprocessing", "random", "requests"}
@@ -64,32 +66,59 @@ def trapped() -> Iterator[list[str]]:
             setattr(owner, name, value)
 
 
-def plugin_modules(*parts: object) -> list[Path]:
+def plugin_modules(*parts: object, source: object = None) -> list[Path]:
     """The sources that these parts of a plugin are made of: their own modules, and what those import of its package.
 
-    A part is an object, a class or a function; what the framework itself brings is not looked at.
+    A part is an object, a class or a function; what the framework itself brings is not looked at, nor the module that
+    `source` lives in, which is there to do I/O. Raises `AssertionError` where a part lives in that module too, or where
+    one other than the package's own imports it outside a function.
     """
     named = {getattr(part, "__module__", None) or type(part).__module__ for part in parts if part is not None}
+    home = home_of(source)
+    require(home not in named, f"{home} holds the source and what must be pure: give the source a module of its own")
     waiting = {name for name in named if name.split(".")[0] != "cryptopipe"}
     found: dict[str, Path] = {}
     while waiting:
         name = waiting.pop()
         path = getattr(sys.modules.get(name), "__file__", None)
-        if name in found or not path or not path.endswith(".py"):
+        if name in found or name == home or not path or not path.endswith(".py"):
             continue
         found[name] = Path(path)
-        package = name.split(".")[0]
-        for imported in _imports(ast.parse(found[name].read_text("utf-8"), path)):
-            waiting |= {n for n in (imported, imported.rpartition(".")[0]) if n.split(".")[0] == package}
+        package = name if found[name].stem == "__init__" else name.rpartition(".")[0]
+        tree = ast.parse(found[name].read_text("utf-8"), path)
+        for node in _at_import(tree) if home and name != name.split(".")[0] else ():
+            taken = [one for one in _imports(node, package) if f"{one}.".startswith(f"{home}.")]
+            require(not taken, f"{name}, line {node.lineno}: imports {home}, where the source does I/O; do so late")
+        for imported in (one for node in ast.walk(tree) for one in _imports(node, package)):
+            waiting |= {n for n in (imported, imported.rpartition(".")[0]) if n.split(".")[0] == name.split(".")[0]}
     return sorted(found.values())
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def home_of(source: object) -> str:
+    """The module that a plugin's source lives in; empty without a source."""
+    while isinstance(source, partial):
+        source = source.func
+    return "" if source is None else getattr(source, "__module__", None) or type(source).__module__
+
+
+def _at_import(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement that runs when the module is imported."""
+    for node in ast.iter_child_nodes(tree):
+        late = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if late or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+            continue
+        if isinstance(node, ast.stmt):
+            yield node
+        yield from _at_import(node)
+
+
+def _imports(node: ast.AST, package: str = "") -> Iterator[str]:
+    """What one statement imports; what is relative only where the package is known."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+        module = resolve_name("." * node.level + (node.module or ""), package or None)
+        yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def forbidden_in(path: Path) -> list[str]:
@@ -103,7 +132,7 @@ def forbidden_in(path: Path) -> list[str]:
 
 
 def _forbidden(node: ast.AST) -> Iterator[str]:
-    for name in _imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+    for name in _imports(node):
         if name.split(".")[0] in FORBIDDEN or name.startswith("urllib.request"):
             yield f"imports {name}"
         if name.split(".")[0] == "cryptopipe" and name.split(".")[1:2] not in (["api"], ["testing"]):
