@@ -37,6 +37,7 @@ from cryptopipe.api import (
     OrderEvent,
     OrdersDelta,
     OrdersSnapshot,
+    Reconnect,
     Resync,
     Send,
     SnapshotCodec,
@@ -47,8 +48,8 @@ from cryptopipe.api import (
 from cryptopipe.testing.checks import require
 
 EVENTS = (
-    BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta, TopUpdate, Trade, Heartbeat, Notice, Unknown, Send,
-    Resync, Fetch,
+    BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta, TopUpdate, Trade, Heartbeat, Notice, Reconnect, Unknown,
+    Send, Resync, Fetch,
 )  # fmt: skip
 """What a codec may yield."""
 

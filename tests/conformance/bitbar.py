@@ -49,7 +49,7 @@ class Wire(msgspec.Struct):
     q: str = ""
     t: Id = 0
     maker: str = ""
-    c: int | None = None
+    c: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] | None = None
     orders: list[Order] = []
     msg: str = ""
 
