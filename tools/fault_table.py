@@ -16,8 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
+from simulation.ends import ENDS  # noqa: E402
 from simulation.test_faults_matrix import HARMLESS, SILENT, judge  # noqa: E402
-from simulation.trials import CASES, ENDS, OF_FRAMES, RATE, Trial, faults_kind, try_out  # noqa: E402
+from simulation.trials import CASES, OF_FRAMES, RATE, Trial, faults_kind, try_out  # noqa: E402
 
 from cryptopipe.model.contracts import Proof  # noqa: E402
 from cryptopipe.sandbox.faults import Fault  # noqa: E402

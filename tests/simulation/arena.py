@@ -103,7 +103,7 @@ class Arena:
             for venue, plugin in plugins.items()
         }
         self.simulation = Simulation(
-            self.world, houses, self.feeds, self._take, self._turn_ended, START, LATENCY, step
+            self.world, houses, self.feeds, self._take, self._end_turn, START, LATENCY, step
         )  # fmt: skip
 
     @property
@@ -163,8 +163,15 @@ class Arena:
             if self._trace is not None:
                 self._add((name, sync.state.value, top_of(sync)))
             self._check(sync, entry.at)
-        for sync in market.orders.get(VenueId(entry.venue), {}).values():
-            self._check(sync, entry.at)
+
+    def _end_turn(self, at: Nanos) -> None:
+        """One match is several frames of single orders, and what stands between them was never the engine's book: these
+        are judged as a strategy would see them, when all that was ready has been applied.
+        """
+        for books in self.market.orders.values():
+            for sync in books.values():
+                self._check(sync, at)
+        self._turn_ended(at)
 
     def _check(self, sync: BookSync, at: Nanos) -> None:
         truth = self.truths.get(sync.id)

@@ -10,7 +10,8 @@ import os
 
 import pytest
 from conformance.bitfoo import make
-from simulation.trials import CASES, ENDS, OF_FRAMES, WHOLE, Trial, faults_kind, try_out
+from simulation.ends import ENDS, WHOLE
+from simulation.trials import CASES, OF_FRAMES, Trial, faults_kind, try_out
 
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import SECOND

@@ -10,18 +10,15 @@ from functools import cache
 from random import Random
 
 from simulation.arena import Arena, Venue, plain
-from simulation.hits import UNREADABLE, difference, meaning
+from simulation.ends import channels_of, end_of, instruments_of, plugin_of, rule_of
+from simulation.hits import UNREADABLE, difference, meanings
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.drivers.simulate import LATENCY
 from cryptopipe.market.sync import BookState
-from cryptopipe.model.contracts import ExchangePlugin, Instrument
-from cryptopipe.model.facts import VenueId
 from cryptopipe.model.stream import Proof
-from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.parameters import Parameters
-from cryptopipe_kraken.feed_v1 import KrakenV1Feed
 
 STEP = 20 * MILLISECOND
 RATE = 0.3
@@ -34,30 +31,6 @@ CALM_UNPROVEN = 30 * SECOND
 LOOKS = SECOND // 4
 MINUTE = 60 * SECOND
 
-
-@dataclass(frozen=True)
-class End:
-    """A venue's wire that is tried: `kraken_v1` is an older dialect of one venue."""
-
-    venue: VenueId
-    assets: tuple[str, ...]
-    v1: bool = False
-
-
-ENDS: Mapping[str, End] = {
-    "binance": End(VenueId("binance"), ("BTC", "USDT")),
-    "binance_usdm": End(VenueId("binance_usdm"), ("BTC", "USDT")),
-    "bybit": End(VenueId("bybit"), ("BTC", "USDT")),
-    "coinbase": End(VenueId("coinbase"), ("BTC", "USD")),
-    "kraken": End(VenueId("kraken"), ("BTC", "USD")),
-    "kraken_v1": End(VenueId("kraken"), ("BTC", "USD"), v1=True),
-    "coinbase_exchange": End(VenueId("coinbase_exchange"), ("BTC", "USD")),
-}
-
-_ALL = ("BTC", "ETH", "SOL", "BNB", "USDT", "USD")
-WHOLE: Mapping[str, End] = {f"{name}*": End(VenueId(name), _ALL) for name in ("binance", "bybit", "coinbase", "kraken")}
-"""Venues of the default run with all its instruments, for faults of connections."""
-_ENDS = {**ENDS, **WHOLE}
 
 _BROKEN = Fault("reset", lasts=STEP)
 _FRAMES = {"lasts": 5 * SECOND, "probability": 0.1}
@@ -169,17 +142,26 @@ class Trial:
 
 def try_out(case: str, end: str, seed: int) -> Trial:
     """One run: four seconds of calm, the fault, and what follows until all is well again."""
-    one = _ENDS[end]
+    one = end_of(end)
     phase = Random(f"{case} {end} {seed}").randrange(SECOND)
     begun = 4 * SECOND + phase
     faults = [replace(fault, at=begun) for fault in CASES[case]]
     ended = faults[0].until
-    venues = {one.venue: _plugin(end)}
-    arena = Arena(venues, _parameters(), seed, faults, one.assets, _instruments(end), STEP, listening=True)
+    arena = Arena(
+        {one.venue: plugin_of(end)},
+        _parameters(),
+        seed,
+        faults,
+        one.assets,
+        instruments_of(end),
+        STEP,
+        listening=True,
+        channels=channels_of(end),
+    )
     arena.run(begun)
     if not arena.live():
         raise AssertionError(f"{end} is not live after {arena.now}: {arena.told}")
-    calm = CALM_UNPROVEN if _proof(end) is Proof.NONE and faults[0].kind in OF_FRAMES else CALM
+    calm = CALM_UNPROVEN if rule_of(end).proof is Proof.NONE and faults[0].kind in OF_FRAMES else CALM
     arena.run(ended)
     while not _well_for(arena, ended, calm) and arena.now < LONGEST:
         arena.run(arena.now + LOOKS)
@@ -206,7 +188,7 @@ def _up(arena: Arena, ended: Nanos) -> Nanos | None:
 
 
 def _trial(arena: Arena, case: str, end: str, seed: int, begun: Nanos, ended: Nanos) -> Trial:
-    venue = arena.venues[_ENDS[end].venue]
+    venue = arena.venues[end_of(end).venue]
     down = next((one for one in arena.told if one.at >= begun and one.state is not BookState.LIVE), None)
     up = _up(arena, ended)
     return Trial(
@@ -221,7 +203,7 @@ def _trial(arena: Arena, case: str, end: str, seed: int, begun: Nanos, ended: Na
         tuple(venue.dials), tuple(venue.requests), tuple(at for at, _ in venue.closed),
         tuple(arena.lies()), tuple(arena.wrong_for()), sum(len(one.backwards) for one in arena.truths.values()),
         sum(one.checked for one in arena.truths.values()),
-        _proof(end),
+        rule_of(end).proof,
     )  # fmt: skip
 
 
@@ -239,27 +221,21 @@ def _struck(kind: str, venue: Venue, end: str, begun: Nanos, ended: Nanos) -> Na
     """
     if kind not in OF_FRAMES and kind not in ("stall", "black_hole"):
         return begun
-    covered = difference(_plugin(end), venue, begun) if _proof(end) is Proof.CHECKSUM else None
-    if covered is not None or (_proof(end) is Proof.CHECKSUM and kind in ("drop", "reorder")):
+    has_sum = rule_of(end).proof is Proof.CHECKSUM
+    covered = difference(end, venue, begun) if has_sum else None
+    if covered is not None or (has_sum and kind in ("drop", "reorder")):
         return covered
     said = [(at, text.encode()) for at, text in venue.said if at <= ended]
+    meant = meanings(end, (text for _, text in said))
     if kind == "corrupt":
-        came = [text for _, text in venue.arrivals]
-        return next(
-            (at + LATENCY for (at, text), got in zip(said, came, strict=False) if _damaged(end, text, got)), None
-        )
-    of_book = [(at, text) for at, text in said if meaning(_plugin(end), text)]
+        came = meanings(end, (text for _, text in venue.arrivals))
+        pairs = zip(said, meant, venue.arrivals, came, strict=False)
+        return next((at + LATENCY for (at, text), its, (_, got), read in pairs
+                     if text != got and (read == UNREADABLE if has_sum else read != its)), None)  # fmt: skip
+    of_book = [one for one, its in zip(said, meant, strict=True) if its]
     texts = {text for _, text in of_book}
     rest = (text for _, text in venue.arrivals if text in texts)
     return next((at + LATENCY for at, text in of_book if next(rest, None) != text), None)
-
-
-def _damaged(end: str, said: bytes, came: bytes) -> bool:
-    """Whether a frame came that says something else of books; where a checksum will tell, one that cannot be read."""
-    if said == came:
-        return False
-    got = meaning(_plugin(end), came)
-    return got == UNREADABLE if _proof(end) is Proof.CHECKSUM else got != meaning(_plugin(end), said)
 
 
 def faults_kind(case: str) -> str:
@@ -270,19 +246,3 @@ def faults_kind(case: str) -> str:
 @cache
 def _parameters() -> Parameters:
     return plain(Parameters.load(), RATE)
-
-
-@cache
-def _plugin(end: str) -> ExchangePlugin:
-    plugin = Registry().exchange(_ENDS[end].venue)
-    return replace(plugin, feed=KrakenV1Feed) if _ENDS[end].v1 else plugin
-
-
-def _proof(end: str) -> Proof:
-    return _plugin(end).feed().rule.proof
-
-
-def _instruments(end: str) -> Mapping[VenueId, list[Instrument]] | None:
-    if not _ENDS[end].v1:
-        return None
-    return {_ENDS[end].venue: [_plugin(end).instruments.find("XBT/USD")]}
