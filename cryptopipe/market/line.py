@@ -11,9 +11,10 @@ from dataclasses import replace
 from cryptopipe.capture.inputs import ORDERS_OF
 from cryptopipe.clock import LAST, SECOND, Nanos
 from cryptopipe.market.feed import Access, Feed, Stage
-from cryptopipe.market.pacing import Backoff, Bucket, renewed_after
+from cryptopipe.market.pacing import Backoff, Bucket
 from cryptopipe.market.silence import SHORTEST_LIMIT, Lag, VenueClock, seconds
 from cryptopipe.market.supply import ANSWER_WITHIN, HEALTHY_AFTER, LONGEST_WAIT, Stream, Supply
+from cryptopipe.market.tenure import Tenure
 from cryptopipe.model.events import (
     BookDelta,
     BookSnapshot,
@@ -26,6 +27,7 @@ from cryptopipe.model.events import (
     OrdersDelta,
     OrdersSnapshot,
     Ping,
+    Reconnect,
     Resync,
     Send,
     Sign,
@@ -50,7 +52,7 @@ class Line:
         self.lag = Lag(clock)
         self.changed = False
         """A deadline may be nearer than it was; whoever reads this resets it."""
-        self._dials, self._fetches, self._jitter = dials, fetches, jitter
+        self._dials, self._fetches = dials, fetches
         self.supplies = [
             Supply(one, feed.snapshot_by_request, Backoff(jitter, cap=LONGEST_WAIT)) for one in feed.streams
         ]
@@ -59,9 +61,7 @@ class Line:
         """Those of levels."""
         self.succeeds = False
         """It is to replace another connection, which still carries its books."""
-        self.renew_at, self.ends_at = LAST, LAST
-        """When its own replacement is due, and when its venue would end it."""
-        self.renewals = Backoff(jitter, first=30 * SECOND, cap=600 * SECOND)
+        self.tenure = Tenure(feed.lifetime, jitter)
         self._refused = False
         self._tops = {one.stream.symbol: one for one in self.supplies if one.stream.channel is Channel.TOP}
         self.due: Nanos = 0
@@ -104,9 +104,7 @@ class Line:
         for supply in self.supplies:
             supply.open(at)
             supply.needed = supply.needed and not (self.succeeds and self.feed.joins)
-        if self.feed.lifetime is not None:
-            self.ends_at = at + self.feed.lifetime
-            self.renew_at = at + renewed_after(self.feed.lifetime, self._jitter())
+        self.tenure.opened(at)
 
     def signed(self, connect: Connect | None, reason: str, final: bool, at: Nanos, out: list[Command]) -> None:
         """What the next dial subscribes by; None: why there is none, and whether another attempt is of use."""
@@ -155,6 +153,10 @@ class Line:
                 supply = self._synced.get(event.symbol)
             elif isinstance(event, Heartbeat):
                 event_time, self._heartbeat_at = event.event_time, at
+            elif isinstance(event, Reconnect):
+                self.tenure.wished(event.reason, at)
+                self.changed = True
+                continue
             else:
                 continue
             if supply is not None:

@@ -15,6 +15,7 @@ from cryptopipe.market.names import twin
 from cryptopipe.market.pacing import Bucket, retry_after
 from cryptopipe.market.silence import VenueClock, Watch
 from cryptopipe.market.supply import ANSWER_WITHIN
+from cryptopipe.market.tenure import Tenure
 from cryptopipe.market.told import (
     Answered,
     Arrived,
@@ -58,14 +59,14 @@ __all__ = [
 
 
 class Renewal(NamedTuple):
-    """A connection near the end of its lifetime, and the one that is to replace it."""
+    """A connection that is about to end, and the one that is to replace it."""
 
     old: Line
     new: Line
 
     def due(self) -> Nanos:
         """When the old one ends in any case: never before the new one is open."""
-        return self.old.ends_at if (self.old.stage, self.new.stage) == (Stage.OPEN, Stage.OPEN) else LAST
+        return self.old.tenure.ends_at if (self.old.stage, self.new.stage) == (Stage.OPEN, Stage.OPEN) else LAST
 
 
 class Supervisor:
@@ -137,6 +138,11 @@ class Supervisor:
         """The connection that is being made to replace another one; empty if there is none."""
         return "" if self._renewal is None else self._renewal.new.feed.conn
 
+    def successor(self, conn: str) -> str:
+        """The connection that this one was closed for, until that is told; empty if it was not."""
+        line = self.lines.get(conn)
+        return "" if line is None else line.tenure.successor
+
     def _add(self, line: Line) -> None:
         conn = line.feed.conn
         if conn in self.lines:
@@ -159,7 +165,8 @@ class Supervisor:
         """Whichever of two connections is gone, the other one goes on."""
         renewal = self._renewal
         if renewal is not None and line is renewal.new:
-            self._renewal, renewal.old.renew_at = None, at + renewal.old.renewals.delay()
+            self._renewal = None
+            renewal.old.tenure.failed(at)
         elif renewal is not None and line is renewal.old:
             line.closed(at)
             self._renewal, renewal.new.succeeds = None, False
@@ -170,21 +177,24 @@ class Supervisor:
             line.closed(at)
 
     def _renew(self, at: Nanos) -> None:
-        due = [line for line in self.lines.values() if line.stage is Stage.OPEN and line.renew_at <= at]
+        due = [line for line in self.lines.values() if line.stage is Stage.OPEN and line.tenure.renew_at <= at]
         if self._renewal is None and due:
-            old = min(due, key=lambda line: line.renew_at)
+            old = min(due, key=lambda line: line.tenure.renew_at)
             new = Line(
                 replace(old.feed, conn=twin(old.feed.conn)), self._jitter, self.clock, self._dials, self._fetches
             )
-            new.succeeds, new.due = True, at
+            new.succeeds, new.due, new.tenure = True, at, Tenure(old.feed.lifetime, self._jitter, old.tenure)
             for mine, its in zip(new.supplies, old.supplies, strict=True):  # their gaps are known already
                 mine.watch = Watch(its.watch.gaps, its.watch.arrivals, limit=its.watch.limit)
             self._renewal = Renewal(old, new)
 
     def _outlived(self, at: Nanos, out: list[Command]) -> None:
-        """The venue would end the old connection now: the new one has what it has."""
+        """The old connection is at its end: the new one has what it has."""
         if self._renewal is not None and self._renewal.due() <= at:
-            self._renewal.old.close(f"{self._renewal.new.feed.conn} replaces it", at, out)
+            self._replace(self._renewal, "replaces it", at, out)
+
+    def _replace(self, renewal: Renewal, how: str, at: Nanos, out: list[Command]) -> None:
+        renewal.old.close(renewal.old.tenure.replaced(renewal.new.feed.conn, how), at, out)
 
     def _other(self, told: Told, at: Nanos, out: list[Command]) -> None:
         match told:
@@ -205,7 +215,7 @@ class Supervisor:
                 self._held(told.status, told.retry_after, self._fetches, at)
                 self._line(told.conn).signed(told.connect, told.reason, told.final, at, out)
             case Carried() if self._renewal is not None and self._renewal.new.feed.conn == told.new:
-                self._line(told.old).close(f"{told.new} carries its books", at, out)
+                self._replace(self._renewal, "carries its books", at, out)
             case TimeAnswered():
                 self._held(told.status, told.retry_after, self._fetches, at)
                 self._time(told, at)
@@ -256,7 +266,7 @@ class Supervisor:
     def _next_due(self) -> Nanos:
         dues = [line.next_due() for line in self._all()]
         if self._renewal is None:
-            dues += [line.renew_at for line in self.lines.values() if line.stage is Stage.OPEN]
+            dues += [line.tenure.renew_at for line in self.lines.values() if line.stage is Stage.OPEN]
         else:
             dues.append(self._renewal.due())
         return min([*dues, self._time_next()] if self._tells_time else dues)

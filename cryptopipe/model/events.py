@@ -166,6 +166,16 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
     ok: bool = True
 
 
+class Reconnect(msgspec.Struct, frozen=True, gc=False):
+    """The venue is about to end this connection and wants another one in its place; until then its books are good.
+
+    `reason` in the venue's words. A second connection is opened beside it, and this one closed when that carries its
+    books. A venue whose books are not good any more is told by a `VenueUnavailable` or a `Resync` instead.
+    """
+
+    reason: str
+
+
 class Unknown(msgspec.Struct, frozen=True, gc=False):
     """A frame of a kind this codec does not know; counted, never guessed at."""
 
@@ -233,5 +243,16 @@ Command = Dial | Send | Ping | Fetch | FetchTime | Sign | Close | WakeAt
 """What the connection supervisor asks of a driver."""
 
 
-FeedEvent = BookSnapshot | BookDelta | OrdersSnapshot | OrdersDelta | TopUpdate | Trade | Heartbeat | Notice | Unknown
+FeedEvent = (
+    BookSnapshot
+    | BookDelta
+    | OrdersSnapshot
+    | OrdersDelta
+    | TopUpdate
+    | Trade
+    | Heartbeat
+    | Notice
+    | Reconnect
+    | Unknown
+)
 """What `decode` may yield beside the commands `Send` and `Resync`."""

@@ -22,6 +22,7 @@ from cryptopipe.api import (
     Nanos,
     Notice,
     ProtocolError,
+    Reconnect,
     Side,
     StreamAuth,
     Subscription,
@@ -219,7 +220,7 @@ class BinanceFeed:
             return (Notice("result", bytes(found.result).decode()),)
         event = found.event or ("bookTicker" if found.best_bid is not msgspec.UNSET else "")
         if event == "serverShutdown":
-            return (Notice(event, "the server is about to close this connection"),)
+            return (Reconnect(event),)
         if event not in self._payloads:
             return (Unknown(event),)
         shape, make = self._payloads[event]

@@ -27,6 +27,7 @@ from cryptopipe.api import (
     Notice,
     OrdersDelta,
     ProtocolError,
+    Reconnect,
     Resync,
     Subscription,
     Unknown,
@@ -52,6 +53,10 @@ MS: Nanos = 1_000_000
 BRACE, QUOTE, BRACKET = b'{"['
 NOTHING = b"[]"
 
+_RESTART = 20051
+""" "Stop/Restart Websocket Server (please reconnect)": nothing says that books are wrong before the end."""
+_MAINTENANCE = (20060, 20061)
+""" "Entering in Maintenance mode", "please pause any activity", and its end."""
 _MOST_CHANNELS = 1000  # the venue opens 30 on a connection
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -160,8 +165,8 @@ class Line:
         return self.placed(_count(parts[3 if named else 2]), (Unknown(what),))
 
     def event(self, frame: Frame) -> Events:
-        """What is no array. Maintenance and a restart end the connection: its books would not be the venue's any more,
-        and the page advises to subscribe anew afterwards. Raises `VenueUnavailable`.
+        """What is no array. Maintenance ends the connection: its books would not be the venue's any more, and the page
+        advises to subscribe anew afterwards. Raises `VenueUnavailable`.
         """
         f = _event(frame)
         name = f.event
@@ -193,7 +198,9 @@ class Line:
 
 
 def _info(f: _Event) -> Events:
-    if f.code in (20051, 20060, 20061) or f.platform.status != 1:
+    if f.code == _RESTART:
+        return (Reconnect(f"{f.code} {f.msg}".strip()),)
+    if f.code in _MAINTENANCE or f.platform.status != 1:
         said = f"{f.code} {f.msg}" if f.code else f"platform status {f.platform.status}, maintenance"
         raise VenueUnavailable(f"books end here: {said.strip()}", where=VENUE_NAME)
     if f.version != 2:

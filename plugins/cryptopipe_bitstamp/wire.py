@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from cryptopipe.api import Channel, FeedEvent, Heartbeat, Notice, Resync, Subscription, Unknown, VenueId
+from cryptopipe.api import Channel, FeedEvent, Heartbeat, Notice, Reconnect, Resync, Subscription, Unknown, VenueId
 
 VENUE = VenueId("bitstamp")
 URL = "wss://ws.bitstamp.net"
@@ -116,15 +116,16 @@ level: Callable[[bytes | memoryview], tuple[str, str]] = msgspec.json.Decoder(tu
 def control(found: Told) -> Events:
     """The frames about the connection.
 
-    `bts:request_reconnect` leaves "a few seconds to reconnect"; then the venue closes, and the connection is dialled
-    again. A codec has no word for "dial now and switch", and its books are good until the end, so it is told and
-    nothing else. An unknown lower-case channel is acknowledged too and never speaks.
+    `bts:request_reconnect` leaves "a few seconds to reconnect"; until then its books are good. An unknown lower-case
+    channel is acknowledged too and never speaks.
     """
     if found.event == "bts:heartbeat":
         return (Heartbeat(),)
     if found.event == "bts:error":
         error = msgspec.json.decode(found.data, type=_Error)
         return (Notice(found.event, f"{error.message} ({error.code})" if error.code else error.message, ok=False),)
+    if found.event == "bts:request_reconnect":
+        return (Reconnect(found.event),)
     if found.event.startswith("bts:"):
         return (Notice(found.event, found.channel),)
     return (Unknown(found.event),)

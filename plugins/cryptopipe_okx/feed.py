@@ -27,6 +27,7 @@ from cryptopipe.api import (
     Notice,
     Proof,
     ProtocolError,
+    Reconnect,
     Side,
     StreamAuth,
     Subscription,
@@ -50,6 +51,7 @@ from cryptopipe_okx.wire import (
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _QUOTE, _B = b'"b'  # stand at 24 and 19 in `{"arg":{"channel":"books"`
 _MOST = 2**62
+_UPGRADE = "64008"
 
 Events = tuple[FeedEvent, ...]
 
@@ -236,10 +238,12 @@ def _request(op: str, symbol: str, *channels: str) -> str:
 def _answer(found: Other) -> FeedEvent:
     """`{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"},"connId":"a4d3ae55"}`, or
     `{"event":"error","msg":"Wrong URL or channel:books,instId:NOPE-JPY doesn't exist. …","code":"60018","connId":…}`;
-    `notice` 64008 comes 60 s before the venue closes the connection for an upgrade.
+    `notice` 64008 comes 60 s before the venue closes the connection for an upgrade (#overview-websocket-notification).
     """
     about = (found.arg.channel, found.arg.symbol) if found.arg else (found.code, found.msg)
     text = " ".join(filter(None, about))
+    if found.event == "notice" and found.code == _UPGRADE:
+        return Reconnect(text)
     if found.event in ("subscribe", "unsubscribe", "error", "notice", "channel-conn-count"):
         return Notice(found.event, text, ok=found.event != "error")
     return Unknown(found.event)
