@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.names import carries_orders, orders_dialect
+from cryptopipe.market.strangers import as_refusal
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import FeedEvent, Resync, Send
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.stream import FeedCodec
+from cryptopipe.model.stream import FeedCodec, Worded
 
 if TYPE_CHECKING:
     from cryptopipe.market.overlap import Elder, Heir
@@ -93,6 +94,16 @@ class Connection:
         codec = (dialect or plugin).feed()
         self.speak(codec)
         return codec.decode
+
+    def worded(self, text: str) -> str:
+        """What is sent in place of a text that was given with the subscription; empty for nothing."""
+        if not isinstance(self.codec, Worded):
+            return text
+        try:
+            return self.codec.worded(text)
+        except Exception as error:  # noqa: BLE001 -- a stranger's codec
+            self.counts.refusal(as_refusal(error))
+            return ""
 
     def cannot_tell(self, symbol: str, error: ProtocolError) -> None:
         """The venue's plugin does not know this symbol; counted once."""

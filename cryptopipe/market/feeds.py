@@ -204,6 +204,9 @@ class Feeds:
                 tasks.append((venue, Ask(self._rewritten(venue, clock.request()), SERVER_TIME)))
             case Sign():
                 self._sign(venue, command.conn, at, tasks)
+            case Send():
+                text = self._market.worded(venue, command.conn, command.text)
+                tasks += [(venue, Send(text, command.conn))] if text else []
             case _:
                 tasks.append((venue, command))
 

@@ -109,6 +109,11 @@ class Market:
         changed, self.changed = self.changed, {}
         return changed
 
+    def worded(self, venue: VenueId, conn: str, text: str) -> str:
+        """What is written to a connection in place of a text of its subscription; empty for nothing."""
+        connection = self._connections.get((venue, conn))
+        return text if connection is None else connection.worded(text)
+
     def told(self, sync: BookSync, before: BookState, outcome: TopOfBook | Resync | None) -> None:
         """A book between two connections was told something; where nothing came of it, nothing is reported."""
         if outcome is not None or sync.state is not before:

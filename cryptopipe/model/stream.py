@@ -6,7 +6,7 @@ Enters: nothing. Leaves: the values and protocols of a connection's two ends. Ne
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -108,7 +108,7 @@ class Connect(msgspec.Struct, frozen=True):
     """Where to dial, what to send once open, and how the connection is kept alive.
 
     `resubscribe`: by symbol the texts that bring a new snapshot of its book on the same connection; a lost book whose
-    symbol is not in it costs the connection.
+    symbol is not in it costs the connection. A text that must name what only the stream tells: see `Worded`.
     """
 
     url: str
@@ -161,3 +161,13 @@ class FeedCodec(Protocol):
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect: ...
     def decode(self, frame: Frame, received_at: Nanos) -> Iterable[FeedEvent | Send | Resync]: ...
+
+
+@runtime_checkable
+class Worded(Protocol):
+    """A codec that knows from its stream what a text of its `Connect` must say, such as the number of a channel that is
+    to be left. `worded` gives the text that is sent in its place, empty for none; it is not asked before the
+    connection's first frame.
+    """
+
+    def worded(self, text: str) -> str: ...

@@ -213,6 +213,53 @@ def test_a_server_time_that_its_plugin_trips_over_is_asked_for_again() -> None:
     assert [ask.tag for ask in run.tick(6 * SECOND) if isinstance(ask, Ask)] == [SERVER_TIME]
 
 
+class Numbered(BitFooFeed):
+    """A channel is left by a number that only its snapshot tells."""
+
+    number = 0
+
+    def connect(
+        self, subscriptions: Sequence[api.Subscription], auth: api.StreamAuth | None, at: api.Nanos
+    ) -> api.Connect:
+        plain = super().connect(subscriptions, auth, at)
+        return msgspec.structs.replace(plain, resubscribe={"btcusdt": ("leave btcusdt", "join btcusdt")})
+
+    def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent]:
+        events = list(super().decode(frame, received_at))
+        self.number = next((one.version for one in events if isinstance(one, api.BookSnapshot)), self.number)
+        return events
+
+    def worded(self, text: str) -> str:
+        return text.replace("btcusdt", str(self.number)) if text.startswith("leave") else text
+
+
+def test_a_text_names_what_only_the_stream_has_told() -> None:
+    run = Run(make(Numbered)).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    assert run.hear(Direction.RECV, delta(7)) == [Send("leave 5", "bitfoo#1"), Send("join btcusdt", "bitfoo#1")]
+
+
+def test_a_text_that_cannot_be_said_is_not_sent() -> None:
+    class Unnumbered(Numbered):
+        def worded(self, text: str) -> str:
+            return text if text.startswith("join") else ""
+
+    run = Run(make(Unnumbered)).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    assert run.hear(Direction.RECV, delta(7)) == [Send("join btcusdt", "bitfoo#1")]
+
+
+def test_a_codec_that_trips_over_a_text_sends_it_not() -> None:
+    class Bug(Numbered):
+        def worded(self, text: str) -> str:
+            return {"join btcusdt": text}[text]
+
+    run = Run(make(Bug)).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    assert run.hear(Direction.RECV, delta(7)) == [Send("join btcusdt", "bitfoo#1")]
+    assert run.market.counts[VENUE].refusals[-1].startswith("the plugin raised KeyError in ")
+
+
 def test_one_text_that_brings_several_lost_books_is_sent_once() -> None:
     class Both(BitFooFeed):
         """One frame that loses two books, which one pair of texts brings back, as on a venue that asks by channel."""
