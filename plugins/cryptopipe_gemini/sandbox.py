@@ -16,6 +16,7 @@ from cryptopipe.api import HttpRequest, HttpResponse, Nanos, SandboxSession, Sim
 from cryptopipe_gemini.sandbox_rest import Rest, refusal
 from cryptopipe_gemini.sandbox_session import Session
 from cryptopipe_gemini.sandbox_streams import Streams
+from cryptopipe_gemini.sandbox_tally import Tally
 from cryptopipe_gemini.sandbox_v2 import Books, FormerSession
 from cryptopipe_gemini.sandbox_words import SECOND, Words
 
@@ -30,8 +31,9 @@ class GeminiSandbox:
     def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
         self.endpoints: Mapping[str, str] = {"streams": "/?snapshot=-1", "v2": "/v2/marketdata"}
         self._listed = {symbol: Words(book) for symbol, book in books.items()}
-        self._streams, self._books = Streams(self._listed), Books(self._listed)
-        self._rest = Rest(self._listed)
+        self._tallies = {symbol: Tally(words.book) for symbol, words in self._listed.items()}
+        self._streams, self._books = Streams(self._listed), Books(self._listed, self._tallies)
+        self._rest = Rest(self._listed, self._tallies)
         self._dials: deque[Nanos] = deque()
         self._counted_at: Nanos = 0
 
@@ -59,7 +61,8 @@ class GeminiSandbox:
         """Once a second: what traded in a day is asked for later than the engine remembers."""
         if at - self._counted_at >= _COUNTED_EVERY:
             self._counted_at = at
-            self._rest.count()
+            for tally in self._tallies.values():
+                tally.count()
 
 
 def _snapshot(text: str) -> int:

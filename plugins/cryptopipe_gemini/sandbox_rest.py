@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from cryptopipe.api import HttpRequest, HttpResponse, Kind, Nanos, Side, TradingState, exact, plain
+from cryptopipe_gemini.sandbox_candles import MINUTES, row
 from cryptopipe_gemini.sandbox_tally import Tally
 from cryptopipe_gemini.sandbox_words import MILLISECOND, SECOND, Words, trade_id
 
@@ -43,8 +44,6 @@ _NETWORKS = {
     "USDT": ["ethereum"],
 }
 """BTC's and USDC's from the page's examples; those of ETH, SOL and USDT are not confirmed."""
-_FRAMES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "1hr": 60, "6h": 360, "6hr": 360, "1d": 1440, "1day": 1440}
-"""The page's list says `1h`, `6h`, `1d` and its text `1day`; older clients say `1hr`, `6hr`."""
 _LEVELS, _TRADES, _MOST_TRADES = 50, 50, 500
 _MILLISECONDS_FROM = 10**11
 _HEADERS = {"Content-Type": "application/json"}
@@ -72,9 +71,8 @@ Make = Callable[[Words, Query, Nanos], object]
 class Rest:
     """`/v1/{symbols,symbols/details,pubticker,book,trades,pricefeed,network}` and `/v2/{ticker,candles}`."""
 
-    def __init__(self, listed: Mapping[str, Words]) -> None:
-        self._listed = listed
-        self._tallies = {symbol: Tally(words.book) for symbol, words in listed.items()}
+    def __init__(self, listed: Mapping[str, Words], tallies: Mapping[str, Tally]) -> None:
+        self._listed, self._tallies = listed, tallies
         self._asked: deque[Nanos] = deque()
         self._by_symbol: dict[str, Make] = {
             "/v1/symbols/details/": lambda words, query, at: _details(words),
@@ -83,11 +81,6 @@ class Rest:
             "/v1/book/": _book,
             "/v1/trades/": _trades,
         }
-
-    def count(self) -> None:
-        """So that no trade of the day is missed while sessions step."""
-        for tally in self._tallies.values():
-            tally.count()
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """As `SandboxVenue.answer`."""
@@ -118,8 +111,8 @@ class Rest:
                 return [self._price(symbol, at) for symbol in self._listed]
             if head == "/v1/network":
                 return _network(last)
-            if head.startswith("/v2/candles/") and last in _FRAMES:
-                return self._candles(self._words(head.removeprefix("/v2/candles/")), _FRAMES[last], at)
+            if head.startswith("/v2/candles/") and last in MINUTES:
+                return self._candles(self._words(head.removeprefix("/v2/candles/")), MINUTES[last], at)
             make = self._by_symbol.get(f"{head}/")
             if make is not None:
                 return make(self._words(last), query, at)
@@ -159,12 +152,7 @@ class Rest:
 
     def _candles(self, words: Words, minutes: int, at: Nanos) -> object:
         """`[[1559755800000,7781.6,7820.23,7776.56,7819.39,34.7624802159],…]`, the newest first, numbers as numbers."""
-        rows = []
-        for candle in self._tallies[words.symbol].candles(minutes, at):
-            prices = (candle.open, candle.high, candle.low, candle.close)
-            texts = [*(words.short_price(price) for price in prices), words.short_size(candle.volume)]
-            rows.append([candle.minute * 60_000, *(msgspec.Raw(text.encode()) for text in texts)])
-        return rows
+        return [msgspec.Raw(row(words, candle).encode()) for candle in self._tallies[words.symbol].candles(minutes, at)]
 
     def _price(self, symbol: str, at: Nanos) -> object:
         words, day = self._listed[symbol], self._tallies[symbol].day(at)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from cryptopipe.api import Nanos, SimulatedBook
 from cryptopipe_gemini.sandbox_words import SECOND
 
-_MINUTE = 60 * SECOND
+MINUTE = 60 * SECOND
 _DAY = 24 * 60
 _HOUR = 60
 
@@ -48,7 +48,7 @@ class Tally:
         """Up to the newest trade."""
         for one in self._book.trades(self._counted):
             self._counted = one.trade_id
-            minute, price = one.at // _MINUTE, one.price
+            minute, price = one.at // MINUTE, one.price
             if not self._minutes or self._minutes[-1].minute != minute:
                 self._minutes.append(Candle(minute, price, price, price, price))
             _add(self._minutes[-1], Candle(minute, price, price, price, price, one.size, one.size * price))
@@ -76,14 +76,14 @@ class Tally:
             else:
                 found[start] = replace(one, minute=start)
         rows: list[Candle] = []
-        for start in range(min(found), at // _MINUTE + 1, minutes) if found else ():
+        for start in range(min(found), at // MINUTE + 1, minutes) if found else ():
             still = rows[-1].close if rows else 0
             rows.append(found.get(start) or Candle(start, still, still, still, still))
         return rows[::-1]
 
     def _known(self, at: Nanos) -> list[Candle]:
         self.count()
-        oldest = at // _MINUTE - _DAY
+        oldest = at // MINUTE - _DAY
         self._minutes = [candle for candle in self._minutes if candle.minute > oldest]
         return self._minutes
 

@@ -1,11 +1,12 @@
 """One client's connection to the simulated former stream, Market Data v2, which ccxt.pro and cryptofeed still use.
 
 Enters: subscribe and unsubscribe messages; the engine's books, at each step. Leaves: the book with the last 50 trades,
-updates, trades, heartbeats. Never: candles or auctions: what a subscription to candles is answered with is not known.
+updates, trades, candles, heartbeats. Never: auctions.
 
 developer.gemini.com/websocket/archived/v2 (2026-11-21 in a stored copy), recordings of 2021-06-24; measured by others
 on 2026-09-15: a heartbeat every 5 s, no ping, symbols in upper case only. Not confirmed: what becomes of unknown
-symbols beside known ones (here nothing), and the order of updates and trades of one match.
+symbols beside known ones (here nothing), what an unknown name is answered with (here as an unknown symbol), and the
+order of updates and trades of one match.
 """
 
 from collections import deque
@@ -15,7 +16,9 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from cryptopipe.api import Nanos, Outgoing, Say, Side
+from cryptopipe_gemini.sandbox_candles import CANDLES, MINUTES, Candles
 from cryptopipe_gemini.sandbox_streams import Tape
+from cryptopipe_gemini.sandbox_tally import Tally
 from cryptopipe_gemini.sandbox_words import MILLISECOND, SECOND, Words
 
 ANSWERED_AFTER: Nanos = 30 * MILLISECOND
@@ -44,7 +47,7 @@ class Level2:
         known = words.book.trades(0)
         self._traded = known[-1].trade_id if known else 0
 
-    def step(self) -> None:
+    def step(self, at: Nanos) -> None:
         """Every level changed since the last step, as it is now, then the trades."""
         book, before = self._words.book, self._number
         if book.number == before:
@@ -61,9 +64,9 @@ class Level2:
             self._traded = one.trade_id
             self.tape.put(self._words.former_trade(one))
 
-    def opening(self) -> str:
+    def opening(self, at: Nanos) -> str:
         """What a new subscriber gets, after all that was not yet told."""
-        self.step()
+        self.step(at)
         return self._whole()
 
     def _whole(self) -> str:
@@ -77,18 +80,28 @@ class Level2:
         )
 
 
+Key = tuple[str, str]
+"""The name of a subscription and a symbol in upper case."""
+
+
 class Books:
-    """The streams of the venue that somebody listens to, by symbols in upper case."""
+    """The streams of the venue that somebody listens to: `l2` and `candles_1m` to `candles_1d`."""
 
-    def __init__(self, listed: Mapping[str, Words]) -> None:
+    def __init__(self, listed: Mapping[str, Words], tallies: Mapping[str, Tally]) -> None:
+        """`tallies` by the symbols of `listed`."""
         self._listed = {words.upper: words for words in listed.values()}
-        self._streams: WeakValueDictionary[str, Level2] = WeakValueDictionary()
+        self._tallies = tallies
+        self._streams: WeakValueDictionary[Key, Level2 | Candles] = WeakValueDictionary()
 
-    def find(self, symbol: str) -> Level2 | None:
-        """None for a symbol that is not listed, such as one in lower case."""
-        stream = self._streams.get(symbol)
-        if stream is None and symbol in self._listed:
-            stream = self._streams[symbol] = Level2(self._listed[symbol])
+    def find(self, key: Key) -> Level2 | Candles | None:
+        """None for a name or a symbol that there is not, such as a symbol in lower case."""
+        name, symbol = key
+        stream, words = self._streams.get(key), self._listed.get(symbol)
+        if stream is None and words is not None:
+            if name == "l2":
+                stream = self._streams[key] = Level2(words)
+            elif (width := name.removeprefix(CANDLES)) != name and width in MINUTES:
+                stream = self._streams[key] = Candles(words, self._tallies[words.symbol], width)
         return stream
 
 
@@ -97,7 +110,7 @@ class _Read:
 
     __slots__ = ("position", "stream")
 
-    def __init__(self, stream: Level2) -> None:
+    def __init__(self, stream: Level2 | Candles) -> None:
         self.stream, self.position = stream, stream.tape.end
 
 
@@ -107,7 +120,7 @@ class FormerSession:
     def __init__(self, books: Books, stepped: Callable[[Nanos], None], at: Nanos) -> None:
         self._books, self._stepped = books, stepped
         self._beat_at = at
-        self._reads: dict[str, _Read] = {}
+        self._reads: dict[Key, _Read] = {}
         self._due: deque[tuple[Nanos, str]] = deque()
 
     def receive(self, message: str, at: Nanos) -> Iterator[Outgoing]:
@@ -120,36 +133,36 @@ class FormerSession:
         self._stepped(at)
         for read in self._reads.values():
             stream = read.stream
-            stream.step()
+            stream.step(at)
             if stream.tape.end != read.position:
                 texts, read.position = stream.tape.since(read.position), stream.tape.end
                 for text in texts:
                     yield Say(text)
         while self._due and self._due[0][0] <= at:
-            for text in self._carried_out(self._due.popleft()[1]):
+            for text in self._carried_out(self._due.popleft()[1], at):
                 yield Say(text)
         if at - self._beat_at >= BEATS_EVERY:
             self._beat_at = at
             yield Say(f'{{"timestamp":{at // MILLISECOND},"type":"heartbeat"}}')
 
-    def _carried_out(self, text: str) -> Iterator[str]:
+    def _carried_out(self, text: str, at: Nanos) -> Iterator[str]:
         """There are no acknowledgements: a book or a refusal is the answer."""
         try:
             message = msgspec.json.decode(text, type=_Message)
         except (msgspec.MsgspecError, RecursionError):
             yield _REFUSED
             return
-        symbols = [symbol for wanted in message.subscriptions if wanted.name == "l2" for symbol in wanted.symbols]
+        keys = [(wanted.name, symbol) for wanted in message.subscriptions for symbol in wanted.symbols]
         if message.type == "unsubscribe":
-            for symbol in symbols:
-                self._reads.pop(symbol, None)
+            for key in keys:
+                self._reads.pop(key, None)
         elif message.type == "subscribe":
-            yield from self._subscribed(symbols)
+            yield from self._subscribed(keys, at)
 
-    def _subscribed(self, symbols: list[str]) -> Iterator[str]:
-        found = {symbol: stream for symbol in symbols if (stream := self._books.find(symbol)) is not None}
+    def _subscribed(self, keys: list[Key], at: Nanos) -> Iterator[str]:
+        found = {key: stream for key in keys if (stream := self._books.find(key)) is not None}
         if not found:
             yield _REFUSED
-        for symbol, stream in found.items():
-            yield stream.opening()
-            self._reads[symbol] = _Read(stream)
+        for key, stream in found.items():
+            yield stream.opening(at)
+            self._reads[key] = _Read(stream)

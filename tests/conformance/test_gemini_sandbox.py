@@ -502,6 +502,51 @@ def test_the_former_stream_has_the_keys_that_its_clients_read() -> None:
     assert {frame["type"] for frame in run(exchange, session, 1000)} <= {"heartbeat"}
 
 
+def test_candles_of_the_former_stream_begin_with_the_day_and_follow_each_trade() -> None:
+    """The first message has all rows, the newest first, each later one the current row alone, as others measured them
+    on 2026-09-24 and 2026-07-29. Each row is counted here again from the trades of `l2`."""
+    exchange = Exchange("btcusd")
+    run(exchange, exchange.open("/"), 1100)
+    exchange.at += 90_000 * MS
+    session = exchange.open("/v2/marketdata")
+    ask(exchange, session, type="subscribe", subscriptions=[{"name": "l2", "symbols": ["BTCUSD"]}])
+    candles = [{"name": "candles_1m", "symbols": ["BTCUSD"]}, {"name": "candles_7m", "symbols": ["BTCUSD"]}]
+    ask(exchange, session, type="subscribe", subscriptions=candles)
+    frames = run(exchange, session, 200)
+    first = next(frame for frame in frames if frame["type"] == "candles_1m_updates")
+    assert set(first) == {"changes", "symbol", "type"} and first["symbol"] == "BTCUSD"
+    starts = [row[0] for row in first["changes"]]
+    assert len(starts) > 1 and starts == sorted(starts, reverse=True)
+    assert {newer - older for older, newer in pairwise(starts[::-1])} == {60_000}
+    exchange.at += 60_000 * MS
+    frames = frames[frames.index(first) + 1 :] + run(exchange, session, 3000)
+    told: dict[int, list[Decimal]] = {row[0]: [Decimal(str(n)) for n in row[1:]] for row in first["changes"]}
+    count, current = 0, max(told)
+    for frame in frames:
+        if frame["type"] == "candles_1m_updates":
+            ((start, *numbers),) = frame["changes"]
+            assert start >= current
+            told[start], current = [Decimal(str(n)) for n in numbers], start
+            count += 1
+    expected: dict[int, list[Decimal]] = {}
+    for frame in frames:
+        if frame["type"] == "trade":
+            price, size = Decimal(frame["price"]), Decimal(frame["quantity"])
+            start = frame["timestamp"] // 60_000 * 60_000
+            row = expected.setdefault(start, told_before(first, start) or [price, price, price, price, Decimal(0)])
+            row[:] = [row[0], max(row[1], price), min(row[2], price), price, row[4] + size]
+    assert count > 20 and len(expected) == 2
+    assert {start: told[start] for start in expected} == expected
+    ask(exchange, session, type="unsubscribe", subscriptions=candles)
+    run(exchange, session, 50)
+    assert {frame["type"] for frame in run(exchange, session, 1000)} <= {"heartbeat", "l2_updates", "trade"}
+
+
+def told_before(first: dict[str, Any], start: int) -> list[Decimal]:
+    """The row of this minute in the first message, empty if it has none."""
+    return [Decimal(str(number)) for row in first["changes"] if row[0] == start for number in row[1:]]
+
+
 @pytest.mark.parametrize("symbols", [["btcusd"], ["NOSUCH"], []])
 def test_the_former_stream_refuses_unknown_symbols_and_lower_case(symbols: list[str]) -> None:
     """As sent by the venue on 2026-09-15."""
