@@ -33,6 +33,10 @@ BOOKS = {
     "kraken": DOLLARS,
     "coinbase_exchange": ("BTC-USD", "ETH-USD"),
     "binance_usdm": ("BTCUSDT", "ETHUSDT"),
+    "gemini": ("btcusd", "ethusd"),
+    "okx": ("BTC-USDT", "ETH-USDT"),
+    "bitstamp": ("btcusd", "ethusd"),
+    "bitfinex": ("tBTCUSD", "tETHUSD"),
 }
 """What the market writes down, in the venues' spelling; each client's list below has the same order."""
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
@@ -51,6 +55,8 @@ class Client:
     tls: bool = True
     compares: bool = True
     sides: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    orders: Sequence[str] = ()
+    """Venues whose single orders it follows too: `{book} orders` is one more book of them, added up by price."""
 
 
 def native(*venues: str) -> dict[str, Sequence[str]]:
@@ -67,6 +73,11 @@ CLIENTS = (
         seconds=MINUTE, moments=100, tls=False,
     ),
     Client(
+        "ccxt_pro", "main", "ccxt",
+        {"gemini": DOLLARS, "okx": ("BTC/USDT", "ETH/USDT"), "bitstamp": DOLLARS, "bitfinex": DOLLARS},
+        seconds=MINUTE, moments=100, tls=False, orders=("bitfinex",),
+    ),
+    Client(
         "cryptofeed_feeds", "main", "cryptofeed",
         {
             "binance": ("BTC-USDT", "ETH-USDT"), "bybit": ("BTC-USDT", "ETH-USDT"),
@@ -76,6 +87,14 @@ CLIENTS = (
         seconds=MINUTE, moments=100,
         # cryptofeed 2.4.1 takes from a snapshot of Coinbase's only what is called "ask"; the venue says "offer"
         sides={"coinbase": ("bids",)},
+    ),
+    Client(
+        "cryptofeed_feeds", "main", "cryptofeed",
+        {
+            "gemini": ("BTC-USD", "ETH-USD"), "okx": ("BTC-USDT", "ETH-USDT"),
+            "bitstamp": ("BTC-USD", "ETH-USD"), "bitfinex": ("BTC-USD", "ETH-USD"),
+        },
+        seconds=MINUTE, moments=100, orders=("bitstamp", "bitfinex"),
     ),
     Client("python_binance", "main", "binance", native("binance")),
     Client("binance_sdk", "main", "binance_sdk_spot", native("binance"), compares=False),
@@ -89,10 +108,10 @@ CLIENTS = (
 
 
 @contextmanager
-def market(folder: Path, tls: bool) -> Iterator[dict[str, Any]]:
-    """A sandbox of all six venues that writes down the truth; it ends on leaving."""
-    books = [f"{venue}:{symbol}" for venue, symbols in BOOKS.items() for symbol in symbols]
-    command = [sys.executable, str(HERE / "market.py"), "--venues", ",".join(BOOKS), "--folder", str(folder)]
+def market(venues: Sequence[str], folder: Path, tls: bool) -> Iterator[dict[str, Any]]:
+    """A sandbox of these venues that writes down the truth; it ends on leaving."""
+    books = [f"{venue}:{symbol}" for venue in venues for symbol in BOOKS[venue]]
+    command = [sys.executable, str(HERE / "market.py"), "--venues", ",".join(venues), "--folder", str(folder)]
     command += ["--seed", str(SEED), *(["--tls"] if tls else []), "--books", *books]
     paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
     environ = {**os.environ, "PYTHONPATH": paths}
@@ -107,10 +126,12 @@ def market(folder: Path, tls: bool) -> Iterator[dict[str, Any]]:
 
 def run(client: Client, python: Path, folder: Path) -> list[dict[str, Any]]:
     """What the client told."""
-    with market(folder, client.tls) as origins:
+    venues = [*client.books, *(["binance"] if set(client.books) == {"binance_usdm"} else [])]
+    with market(venues, folder, client.tls) as origins:
         options = {
             "origins": origins,
             "books": client.books,
+            "orders": client.orders,
             "seconds": client.seconds,
             "moments": client.moments,
             "depth": DEPTH,
@@ -141,7 +162,8 @@ def verdicts(client: Client, told: Sequence[Mapping[str, Any]], truth: Path) -> 
     found = {}
     for venue, symbols in client.books.items():
         for own, symbol in zip(symbols, BOOKS[venue], strict=True):
-            found[f"{venue} {own}"] = judge(books[f"{venue}:{symbol}"], moments[f"{venue} {own}"])
+            for name in (f"{venue} {own}", *([f"{venue} {own} orders"] if venue in client.orders else [])):
+                found[name] = judge(books[f"{venue}:{symbol}"], moments[name])
     return found
 
 
@@ -172,7 +194,7 @@ def report(client: Client, told: Sequence[Mapping[str, Any]], judged: Mapping[st
         "versions": {name: value for one in of["versions"] for name, value in one.items() if name != "kind"},
         "frames": {name: value for one in of["frames"] for name, value in one.items() if name != "kind"},
         "calls": len(of["call"]),
-        "complaints": [one["text"] for one in of["complaint"]],
+        "complaints": [f"{one['venue']}: {one['text']}" for one in of["complaint"]],
         "books": {
             name: {
                 "compared": one.compared,
@@ -188,7 +210,7 @@ def report(client: Client, told: Sequence[Mapping[str, Any]], judged: Mapping[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.script)
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: f"{client.script}-{'-'.join(client.books)}")
 def test_a_public_client_follows_the_sandbox(client: Client, tmp_path: Path) -> None:
     python = ENVIRONMENTS / client.environment / "bin" / "python"
     if (
@@ -199,7 +221,7 @@ def test_a_public_client_follows_the_sandbox(client: Client, tmp_path: Path) -> 
     told = run(client, python, tmp_path)
     judged = verdicts(client, told, tmp_path / "truth.jsonl") if client.compares else {}
     report(client, told, judged, client.seconds)
-    assert [one["text"] for one in told if one["kind"] == "complaint"] == []
+    assert [f"{one['venue']}: {one['text']}" for one in told if one["kind"] == "complaint"] == []
     assert unanswered(tmp_path / "requests.jsonl") == []
     assert sum(sum(value for name, value in one.items() if name != "kind") for one in told if one["kind"] == "frames")
     assert {name: list(one.complaints) for name, one in judged.items() if one.complaints} == {}

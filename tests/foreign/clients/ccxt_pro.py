@@ -1,11 +1,12 @@
 """ccxt.pro at the sandbox: REST as at every start, then books with checksums, trades and tickers.
 
-Enters: `told.options` with `books` by venue (symbols of ccxt). Leaves: lines of `told`. Never: an option changed but
-the URLs and the books' checksums.
+Enters: `told.options` with `books` by venue (symbols of ccxt), `orders`: venues whose books of single orders it follows
+too, told as one more book by price. Leaves: lines of `told`. Never: an option changed but those named here.
 """
 
 import asyncio
 import traceback
+from decimal import Decimal
 
 import ccxt.pro
 from told import (
@@ -31,7 +32,7 @@ CALLS = {
     "fetchTickers": ("fetch_tickers", lambda symbols: (symbols,)),
     "fetchTicker": ("fetch_ticker", lambda symbols: symbols[:1]),
     "fetchBidsAsks": ("fetch_bids_asks", lambda symbols: (symbols,)),
-    "fetchOrderBook": ("fetch_order_book", lambda symbols: (symbols[0], 20)),
+    "fetchOrderBook": ("fetch_order_book", lambda symbols: (symbols[0],)),
     "fetchTrades": ("fetch_trades", lambda symbols: symbols[:1]),
     "fetchOHLCV": ("fetch_ohlcv", lambda symbols: (symbols[0], "1m")),
 }
@@ -40,8 +41,14 @@ SIGNED = {
     "binance_usdm": {"fetchCurrencies"},
     "bybit": {"fetchCurrencies"},
     "coinbase": {"fetchBidsAsks"},
+    "okx": {"fetchCurrencies"},
+    "gemini": {"fetchCurrencies"},
 }
-"""What ccxt asks only with a key: without one it answers with nothing, or fails before it asks."""
+"""What ccxt asks only with a key: without one it answers with nothing, or fails before it asks. Gemini's currencies it
+takes from the page of the venue's web exchange, which is no interface.
+"""
+OPTIONS = {"gemini": {"fetchCurrencies": {"webApiEnable": False}, "fetchMarkets": {"webApiEnable": False}}}
+"""So that it does not ask for that page at every start either."""
 STREAMED = {
     "watchOrderBook": "watch_order_book",
     "watchTrades": "watch_trades",
@@ -81,16 +88,22 @@ def repointed(urls, venue):
     return options["origins"][side][origin_of(host, venue)] + slash + path
 
 
-class Client:
-    """One venue's books, followed as a user would."""
+SINGLE_ORDERS = {"bitfinex": (100, {"prec": "R0"})}
+"""`limit` and `params` of `watch_order_book` where ccxt.pro has a venue's books of single orders."""
 
-    def __init__(self, venue, symbols):
-        self.venue, self.symbols = venue, symbols
-        checksum = {} if venue in UNCHECKED else {"options": {"watchOrderBook": {"checksum": True}}}
-        self.exchange = getattr(ccxt.pro, CLASSES.get(venue, venue))({**checksum, **KEYS.get(venue, {})})
+
+class Client:
+    """One venue's books, followed as a user would; with `is_of_orders` nothing but its books of single orders."""
+
+    def __init__(self, venue, symbols, is_of_orders=False):
+        self.venue, self.symbols, self.is_of_orders = venue, symbols, is_of_orders
+        checksum = {} if venue in UNCHECKED else {"watchOrderBook": {"checksum": True}}
+        settings = {"options": {**checksum, **OPTIONS.get(venue, {})}, **KEYS.get(venue, {})}
+        self.exchange = getattr(ccxt.pro, CLASSES.get(venue, venue))(settings)
         self.exchange.urls = {**self.exchange.urls, "api": repointed(self.exchange.urls["api"], venue)}
         self.books = {}
-        self.streamed = [name for feature, name in STREAMED.items() if self.exchange.has.get(feature)]
+        streamed = {"watchOrderBook": "watch_order_book"} if is_of_orders else STREAMED
+        self.streamed = [name for feature, name in streamed.items() if self.exchange.has.get(feature)]
         self.updates = dict.fromkeys(self.streamed, 0)
         handle = self.exchange.handle_message
 
@@ -103,6 +116,8 @@ class Client:
     async def start(self):
         """What is asked before the first stream."""
         await attempt_async(self.venue, "load_markets", self.exchange.load_markets())
+        if self.is_of_orders:
+            return
         for feature, (name, arguments) in CALLS.items():
             if self.exchange.has.get(feature) and feature not in SIGNED.get(self.venue, ()):
                 size = int if feature == "fetchTime" else len
@@ -111,9 +126,10 @@ class Client:
     async def watch(self, name, symbol):
         """One stream for ever; whatever it raises is a complaint, and it is watched again as a user would."""
         call = getattr(self.exchange, name)
+        limit, params = SINGLE_ORDERS[self.venue] if self.is_of_orders else (None, {})
         while True:
             try:
-                got = await call(symbol)
+                got = await (call(symbol, limit, params) if self.is_of_orders else call(symbol))
             except Exception:  # noqa: BLE001 -- whatever a client raises is what is measured
                 complain(self.venue, f"{name} {symbol}: {traceback.format_exc(limit=-3)}")
                 await pause(1)
@@ -124,13 +140,24 @@ class Client:
 
     def read(self, symbol):
         book = self.books[symbol]
+        if self.is_of_orders:
+            return added_up(book["bids"]), added_up(book["asks"])
         return [level[:2] for level in book["bids"]], [level[:2] for level in book["asks"]]
+
+
+def added_up(orders):
+    """Sizes by price, in the order of the prices; ccxt's floats are added as the decimals that they stand for."""
+    found = {}
+    for price, size, *_ in orders:
+        found[price] = found.get(price, 0) + Decimal(str(size))
+    return [[price, size] for price, size in found.items()]
 
 
 async def main():
     versions("ccxt")
     listen_to("", "ccxt")
     clients = {venue: Client(venue, symbols) for venue, symbols in options["books"].items()}
+    clients |= {f"{venue} orders": Client(venue, options["books"][venue], True) for venue in options["orders"]}
     for client in clients.values():
         await client.start()
     watching = [
@@ -140,8 +167,12 @@ async def main():
         for name in client.streamed
     ]
     await started_when(lambda: all(len(client.books) == len(client.symbols) for client in clients.values()))
-    books = [f"{client.venue} {symbol}" for client in clients.values() for symbol in client.symbols]
-    await moments(books, lambda name: clients[name.split()[0]].read(name.split()[1]))
+    readers = {
+        f"{client.venue} {symbol}{' orders' if client.is_of_orders else ''}": (client, symbol)
+        for client in clients.values()
+        for symbol in client.symbols
+    }
+    await moments(readers, lambda name: readers[name][0].read(readers[name][1]))
     for one in watching:
         one.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
