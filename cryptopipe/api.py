@@ -84,7 +84,7 @@ from cryptopipe.model.facts import (
     ceil_to,
     floor_to,
 )
-from cryptopipe.model.identity import asset_of, chain_of, identified
+from cryptopipe.model.identity import Codes, asset_of, chain_of, identified
 from cryptopipe.model.money import exact, in_bps, plain, ratio
 from cryptopipe.model.simple import numbered_by_one, raw, simple_exchange, unnumbered
 from cryptopipe.model.simulated import (
@@ -141,6 +141,7 @@ __all__ = [
     "CancelOrder",
     "Channel",
     "ClockCodec",
+    "Codes",
     "Connect",
     "Cost",
     "Credentials",

@@ -7,6 +7,7 @@ assets taken for one because they are spelt alike, or a wrapped one for what it 
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Self
 
 import msgspec
 
@@ -55,6 +56,19 @@ class _Index:
 def _index() -> _Index:
     text = files("cryptopipe.model").joinpath("assets.json").read_bytes()
     return _Index(msgspec.json.decode(text, type=_Table))
+
+
+class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A venue's own codes where they are not ours, of assets and of chains (its word to ours), with their source."""
+
+    source: str
+    aliases: dict[str, str]
+    networks: dict[str, str]
+
+    @classmethod
+    def read(cls, package: str) -> Self:
+        """`aliases.json` of a plugin's package. Raises `msgspec.ValidationError` for one that has not this form."""
+        return msgspec.json.decode(files(package).joinpath("aliases.json").read_bytes(), type=cls)
 
 
 def asset_of(venue: VenueId, code: str, aliases: Mapping[str, str] | None = None) -> Asset:

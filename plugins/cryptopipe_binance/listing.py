@@ -28,7 +28,7 @@ from cryptopipe.api import (
     identified,
 )
 from cryptopipe_binance.market import UNREADABLE, Market
-from cryptopipe_binance.metadata import aliases, instruments
+from cryptopipe_binance.metadata import CODES, instruments
 
 _HOUR: Nanos = 3_600_000_000_000
 _MILLISECOND = 1_000_000
@@ -98,7 +98,7 @@ class BinanceListing:
         found = []
         for one in msgspec.json.decode(body, type=list[_Coin]):
             networks = tuple(_network(network, one.coin) for network in one.network_list)
-            asset = identified(venue, one.coin, networks, aliases().aliases)
+            asset = identified(venue, one.coin, networks, CODES.aliases)
             found.append(Currency(venue, one.coin, asset, networks))
         return tuple(found)
 
@@ -116,7 +116,7 @@ class BinanceListing:
 def _network(told: _Network, coin: str) -> Network:
     """A coin whose network is called like itself moves as the chain's own; of others, older answers lack the
     `contractAddress`, and nobody knows it."""
-    chain = chain_of(told.network, aliases().networks)
+    chain = chain_of(told.network, CODES.networks)
     contract = "" if told.network == coin and not told.contract_address else told.contract_address or None
     return Network(
         code=told.network,

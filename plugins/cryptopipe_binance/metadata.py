@@ -10,12 +10,11 @@ developers.binance.com "Exchange Information" of USDS-margined and COIN-margined
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, VenueId, asset_of
+from cryptopipe.api import Asset, Codes, Instrument, Kind, ProtocolError, TradingRules, TradingState, VenueId, asset_of
 from cryptopipe_binance.market import UNREADABLE
 
 _DELIVERY = re.compile(r".+_\d{6}")
@@ -29,18 +28,7 @@ _NEVER = 4_133_404_800_000
 _MILLISECOND = 1_000_000
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Binance's own codes of assets and of chains: its word to ours."""
-
-    source: str
-    aliases: dict[str, str]
-    networks: dict[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_binance").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_binance")
 
 
 class _Filter(msgspec.Struct, rename="camel"):
@@ -91,7 +79,7 @@ def _instrument(s: _Symbol, venue: VenueId, kind: Kind) -> Instrument:
 
 
 def _asset(venue: VenueId, code: str) -> Asset:
-    return asset_of(venue, code, aliases().aliases)
+    return asset_of(venue, code, CODES.aliases)
 
 
 def _rules(s: _Symbol) -> TradingRules | None:

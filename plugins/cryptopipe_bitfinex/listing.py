@@ -32,7 +32,7 @@ from cryptopipe.api import (
     chain_of,
     identified,
 )
-from cryptopipe_bitfinex.metadata import STEP, VENUE, aliases, instrument, tick_at
+from cryptopipe_bitfinex.metadata import CODES, STEP, VENUE, instrument, tick_at
 from cryptopipe_bitfinex.servererror import refuse
 from cryptopipe_bitfinex.wire import UNREADABLE
 
@@ -154,15 +154,15 @@ def _currencies(told: _Coins) -> tuple[Currency, ...]:
                 _network(way, code, pool.get(code, ""), status.get(way), fee.get(code) if only else None)
                 for way in ways.get(code, ())
             )
-            found.append(Currency(VENUE, code, identified(VENUE, code, networks, aliases().aliases), networks))
+            found.append(Currency(VENUE, code, identified(VENUE, code, networks, CODES.aliases), networks))
     return tuple(found)
 
 
 def _network(way: str, code: str, pool: str, status: tuple[bool, bool] | None, fee: Decimal | None) -> Network:
     """A token whose method is called like itself moves on the chain of its pool. The venue states no contract, and one
     fee a coin: it is known where the coin moves one way only."""
-    chain = chain_of(way, aliases().networks)
+    chain = chain_of(way, CODES.networks)
     if way == code and pool and pool != code:
-        chain = chain_of(pool, aliases().networks)
+        chain = chain_of(pool, CODES.networks)
     deposits, withdrawals = status or (None, None)
     return Network(way, chain, deposits=deposits, withdrawals=withdrawals, withdrawal_fee=fee)

@@ -10,12 +10,11 @@ The venue has no tick: every price has five significant digits, so the step of 9
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, ProtocolError, TradingRules, VenueId, asset_of
+from cryptopipe.api import Asset, Codes, Instrument, ProtocolError, TradingRules, VenueId, asset_of
 
 VENUE = VenueId("bitfinex")
 DIGITS = 5
@@ -23,23 +22,12 @@ STEP = Decimal("0.00000001")
 _PAIR = re.compile(r"([A-Z0-9]{3})([A-Z0-9]{3})|([A-Z0-9]{2,20}):([A-Z0-9]{2,20})", re.ASCII)
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The venue's own codes of assets and of its ways to move them: its word to ours."""
-
-    source: str
-    aliases: dict[str, str]
-    networks: dict[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_bitfinex").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_bitfinex")
 
 
 def asset(code: str) -> Asset:
     """What the venue calls `code`."""
-    return asset_of(VENUE, code, aliases().aliases)
+    return asset_of(VENUE, code, CODES.aliases)
 
 
 def codes(pair: str) -> tuple[str, str]:

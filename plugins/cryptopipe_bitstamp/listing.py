@@ -28,7 +28,7 @@ from cryptopipe.api import (
     chain_of,
     identified,
 )
-from cryptopipe_bitstamp.metadata import aliases, instruments
+from cryptopipe_bitstamp.metadata import CODES, instruments
 from cryptopipe_bitstamp.snapshot import API, refusal
 from cryptopipe_bitstamp.wire import UNREADABLE, VENUE
 
@@ -96,7 +96,7 @@ def _currency(told: _Currency) -> Currency:
     networks = tuple(
         Network(
             code=one.network,
-            chain=chain_of(one.network, aliases().networks),
+            chain=chain_of(one.network, CODES.networks),
             deposits=_open(told.deposit, one.deposit),
             withdrawals=_open(told.withdrawal, one.withdrawal),
             min_withdrawal=_amount(one.withdrawal_minimum_amount),
@@ -104,7 +104,7 @@ def _currency(told: _Currency) -> Currency:
         )
         for one in told.networks
     )
-    return Currency(VENUE, told.currency, identified(VENUE, told.currency, networks, aliases().aliases), networks)
+    return Currency(VENUE, told.currency, identified(VENUE, told.currency, networks, CODES.aliases), networks)
 
 
 def _open(of_currency: str, of_network: str) -> bool | None:

@@ -10,35 +10,23 @@ its answers as kept in their test data; "Trading pairs info", its older form, re
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
+from cryptopipe.api import Asset, Codes, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
 from cryptopipe_bitstamp.wire import UNREADABLE, VENUE
 
 _SPELLING = re.compile(r"([a-z0-9]{4,24})(-perp)?", re.ASCII)
 _KINDS = {"SPOT": Kind.SPOT, "PERPETUAL": Kind.LINEAR_PERPETUAL}
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bitstamp's own codes of assets and of chains: its word to ours."""
-
-    source: str
-    aliases: dict[str, str]
-    networks: dict[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_bitstamp").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_bitstamp")
 
 
 def asset(code: str) -> Asset:
     """What the venue calls so."""
-    return asset_of(VENUE, code, aliases().aliases)
+    return asset_of(VENUE, code, CODES.aliases)
 
 
 class _Market(msgspec.Struct):

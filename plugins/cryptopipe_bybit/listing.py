@@ -28,7 +28,7 @@ from cryptopipe.api import (
     identified,
 )
 from cryptopipe_bybit.market import MARKETS, UNREADABLE, VENUE
-from cryptopipe_bybit.metadata import aliases, instruments
+from cryptopipe_bybit.metadata import CODES, instruments
 
 _T = TypeVar("_T")
 _HOUR: Nanos = 3_600_000_000_000
@@ -107,7 +107,7 @@ def _result(body: bytes, kind: type[_T]) -> _T:
 
 def _currency(told: _Coin) -> Currency:
     networks = tuple(_network(chain, told.coin) for chain in told.chains)
-    return Currency(VENUE, told.coin, identified(VENUE, told.coin, networks, aliases().aliases), networks)
+    return Currency(VENUE, told.coin, identified(VENUE, told.coin, networks, CODES.aliases), networks)
 
 
 def _network(told: _Chain, coin: str) -> Network:
@@ -116,7 +116,7 @@ def _network(told: _Chain, coin: str) -> Network:
     contract = "" if told.chain == coin else told.contract_address or None
     return Network(
         code=told.chain,
-        chain=chain_of(told.chain, aliases().networks),
+        chain=chain_of(told.chain, CODES.networks),
         contract=contract,
         deposits=told.chain_deposit == "1",
         withdrawals=told.chain_withdraw == "1" and told.withdraw_fee != "",

@@ -9,12 +9,11 @@ bybit-exchange.github.io/docs/v5/market/instrument and docs/v5/enum (2026-11-21)
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
+from cryptopipe.api import Asset, Codes, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
 from cryptopipe_bybit.market import LINEAR, MARKETS, SPOT, UNREADABLE, VENUE, contract_name, spot_name
 
 _SPELLING = re.compile(r"[A-Z0-9]{3,30}", re.ASCII)
@@ -25,22 +24,11 @@ _CATEGORIES = {market.category: market.kind for market in MARKETS.values()}
 _MILLISECOND = 1_000_000
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bybit's own codes of assets and of chains: its word to ours."""
-
-    source: str
-    aliases: dict[str, str]
-    networks: dict[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_bybit").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_bybit")
 
 
 def _asset(code: str) -> Asset:
-    return asset_of(VENUE, code, aliases().aliases)
+    return asset_of(VENUE, code, CODES.aliases)
 
 
 class _Lot(msgspec.Struct, rename="camel"):

@@ -32,7 +32,7 @@ from cryptopipe.api import (
     chain_of,
     identified,
 )
-from cryptopipe_coinbase.metadata import ADVANCED, EXCHANGE, advanced_instruments, aliases, exchange_instruments
+from cryptopipe_coinbase.metadata import ADVANCED, CODES, EXCHANGE, advanced_instruments, exchange_instruments
 from cryptopipe_coinbase.wire import UNREADABLE
 
 _HOUR: Nanos = 3_600_000_000_000
@@ -127,7 +127,7 @@ class AdvancedListing:
                     return Listing(advanced_instruments(body))
                 case "/v2/currencies/crypto":
                     codes = [one.code for one in msgspec.json.decode(body, type=_Coins).data]
-                    known = aliases().aliases
+                    known = CODES.aliases
                     found = [Currency(ADVANCED, code, asset_of(ADVANCED, code, known)) for code in codes]
                     return Listing(currencies=found)
                 case "/api/v3/brokerage/transaction_summary":
@@ -140,7 +140,7 @@ class AdvancedListing:
 
 def _currency(told: _Currency) -> Currency:
     networks = tuple(_network(one, told) for one in told.supported_networks or ())
-    return Currency(EXCHANGE, told.id, identified(EXCHANGE, told.id, networks, aliases().aliases), networks)
+    return Currency(EXCHANGE, told.id, identified(EXCHANGE, told.id, networks, CODES.aliases), networks)
 
 
 def _network(told: _Network, currency: _Currency) -> Network:
@@ -148,7 +148,7 @@ def _network(told: _Network, currency: _Currency) -> Network:
     moves = told.status == currency.status == "online"
     return Network(
         code=told.id,
-        chain=chain_of(told.id, aliases().networks),
+        chain=chain_of(told.id, CODES.networks),
         contract=told.contract_address or None,
         deposits=moves,
         withdrawals=moves,

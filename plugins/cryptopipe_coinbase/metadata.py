@@ -9,12 +9,11 @@ docs.cdp.coinbase.com, Advanced Trade "List public products" and Exchange "Get a
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Instrument, ProtocolError, TradingRules, TradingState, VenueId, asset_of
+from cryptopipe.api import Codes, Instrument, ProtocolError, TradingRules, TradingState, VenueId, asset_of
 from cryptopipe_coinbase.wire import UNREADABLE
 
 ADVANCED = VenueId("coinbase")
@@ -25,18 +24,7 @@ _OWN_USDC_BOOKS = ("USDT-USDC", "EURC-USDC")
 """The only `-USDC` products whose channels do not return the `-USD` book (page websocket-channels, 2026-11-21)."""
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Coinbase's own codes of assets and of chains: its word to ours."""
-
-    source: str
-    aliases: dict[str, str]
-    networks: dict[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_coinbase").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_coinbase")
 
 
 def book_of(venue: VenueId, product_id: str) -> str | None:
@@ -117,7 +105,7 @@ def _of(
     match = _ID.fullmatch(symbol)
     if match is None:
         raise ProtocolError("not spelt as a product such as BTC-USD", where=f"{venue}:{symbol}")
-    base, quote = (asset_of(venue, code, aliases().aliases) for code in match.groups())
+    base, quote = (asset_of(venue, code, CODES.aliases) for code in match.groups())
     return Instrument(venue, symbol, base, quote, rules=rules, state=state, book_of=book_of(venue, symbol))
 
 

@@ -29,7 +29,7 @@ from cryptopipe.api import (
     identified,
 )
 from cryptopipe_gemini.market import SECOND, UNREADABLE, VENUE
-from cryptopipe_gemini.metadata import aliases, instruments
+from cryptopipe_gemini.metadata import CODES, instruments
 
 _REST = "https://api.gemini.com"
 _DETAILS = "/v1/symbols/details/"
@@ -92,6 +92,6 @@ def _currency(body: bytes) -> Currency:
         told = msgspec.json.decode(body, type=_Networks)
     except UNREADABLE as error:
         raise ProtocolError(f"unreadable network: {error}, in {body[:120]!r}", where=VENUE) from error
-    networks = tuple(Network(code, chain_of(code, aliases().networks)) for code in told.network)
-    asset = identified(VENUE, told.token, networks, aliases().aliases)
+    networks = tuple(Network(code, chain_of(code, CODES.networks)) for code in told.network)
+    asset = identified(VENUE, told.token, networks, CODES.aliases)
     return Currency(VENUE, told.token, asset, networks)

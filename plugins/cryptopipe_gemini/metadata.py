@@ -11,12 +11,11 @@ on the exchange, quantities … may exhibit additional precision down to two dec
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
+from cryptopipe.api import Asset, Codes, Instrument, Kind, ProtocolError, TradingRules, TradingState, asset_of
 from cryptopipe_gemini.market import UNREADABLE, VENUE
 
 _SPELLING = re.compile(r"[a-z0-9]{4,30}", re.ASCII)
@@ -36,18 +35,7 @@ _STATES = {
 }
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Gemini's own codes of assets and of chains: its word to ours."""
-
-    source: str
-    aliases: dict[str, str]
-    networks: dict[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_gemini").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_gemini")
 
 
 class _Details(msgspec.Struct):
@@ -86,7 +74,7 @@ def _instrument(row: _Details, kind: Kind) -> Instrument:
 
 
 def _asset(code: str) -> Asset:
-    return asset_of(VENUE, code, aliases().aliases)
+    return asset_of(VENUE, code, CODES.aliases)
 
 
 def _plain(number: Decimal) -> Decimal:

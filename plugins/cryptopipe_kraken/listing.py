@@ -33,7 +33,7 @@ from cryptopipe.api import (
     asset_of,
     chain_of,
 )
-from cryptopipe_kraken.metadata import VENUE, aliases, instruments
+from cryptopipe_kraken.metadata import CODES, VENUE, instruments
 from cryptopipe_kraken.wire import UNREADABLE
 
 _T = TypeVar("_T")
@@ -113,7 +113,7 @@ def _result(body: bytes, path: str, kind: type[_T]) -> _T:
 
 def _asset(key: str, told: _Asset | None = None) -> Asset:
     """By the key of an asset if its prefix is known, else by its other name."""
-    known = aliases().aliases
+    known = CODES.aliases
     return asset_of(VENUE, key if told is None or key in known else told.altname, known)
 
 
@@ -127,7 +127,7 @@ def _currencies(ways: Sequence[_Way]) -> Sequence[Currency]:
 
 def _network(told: _Way) -> Network:
     code = told.network or told.method
-    chain = chain_of(code, aliases().networks)
+    chain = chain_of(code, CODES.networks)
     return Network(code=code, chain=chain, withdrawals=True, min_withdrawal=_amount(told.minimum))
 
 

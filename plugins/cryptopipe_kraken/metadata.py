@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Instrument, ProtocolError, TradingRules, TradingState, VenueId, asset_of
+from cryptopipe.api import Codes, Instrument, ProtocolError, TradingRules, TradingState, VenueId, asset_of
 from cryptopipe_kraken.wire import UNREADABLE
 
 VENUE = VenueId("kraken")
@@ -28,29 +28,23 @@ _STATES = {
 }
 
 
-class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Kraken's own codes: of assets and of chains to ours, and of v1 to those of v2."""
+class KrakenCodes(Codes, frozen=True):
+    """Also of v1 to those of v2."""
 
-    source: str
-    aliases: dict[str, str]
     v2_names: dict[str, str]
-    networks: dict[str, str]
 
 
-@cache
-def aliases() -> Aliases:
-    """`aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_kraken").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = KrakenCodes.read("cryptopipe_kraken")
 
 
 @cache
 def _v1_names() -> dict[str, str]:
-    return {new: old for old, new in aliases().v2_names.items()}
+    return {new: old for old, new in CODES.v2_names.items()}
 
 
 def v2_symbol(symbol: str) -> str:
     """`XBT/USD` is `BTC/USD` in v2. Raises `ProtocolError` for what is spelt as no pair."""
-    return "/".join(aliases().v2_names.get(code, code) for code in _codes(symbol))
+    return "/".join(CODES.v2_names.get(code, code) for code in _codes(symbol))
 
 
 def v1_symbol(symbol: str) -> str:
@@ -103,7 +97,7 @@ def _instrument(pair: _Pair) -> Instrument:
 
 
 def _of(symbol: str, rules: TradingRules | None, state: TradingState = TradingState.TRADING) -> Instrument:
-    base, quote = (asset_of(VENUE, code, aliases().aliases) for code in _codes(symbol))
+    base, quote = (asset_of(VENUE, code, CODES.aliases) for code in _codes(symbol))
     return Instrument(VENUE, symbol, base, quote, rules=rules, state=state)
 
 

@@ -30,7 +30,7 @@ from cryptopipe.api import (
     identified,
 )
 from cryptopipe_okx.market import REST, UNREADABLE, VENUE
-from cryptopipe_okx.metadata import Listed, aliases, instant, instrument
+from cryptopipe_okx.metadata import CODES, Listed, instant, instrument
 from cryptopipe_okx.servertime import data_of
 
 _HOUR: Nanos = 3_600_000_000_000
@@ -117,7 +117,7 @@ def _currencies(rows: Sequence[_Chain]) -> tuple[Currency, ...]:
     for row in rows:
         networks.setdefault(row.ccy, []).append(_network(row))
     return tuple(
-        Currency(VENUE, code, identified(VENUE, code, found, aliases().aliases), tuple(found))
+        Currency(VENUE, code, identified(VENUE, code, found, CODES.aliases), tuple(found))
         for code, found in networks.items()
     )
 
@@ -128,7 +128,7 @@ def _network(row: _Chain) -> Network:
     address = row.ct_addr if len(row.ct_addr) > _CUT else ""
     return Network(
         code=row.chain,
-        chain=chain_of(code, aliases().networks),
+        chain=chain_of(code, CODES.networks),
         contract=address or ("" if row.main_net and not row.ct_addr else None),
         deposits=row.can_dep,
         withdrawals=row.can_wd,

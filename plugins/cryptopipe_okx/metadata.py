@@ -7,14 +7,13 @@ www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments, copy of 2026-07-03
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Instrument, Kind, Nanos, ProtocolError, TradingRules, TradingState, asset_of
+from cryptopipe.api import Asset, Codes, Instrument, Kind, Nanos, ProtocolError, TradingRules, TradingState, asset_of
 from cryptopipe_okx.market import MILLISECOND, VENUE
 
 _SYMBOL = re.compile(r"([A-Z0-9]{1,20})-([A-Z0-9]{2,20}(?:_[A-Z]{2})?)(-SWAP)?", re.ASCII)
@@ -110,7 +109,7 @@ def named(symbol: str) -> Instrument:
 
 
 def _asset(code: str) -> Asset:
-    return asset_of(VENUE, code, aliases().aliases)
+    return asset_of(VENUE, code, CODES.aliases)
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,18 +126,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
     spot: list[_Row]
 
 
-class Aliases(msgspec.Struct, forbid_unknown_fields=True):
-    """The venue's words for assets and chains, where they are not ours."""
-
-    source: str
-    aliases: Mapping[str, str]
-    networks: Mapping[str, str]
-
-
-@cache
-def aliases() -> Aliases:
-    """Of `aliases.json` beside this module."""
-    return msgspec.json.decode(files("cryptopipe_okx").joinpath("aliases.json").read_bytes(), type=Aliases)
+CODES = Codes.read("cryptopipe_okx")
 
 
 class OkxInstruments:
