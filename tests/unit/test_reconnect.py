@@ -87,6 +87,7 @@ def test_an_attempt_that_fails_is_repeated_sooner_than_a_planned_one() -> None:
     assert session.tell(HOUR + 0.9, Tick()) == []
     assert session.tell(HOUR + 1, Tick()) == [NEXT]
     session.tell(HOUR + 1, Closed("foo#1+", 503))
+    assert wished(session, HOUR + 1.5) == [], "the venue's impatience does not shorten it"
     assert session.tell(HOUR + 2.9, Tick()) == []
     assert session.tell(HOUR + 3, Tick()) == [NEXT]
 
@@ -138,6 +139,9 @@ def test_a_venue_that_asks_on_each_new_connection_is_followed_with_a_back_off() 
     settled = at + 30
     spoken(session, settled, "foo#1")
     assert wished(session, settled, "foo#1") == [NEXT], "a connection that was left alone for a while starts anew"
+    carried(session, settled, "foo#1", "foo#1+")
+    assert wished(session, settled, "foo#1+") == []
+    assert session.tell(settled + 1, Tick()) == [BACK]
 
 
 def test_connections_of_one_venue_are_replaced_one_after_the_other() -> None:
