@@ -64,12 +64,14 @@ class MarketOptions:
     @contextmanager
     def open(self, plugins: Mapping["VenueId", "ExchangePlugin"], assets: Sequence[str]) -> Iterator[Place]:
         """The simulated venues, or the real ones. Raises `UsageError`, `VenueUnavailable`."""
+        from cryptopipe.drivers.streams import refuse_unready
         from cryptopipe.market.feeds import as_written
 
         if not plugins:
             raise UsageError("no venue is enabled", where="venues", fix="name some: --venues A,B")
         if self.kind == "live":
             _fit_for_live()
+            refuse_unready(plugins, assets)
             yield Place("live", "", None, as_written, str, lambda at: [])
             return
         from cryptopipe import registry

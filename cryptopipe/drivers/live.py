@@ -1,4 +1,4 @@
-"""Real sockets for a run: websockets for feeds, aiohttp for requests, on one event loop.
+"""Real sockets for a run: websockets or plugins' sources for feeds, aiohttp for requests, on one event loop.
 
 Enters: the feeds' tasks. Leaves: arrivals, turn by turn, to the intake. Never: a decision, a frame that is dropped (a
 reader that is ahead of the run waits, and the venue with it), or a task that outlives the run.
@@ -6,7 +6,7 @@ reader that is ahead of the run waits, and the venue with it), or a task that ou
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from ssl import SSLContext, create_default_context
 
@@ -19,6 +19,7 @@ from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.doors import Headers, Straight, kept, text, whole
 from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
+from cryptopipe.drivers.sources import SCHEME, Source, Springs, end
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.supply import ANSWER_WITHIN
@@ -33,6 +34,7 @@ _AHEAD = 4 * TURN
 """Arrivals that may wait for a turn; then sockets are read no further, and their own buffers fill."""
 _RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
 _AGENT = f"cryptopipe/{__version__}"
+_NO_SOURCES: Mapping[VenueId, Source] = {}
 
 
 class Live:
@@ -46,13 +48,17 @@ class Live:
         stamp: Stamper,
         tls: SSLContext | None = None,
         ready: deque[Arrival] | None = None,
+        sources: Mapping[VenueId, Source] = _NO_SOURCES,
     ) -> None:
-        """`ready` is where arrivals wait for their turn; somebody who measures gives one that looks at the clock."""
+        """`ready` is where arrivals wait for their turn; somebody who measures gives one that looks at the clock.
+        `sources` are those of the venues whose plugins bring their frames themselves.
+        """
         self._feeds, self._intake, self._turn_ended, self._stamp, self._tls = feeds, intake, turn_ended, stamp, tls
         self._ready: deque[Arrival] = deque() if ready is None else ready
         self._wake = asyncio.Event()
         self._full = False
         self._sockets: dict[str, Ear] = {}
+        self._springs = Springs(sources, self._heard, LARGEST_FRAME)
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -66,7 +72,7 @@ class Live:
             ):
                 why = await self._turns(ended)
                 for task in self._tasks:
-                    task.cancel()
+                    end(task)
         except BaseExceptionGroup as group:  # what broke first, as if there were no group
             raise group.exceptions[0] from None
         return why
@@ -105,6 +111,7 @@ class Live:
             self._full = False
             for socket in self._sockets.values():
                 socket.resume()
+            self._springs.resume()
 
     def _carry_out(self, tasks: Tasks) -> None:
         for venue, task in tasks:
@@ -112,6 +119,9 @@ class Live:
 
     def _do(self, venue: VenueId, task: Task) -> None:
         match task:
+            case Dial() if task.url.startswith(SCHEME):
+                life = self._intake.life(task.conn)
+                self._readers[task.conn] = self._begin(self._springs.follow(venue, task, life))
             case Dial():
                 self._readers[task.conn] = self._begin(self._read(venue, task, self._intake.life(task.conn)))
             case Close():
@@ -135,7 +145,7 @@ class Live:
         self._sockets.pop(conn, None)
         reader = self._readers.pop(conn, None)
         if reader is not None:
-            reader.cancel()
+            end(reader)
 
     def _heard(self, arrival: Arrival) -> bool:
         """Whether there is room for more."""

@@ -18,10 +18,11 @@ from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
 from cryptopipe.drivers.stop import Stop
-from cryptopipe.errors import ConfigError, ProtocolError, VenueUnavailable
+from cryptopipe.errors import ConfigError, CryptopipeError, PluginError, ProtocolError, VenueUnavailable
 from cryptopipe.market.feeds import NOBODY, Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import seconds
+from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Kind, VenueId
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
@@ -92,7 +93,11 @@ class Streams:
                 return "duration"
             return self.ended()
 
-        live = Live(self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp, ready=self.ready)
+        self._tell_watched()
+        sources = {venue: one.source for venue, one in self.plugins.items() if one.source is not None}
+        live = Live(
+            self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp, ready=self.ready, sources=sources
+        )
         try:
             why = await live.run(over)
         except VenueUnavailable:
@@ -111,6 +116,13 @@ class Streams:
             self._failures[entry.venue] = reason
             _LOG.warning("feed.closed", conn=entry.conn, reason=reason)
 
+    def _tell_watched(self) -> None:
+        """Once: what is shown and never traded, for want of the venue's rules."""
+        for venue, wanted in self.subscriptions.items():
+            symbols = dict.fromkeys(one.instrument.symbol for one in wanted if one.instrument.rules is None)
+            if symbols:
+                _LOG.info("feed.watched", venue=venue, symbols=list(symbols), reason="no trading rules are known")
+
     def _unreachable(self, waited: Nanos) -> VenueUnavailable:
         why = "; ".join(f"{venue}: {reason}" for venue, reason in sorted(self._failures.items()))
         return VenueUnavailable(
@@ -120,8 +132,11 @@ class Streams:
 
 
 def instruments_of(plugin: ExchangePlugin, assets: Sequence[str]) -> list[Instrument]:
-    """The listed instruments between these assets that may be traded: spot, or contracts where a venue has no spot."""
-    listed = [one for one in plugin.instruments.listed() if one.rules and {one.base, one.quote} <= set(assets)]
+    """The listed instruments between these assets: spot, or contracts where a venue has no spot. They have rules, or
+    are those of a source, which may be without: those are watched, and never traded.
+    """
+    listed = [one for one in plugin.instruments.listed() if {one.base, one.quote} <= set(assets)]
+    listed = [one for one in listed if one.rules is not None or plugin.source is not None]
     spot = [one for one in listed if one.kind is Kind.SPOT]
     return spot or listed
 
@@ -169,3 +184,24 @@ def credentials_for(
     """The keys of a run: those of the settings, or on simulated venues the one that they all accept."""
     keys = {venue: SANDBOX_CREDENTIALS if simulated else settings.credentials(venue) for venue in plugins}
     return {venue: key for venue, key in keys.items() if key is not None}
+
+
+def refuse_unready(plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]) -> None:
+    """Raises the `CryptopipeError` that a source raises as it is called: it cannot work here, and no second attempt
+    will help. Nothing is asked of it: an asynchronous generator that is not read has not begun.
+    """
+    for plugin in plugins.values():
+        if plugin.source is None:
+            continue
+        try:
+            parts = plugin.split(subscriptions_of(instruments_of(plugin, assets)))
+            urls = [plugin.feed().connect(part, None, 0).url for part in parts]
+        except Exception:  # noqa: BLE001 -- a stranger's plugin: the run leaves it out, and says why
+            continue
+        for url in urls:
+            try:
+                plugin.source(url)
+            except CryptopipeError:
+                raise
+            except Exception as error:
+                raise PluginError(as_refusal(error).message, where=plugin.venue) from error

@@ -1,11 +1,12 @@
 """The frames that our own source makes of ccxt's unified structures.
 
-Enters: JSON lines of `source.py`. Leaves: snapshots, trades, notices. Never: a difference (ccxt has merged them), or a
-proof: whether ccxt lost a frame is not known here.
+Enters: JSON lines of `source.py`. Leaves: snapshots, trades, notices, heartbeats. Never: a difference (ccxt has merged
+them), or a proof: whether ccxt lost a frame is not known here.
 
 `{"book":"BTC/USDT","bids":[[61837.63,1.5]],"asks":[[61837.64,0.2]],"at":1700000000000}`,
 `{"trades":"BTC/USDT","rows":[{"id":"7","price":61837.63,"amount":0.1,"side":"buy","at":1700000000000}]}`,
-`{"absent":["SOL/USDT"],"of":"kucoin"}`. Prices and sizes are Python's shortest text of the floats that ccxt keeps.
+`{"absent":["SOL/USDT"],"of":"kucoin"}`, `{"alive":"kucoin"}`. Prices and sizes are Python's shortest text of the
+floats that ccxt keeps.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from cryptopipe.api import (
     Connect,
     FeedEvent,
     Frame,
+    Heartbeat,
     Nanos,
     Notice,
     Proof,
@@ -52,6 +54,7 @@ class _Any(msgspec.Struct):
     asks: msgspec.Raw = msgspec.Raw(b"[]")
     rows: list[_Row] = []
     absent: list[str] = []
+    alive: str = ""
     at: Millis = 0
 
 
@@ -98,6 +101,8 @@ class CcxtFeed:
                 )
             if told.absent:
                 return (Notice("absent", ", ".join(told.absent), ok=False),)
+            if told.alive:
+                return (Heartbeat(0),)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ProtocolError(f"unreadable frame: {error}, in {bytes(frame[:120])!r}", where="ccxt") from error
         return (Unknown(""),)

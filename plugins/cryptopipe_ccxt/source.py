@@ -1,23 +1,30 @@
 """ccxt's own client as a source of frames: its watch methods where it has them, else polling.
 
 Enters: the URL that `feed.py` makes. Leaves: JSON lines, in the order in which ccxt told them. Never: a line that is
-dropped (ccxt waits while nobody reads), or a task that outlives the iterator.
+dropped (ccxt waits while nobody reads), a task that outlives the iterator, or an import of ccxt that stops the loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from cryptopipe.api import VenueUnavailable
+from cryptopipe.api import RateLimited, UsageError, VenueUnavailable
 
 _LEVELS = 50
 """Levels a side that are handed on."""
 _WAITING = 1024
 """Lines that may wait for a reader."""
+_BEAT = 1.0
+"""Seconds between two lines that say that ccxt still follows."""
+_QUIET = 60.0
+"""Seconds that a book may say nothing before no more such lines are told, and the run closes for its silence."""
 
 
 @dataclass(frozen=True)
@@ -37,55 +44,109 @@ class Wanted:
         return cls(parts.path, depth, trades)
 
 
-async def frames(url: str) -> AsyncIterator[bytes]:
-    """Raises `VenueUnavailable` where ccxt gives up."""
-    import ccxt.pro  # seconds: only who connects pays them
+def exchanges() -> frozenset[str]:
+    """The ids of ccxt's exchanges, read off its files: importing it takes seconds. None where it is not installed."""
+    found = find_spec("ccxt")
+    if found is None or found.origin is None:
+        return frozenset()
+    return frozenset(path.stem for path in (Path(found.origin).parent / "async_support").glob("[a-z]*.py"))
 
-    wanted = Wanted.read(url)
+
+def frames(url: str) -> AsyncIterator[bytes]:
+    """At once raises `VenueUnavailable` without ccxt, `UsageError` for an exchange that it has not; read,
+    `VenueUnavailable` or `RateLimited` where ccxt gives up.
+    """
+    wanted, known = Wanted.read(url), exchanges()
+    if not known:
+        raise VenueUnavailable(
+            f"{wanted.exchange} is read by ccxt, which is not installed", fix='pip install "cryptopipe[ccxt]"'
+        )
+    if wanted.exchange not in known:
+        near = get_close_matches(wanted.exchange, sorted(known), n=1)
+        raise UsageError(
+            f"ccxt has no exchange {wanted.exchange!r}" + "".join(f"; did you mean {one!r}?" for one in near),
+            fix="python -c 'import ccxt; print(ccxt.exchanges)' lists them",
+        )
+    return _frames(wanted)
+
+
+async def _frames(wanted: Wanted) -> AsyncIterator[bytes]:
+    ccxt = await asyncio.to_thread(_imported)
     module = ccxt.pro if hasattr(ccxt.pro, wanted.exchange) else ccxt.async_support
     exchange = getattr(module, wanted.exchange)({"enableRateLimit": True})
     try:
         async for frame in frames_of(exchange, wanted):
             yield frame
     except ccxt.BaseError as error:
-        raise VenueUnavailable(f"ccxt gave up: {type(error).__name__}: {error}"[:300], where=wanted.exchange) from error
+        known = isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection)
+        kind = RateLimited if known else VenueUnavailable
+        raise kind(f"ccxt gave up: {type(error).__name__}: {error}"[:300], where=wanted.exchange) from error
     finally:
         await exchange.close()
 
 
+def _imported() -> Any:
+    """In a thread of its own: it takes seconds, in which the other venues are to be read."""
+    import ccxt.pro
+
+    return ccxt
+
+
 async def frames_of(exchange: Any, wanted: Wanted) -> AsyncIterator[bytes]:
-    """Of a client that somebody else made and closes. Raises whatever ccxt raises."""
+    """Of a client that somebody else made and closes. Raises whatever ccxt raises, and `VenueUnavailable` where the
+    exchange lists nothing of what is wanted.
+    """
     markets: Mapping[str, object] = await exchange.load_markets()
-    absent = sorted({*wanted.depth, *wanted.trades} - set(markets))
+    asked = {*wanted.depth, *wanted.trades}
+    absent = sorted(asked - set(markets))
+    if len(absent) == len(asked):
+        raise VenueUnavailable(f"lists none of {', '.join(absent)}", where=wanted.exchange)
+    yield msgspec.json.encode({"alive": wanted.exchange})
     if absent:
         yield msgspec.json.encode({"absent": absent, "of": wanted.exchange})
-    lines: asyncio.Queue[bytes] = asyncio.Queue(_WAITING)
-    tellers = [_books(exchange, symbol, lines) for symbol in wanted.depth if symbol in markets]
-    tellers += [_trades(exchange, symbol, lines) for symbol in wanted.trades if symbol in markets]
-    tasks = [asyncio.ensure_future(teller) for teller in tellers]
+    lines: _Lines = asyncio.Queue(_WAITING)
+    heard: dict[str, float] = {}
+    tellers = [_books(exchange, symbol, lines, heard) for symbol in wanted.depth if symbol in markets]
+    if exchange.has.get("watchTrades"):  # polled trades would come twice
+        tellers += [_trades(exchange, symbol, lines) for symbol in wanted.trades if symbol in markets]
+    tellers.append(_beats(wanted.exchange, lines, heard))
+    tasks = [asyncio.ensure_future(_until_broken(teller, lines)) for teller in tellers]
     try:
-        while tasks:
-            next_line = asyncio.ensure_future(lines.get())
-            done, _ = await asyncio.wait({next_line, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            if next_line in done:
-                yield next_line.result()
-                continue
-            next_line.cancel()
-            for task in done:
-                task.result()  # raises what ended it
+        while True:
+            line = await lines.get()
+            if isinstance(line, Exception):
+                raise line
+            yield line
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # the first that failed has been raised
 
 
-async def _books(exchange: Any, symbol: str, lines: asyncio.Queue[bytes]) -> None:
+_Lines = asyncio.Queue[bytes | Exception]
+"""What was told, and at its end what broke."""
+
+
+async def _until_broken(teller: Awaitable[None], lines: _Lines) -> None:
+    try:
+        await teller
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await lines.put(VenueUnavailable("ccxt cancelled a stream, as it does when it closes"))
+    except Exception as error:  # noqa: BLE001 -- raised by who reads the lines
+        await lines.put(error)
+
+
+async def _books(exchange: Any, symbol: str, lines: _Lines, heard: dict[str, float]) -> None:
     watches = exchange.has.get("watchOrderBook")
     while True:
         if watches:
             book = await exchange.watch_order_book(symbol)
         else:
             book = await exchange.fetch_order_book(symbol)  # ccxt's own throttle paces it
+        heard[symbol] = asyncio.get_running_loop().time()
         await lines.put(book_line(symbol, book))
 
 
@@ -95,15 +156,13 @@ def book_line(symbol: str, book: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"book": symbol, **sides, "at": book.get("timestamp") or 0})
 
 
-async def _trades(exchange: Any, symbol: str, lines: asyncio.Queue[bytes]) -> None:
-    if not exchange.has.get("watchTrades"):
-        return  # polled trades would come twice
+async def _trades(exchange: Any, symbol: str, lines: _Lines) -> None:
     while True:
         found = await exchange.watch_trades(symbol)
         await lines.put(trades_line(symbol, found))
 
 
-def trades_line(symbol: str, trades: list[Mapping[str, Any]]) -> bytes:
+def trades_line(symbol: str, trades: Sequence[Mapping[str, Any]]) -> bytes:
     """Unified trades; one whose taker's side ccxt does not know is left out."""
     rows = [
         {"id": str(one["id"] or ""), "price": one["price"], "amount": one["amount"], "side": one["side"],
@@ -112,3 +171,14 @@ def trades_line(symbol: str, trades: list[Mapping[str, Any]]) -> bytes:
         if one["side"] in ("buy", "sell")
     ]  # fmt: skip
     return msgspec.json.encode({"trades": symbol, "rows": rows})
+
+
+async def _beats(exchange: str, lines: _Lines, heard: Mapping[str, float]) -> None:
+    """ccxt pings its connections, and raises after missed pongs (4.5.90, `ws/client.py`): while it has raised nothing,
+    a book without news is a quiet one. For so long at most: what it does not notice itself must end too.
+    """
+    while True:
+        await asyncio.sleep(_BEAT)
+        now = asyncio.get_running_loop().time()
+        if all(now - at <= _QUIET for at in heard.values()):
+            await lines.put(msgspec.json.encode({"alive": exchange}))

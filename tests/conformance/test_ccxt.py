@@ -5,19 +5,33 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cryptopipe import registry
-from cryptopipe.api import BookSnapshot, Channel, Kind, Notice, Proof, Subscription, Trade, Unknown, UsageError
+from cryptopipe.api import (
+    BookSnapshot,
+    Channel,
+    Heartbeat,
+    Kind,
+    Notice,
+    Proof,
+    Subscription,
+    Trade,
+    Unknown,
+    UsageError,
+    VenueUnavailable,
+)
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.testing import ExchangeConformance, spot
 from cryptopipe_ccxt import family
-from cryptopipe_ccxt.source import Wanted, book_line, frames_of, trades_line
+from cryptopipe_ccxt.source import Wanted, book_line, frames, frames_of, trades_line
 
+needs_ccxt = pytest.mark.skipif(find_spec("ccxt") is None, reason="ccxt is not installed: pip install cryptopipe[ccxt]")
 KUCOIN = family.make("ccxt_kucoin")
 
 
@@ -25,16 +39,43 @@ class TestCcxt(ExchangeConformance):
     plugin = KUCOIN
     instruments = (spot("ccxt_kucoin", "BTC/USDT", symbol="BTC/USDT", tick="0.01", step="0.00000001"),)
     corpus = Path(__file__).parents[2] / "plugins" / "cryptopipe_ccxt" / "frames"
-    covers = (BookSnapshot, Trade, Notice, Unknown)
+    covers = (BookSnapshot, Trade, Heartbeat, Notice, Unknown)
     channels = (Channel.DEPTH, Channel.TRADES)
 
 
-def test_a_venue_is_found_by_its_name_in_ccxt_without_importing_it() -> None:
-    code = "import sys, cryptopipe.registry as r; print(r.exchange('ccxt_kucoin').venue, 'ccxt' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == "ccxt_kucoin False\n"
-    with pytest.raises(UsageError, match="ccxt has no exchange 'kukoin'"):
-        registry.exchange("ccxt_kukoin")
+def test_a_venue_is_found_by_its_name_whether_or_not_ccxt_is_there() -> None:
+    """A capture of it is replayed where there is no ccxt, or one that has renamed the exchange."""
+    assert registry.exchange("ccxt_kucoin").venue == "ccxt_kucoin"
+    assert registry.exchange("ccxt_kukoin").venue == "ccxt_kukoin"
+    with pytest.raises(UsageError, match=r"no exchange of ccxt is called '\.\./x'"):
+        registry.exchange("ccxt_../x")
+
+
+@needs_ccxt
+def test_a_source_that_cannot_be_says_so_as_it_is_called() -> None:
+    with pytest.raises(UsageError, match=r"ccxt has no exchange 'kukoin'; did you mean 'kucoin'\?"):
+        frames("source:kukoin?depth=BTC%2FUSDT")
+    frames("source:kucoin?depth=BTC%2FUSDT")
+
+
+RUN = "import cryptopipe.cli as c; c.main()"
+CALL = "from cryptopipe_ccxt.source import frames; frames('source:kucoin?depth=BTC%2FUSDT'); print('called')"
+SHORT = ["watch", "--market", "sandbox", "--for", "1s", "--seed", "1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        (RUN, ["--help"]),
+        (RUN, ["plugins", "list", "--json"]),
+        pytest.param(RUN, SHORT, marks=pytest.mark.slow),
+        pytest.param(CALL, [], marks=needs_ccxt),
+    ],
+)
+def test_ccxt_is_imported_by_nobody_who_does_not_read_it(code: str, command: list[str]) -> None:
+    told = "import atexit, sys; atexit.register(lambda: print(sys.modules.get('ccxt')))\n"
+    done = subprocess.run([sys.executable, "-c", told + code, *command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "None" and len(done.stdout.splitlines()) > 1
 
 
 def test_books_are_unproven_and_instruments_are_without_rules() -> None:
@@ -69,6 +110,89 @@ def test_a_trade_whose_side_nobody_knows_is_left_out() -> None:
     assert (trade.trade_id, trade.price, trade.size, trade.event_time) == ("1", "1.5", "2.0", 5_000_000)
 
 
+BOOK = {"bids": [[1.5, 2.0]], "asks": [[1.6, 3.0]], "timestamp": 5}
+
+
+class Unified:
+    """An exchange with the unified methods that docs.ccxt.com names (Order Book, Public Trades), each scripted."""
+
+    def __init__(self, *, watches: bool, then: BaseException | None = None) -> None:
+        self.has = {"watchOrderBook": watches, "watchTrades": watches}
+        self.then, self.asked, self.left = then, list[str](), 0
+
+    async def load_markets(self) -> dict[str, object]:
+        return {"A/B": {}, "C/D": {}}
+
+    async def watch_order_book(self, symbol: str) -> dict[str, Any]:
+        return await self._told(f"watch {symbol}")
+
+    async def fetch_order_book(self, symbol: str) -> dict[str, Any]:
+        return await self._told(f"fetch {symbol}")
+
+    async def watch_trades(self, symbol: str) -> list[dict[str, Any]]:
+        await self._told("never")
+        return []
+
+    async def _told(self, what: str) -> dict[str, Any]:
+        self.asked.append(what)
+        try:
+            if what == "never" or (what.endswith("C/D") and self.then is None):
+                await asyncio.get_running_loop().create_future()
+            if what.endswith("C/D") and self.then is not None:
+                raise self.then
+            return BOOK
+        finally:
+            self.left += 1
+
+
+def read_of(exchange: Unified, wanted: Wanted, most: int) -> list[bytes]:
+    """At most so many lines, then left; every call that was begun has ended."""
+
+    async def read() -> list[bytes]:
+        found: list[bytes] = []
+        async with asyncio.timeout(5), aclosing(frames_of(exchange, wanted)) as lines:  # type: ignore[type-var]
+            async for line in lines:
+                found.append(line)
+                if len(found) == most:
+                    break
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return found
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("watches", [True, False])
+def test_books_are_watched_or_else_polled_and_no_call_outlives_the_iterator(watches: bool) -> None:
+    exchange = Unified(watches=watches)
+    found = read_of(exchange, Wanted("x", ("A/B", "C/D", "E/F"), ("C/D",)), 5)
+    assert found[:2] == [b'{"alive":"x"}', b'{"absent":["E/F"],"of":"x"}']
+    assert found[2:] == [b'{"book":"A/B","bids":[[1.5,2.0]],"asks":[[1.6,3.0]],"at":5}'] * 3
+    how = "watch" if watches else "fetch"
+    assert set(exchange.asked) == {f"{how} A/B", f"{how} C/D", *(["never"] if watches else [])}
+    assert exchange.left == len(exchange.asked)
+
+
+def test_who_does_not_read_holds_up_the_exchange() -> None:
+    """1,024 lines may wait, one is in the hand that waits, and one may be read."""
+    exchange = Unified(watches=True)
+    read_of(exchange, Wanted("x", ("A/B",), ()), 2)
+    assert exchange.left <= 1024 + 2
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [(OSError("gone"), "gone"), (asyncio.CancelledError(), "ccxt cancelled a stream, as it does when it closes")],
+)
+def test_what_breaks_one_stream_ends_the_source(broken: BaseException, told: str) -> None:
+    with pytest.raises(VenueUnavailable if told.startswith("ccxt") else OSError, match=told):
+        read_of(Unified(watches=True, then=broken), Wanted("x", ("C/D",), ()), 100)
+
+
+def test_an_exchange_that_lists_nothing_of_it_is_never_open() -> None:
+    with pytest.raises(VenueUnavailable, match=r"x: lists none of E/F, G/H"):
+        read_of(Unified(watches=True), Wanted("x", ("E/F",), ("G/H", "E/F")), 1)
+
+
 @contextmanager
 def simulated() -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", "binance", "--seed", "3", "--json"]
@@ -89,6 +213,7 @@ def repointed(urls: Any, venue: dict[str, Any]) -> Any:
     return f"{origin}/{rest.partition('/')[2]}"
 
 
+@needs_ccxt
 @pytest.mark.slow
 def test_ccxts_own_client_brings_the_simulated_venues_books() -> None:
     """Books are live, never crossed and on the grid; trades come; a pair that is not listed is told."""
@@ -114,14 +239,14 @@ def test_ccxts_own_client_brings_the_simulated_venues_books() -> None:
         told = asyncio.run(watched(venue))
     codec = KUCOIN.feed()
     events = [event for line in told for event in codec.decode(line, 1)]
-    assert events[0] == Notice("absent", "FROG/USDT", ok=False)
+    assert events[:2] == [Heartbeat(), Notice("absent", "FROG/USDT", ok=False)]
     sync, tops = BookSync(KUCOIN.instruments.find("BTC/USDT"), codec.rule), 0
     for event in events:
         if isinstance(event, BookSnapshot):
             sync.snapshot(event, 1)
             top = sync.book.top
-            assert sync.state is BookState.LIVE and top is not None and top.bid < top.ask
-            assert top.bid * 100 % 1 == 0 and top.ask * 100 % 1 == 0
+            assert sync.state is BookState.LIVE and top is not None and top.bid is not None and top.ask is not None
+            assert top.bid < top.ask and top.bid * 100 % 1 == 0 and top.ask * 100 % 1 == 0
             tops += 1
     assert tops >= 30
     assert any(isinstance(event, Trade) for event in events)
