@@ -187,10 +187,16 @@ class BookSync:
             self.lose("connection opened")
 
     def _hold(self, delta: Delta) -> None:
-        if self.rule.snapshot_by_request:
-            if len(self._buffer) >= _BUFFERED_DELTAS:
-                self._buffer.clear()
-            self._buffer.append(delta)
+        """Behind a gap, or below what is held, the stream begins anew: no snapshot would ever join all of it."""
+        held = self._buffer
+        if not self.rule.snapshot_by_request:
+            return
+        verdict = self._link_after(held[-1].version, delta) if held and self._link_after is not None else _APPLY
+        if verdict is Link.SKIP and delta.version >= held[0].version:
+            return
+        if verdict is not _APPLY or len(held) >= _BUFFERED_DELTAS:
+            held.clear()
+        held.append(delta)
 
     def _too_old(self, snapshot: Snapshot) -> Resync:
         first = self._buffer[0]

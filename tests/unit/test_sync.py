@@ -96,6 +96,26 @@ def test_what_was_held_behind_a_gap_is_still_held() -> None:
     assert sync.delta(delta(12, 12), 22) is None and sync.state is BookState.LIVE
 
 
+def test_a_number_that_was_wrong_does_not_hold_a_book_back_for_ever() -> None:
+    sync = BookSync(XY, SEQUENCED)
+    sync.snapshot(snapshot(7), 1)
+    assert isinstance(sync.delta(delta(90_009, 90_009), 2), Resync)  # a digit of its number was another one
+    for number in (10, 11, 12):
+        assert sync.delta(delta(number, number), number) is None
+    assert isinstance(sync.snapshot(snapshot(11), 20), TopOfBook)
+    assert sync.state is BookState.LIVE
+    assert isinstance(sync.delta(delta(13, 13, '[["99","1"]]'), 21), TopOfBook)
+
+
+def test_a_wrong_number_among_the_held_deltas_costs_what_stands_before_it() -> None:
+    sync = BookSync(XY, SEQUENCED)
+    for number in (8, 90_009, 10, 11):
+        sync.delta(delta(number, number), number)
+    assert isinstance(sync.snapshot(snapshot(8), 20), Resync)
+    assert isinstance(sync.snapshot(snapshot(9), 21), TopOfBook)
+    assert isinstance(sync.delta(delta(12, 12, '[["99","1"]]'), 22), TopOfBook)
+
+
 def test_duplicates_change_nothing() -> None:
     sync = BookSync(XY, SEQUENCED)
     sync.snapshot(snapshot(7), 1)
