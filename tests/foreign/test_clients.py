@@ -104,6 +104,10 @@ CLIENTS = (
     Client("pybit_unified", "main", "pybit", native("bybit"), tls=False),
     Client("coinbase_advanced", "coinbase", "coinbase", native("coinbase"), compares=False),
     Client("kraken_sdk", "main", "kraken", native("kraken")),
+    Client("okx_sdk", "main", "okx", native("okx")),
+    Client("bitfinex_api", "bitfinex", "bfxapi", native("bitfinex"), tls=False, orders=("bitfinex",)),
+    Client("bitstamp_client", "main", "bitstamp", native("bitstamp"), tls=False),
+    Client("gemini_python", "main", "geminipython", native("gemini"), tls=False),
 )  # fmt: skip
 
 
