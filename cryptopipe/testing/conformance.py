@@ -38,9 +38,10 @@ from cryptopipe.testing.corpus import AT, Sample, codec_of, read_corpus
 from cryptopipe.testing.cost import judge_cost
 from cryptopipe.testing.damage import judge_damage
 from cryptopipe.testing.declared import judge_declared
-from cryptopipe.testing.frames import judge_determinism, judge_goldens, judge_recorded, judge_ticks, outcome, recorded
+from cryptopipe.testing.frames import judge_determinism, judge_goldens, judge_recorded, judge_ticks, outcome
 from cryptopipe.testing.listings import ListingSample, judge_listings
 from cryptopipe.testing.purity import forbidden_in, plugin_modules, trapped
+from cryptopipe.testing.recorded import Recorded, connections
 from cryptopipe.testing.schedule import judge_schedule
 from cryptopipe.testing.signing import CREDENTIALS, judge_signing
 from cryptopipe.testing.strangers import judge_strangers
@@ -61,13 +62,14 @@ class ExchangeConformance(Judged):
 
     `instruments` are those that the plugin lists and `corpus` the folder `frames` beside the test, unless given.
     `covers` lists the event types that the corpus must show; `channels` what the codec must be able to subscribe to;
-    `recordings` raw captures in JSON lines (gzip) whose frames are judged for determinism and grid too, as far as
-    `recorded_frames` go. `recorded_sizes_on_step` False, with its reason beside it, where a venue shows what is left
-    of orders from before it made its step coarser. `stream` names samples that follow each other on one connection, and
-    `order_stream` the same of single orders; without them the plugin's simulated venue sends the frames, and
-    `more_streams` may be those of other dialects. `keyed` names
-    samples in which the keys of an object are data. `fees_are_zero` is the reason where a venue takes no fee.
-    `listings` are metadata answers with what they say; `token_answer` the documented one that gives a stream its token.
+    `recordings` captures whose frames are judged for determinism and grid too, as far as `recorded_frames` go, each
+    connection in the dialect that the plugin hears in it, or as `(path, "NAME")` where a capture does not tell its URL;
+    `recorded_instruments` have the grid of their day. `recorded_sizes_on_step` False, with its reason beside it, where
+    a venue shows what is left of orders from before it made its step coarser. `stream` names samples that follow each
+    other on one connection, and `order_stream` the same of single orders; without them the plugin's simulated venue
+    sends the frames, and `more_streams` may be those of other dialects. `keyed` names samples in which the keys of an
+    object are data. `fees_are_zero` is the reason where a venue takes no fee. `listings` are metadata answers with what
+    they say; `token_answer` the documented one that gives a stream its token.
     """
 
     plugin: ClassVar[ExchangePlugin]
@@ -75,8 +77,9 @@ class ExchangeConformance(Judged):
     corpus: ClassVar[Path | None] = None
     covers: ClassVar[Sequence[type]] = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown)
     channels: ClassVar[Sequence[Channel]] = USUAL_CHANNELS
-    recordings: ClassVar[Sequence[Path]] = ()
+    recordings: ClassVar[Sequence[Path | tuple[Path, str]]] = ()
     recorded_frames: ClassVar[int] = 2000
+    recorded_instruments: ClassVar[Sequence[Instrument]] = ()
     recorded_sizes_on_step: ClassVar[bool] = True
     stream: ClassVar[Sequence[str]] = ()
     more_streams: ClassVar[Sequence[Sequence[str]]] = ()
@@ -133,11 +136,11 @@ class ExchangeConformance(Judged):
     @numbered("5 on tick, recorded")
     def test_5_on_tick_recorded(self) -> None:
         """The same on recorded frames, where there are any."""
-        present = [path for path in self.recordings if path.is_file()]
-        if not present:
-            raise SkipTest(f"no recordings of {self.plugin.venue} at {[str(path) for path in self.recordings]}")
-        frames = {path.name: recorded(path, self.recorded_frames) for path in present}
-        self.tell(judge_recorded(self.plugin, frames, self._instruments(), self.recorded_sizes_on_step))
+        found = self._recorded()
+        if not found:
+            raise SkipTest(f"no recordings of {self.plugin.venue} at {[*map(str, self.recordings)]}")
+        instruments = (*self._instruments(), *self.recorded_instruments)
+        self.tell(judge_recorded(self.plugin, found, instruments, self.recorded_sizes_on_step))
 
     @numbered("6 declared")
     def test_6_declared(self) -> None:
@@ -218,8 +221,10 @@ class ExchangeConformance(Judged):
         )
         return plugin_modules(*parts, source=plugin.source)
 
-    def _recorded(self) -> list[bytes]:
-        return [frame for path in self.recordings if path.is_file() for frame in recorded(path, self.recorded_frames)]
+    def _recorded(self) -> list[Recorded]:
+        told = ((one, None) if isinstance(one, Path) else one for one in self.recordings)
+        present = [(path, dialect) for path, dialect in told if path.exists()]
+        return [one for told in present for one in connections(self.plugin, *told, self.recorded_frames)]
 
     def _stream(self, names: Sequence[str], channel: Channel, dialect: str) -> Stream:
         if names:

@@ -21,7 +21,6 @@ from cryptopipe.api import (
     VenueError,
 )
 from cryptopipe.core import reference, reference_orders
-from cryptopipe.testing.checks import require
 from cryptopipe.testing.corpus import AT
 
 _NATIVE = "cryptopipe.core._rust"
@@ -59,16 +58,15 @@ class Books:
         if isinstance(event, _CHANGES):
             for name, link in (("join", self._rule.join), ("link", self._rule.link)):
                 verdict = link(self._base.version if self._base else 0, event)
-                require(isinstance(verdict, Link), f"{where}: {name} of the rule gave {verdict!r} for {event!r}")
+                if not isinstance(verdict, Link):
+                    raise AssertionError(f"{where}: {name} of the rule gave {verdict!r} for {event!r}")
         elif not isinstance(event, (*_WHOLE, TopUpdate)):
             return
         self._at += 2 * _SPAN
         told = [self._outcome(book, event) for book in self._books]
-        require(
-            all(one == told[0] for one in told),
-            f"{where} gave {event!r}, of which the cores make "
-            f"{'; '.join(f'{name}: {one}' for name, one in zip(cores(), told, strict=True))}",
-        )
+        if any(one != told[0] for one in told):
+            made = "; ".join(f"{name}: {one}" for name, one in zip(cores(), told, strict=True))
+            raise AssertionError(f"{where} gave {event!r}, of which the cores make {made}")
 
     def _outcome(self, book: Any, event: Any) -> Any:
         """What becomes of the book: the error's name, or top, counts and levels."""

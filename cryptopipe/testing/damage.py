@@ -103,7 +103,8 @@ class _Damage:
             raise AssertionError(_escaped(plugin, sample, damaged, error)) from error
         where, books = _where(plugin, sample, damaged), self._books[sample.dialect]
         for event in events:
-            require(isinstance(event, EVENTS), f"{where} gave {event!r}, which is no event")
+            if not isinstance(event, EVENTS):
+                raise AssertionError(f"{where} gave {event!r}, which is no event")
             readable(event, where)
             try:
                 books.judge(event, where)

@@ -4,10 +4,7 @@ Enters: a plugin, its samples, recorded frames. Leaves: nothing, or the frame an
 sample shares with another.
 """
 
-import gzip
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cryptopipe.api import (
@@ -15,6 +12,7 @@ from cryptopipe.api import (
     BookSnapshot,
     ExchangePlugin,
     FeedCodec,
+    HttpResponse,
     Instrument,
     OrdersDelta,
     OrdersSnapshot,
@@ -25,8 +23,9 @@ from cryptopipe.api import (
     VenueError,
 )
 from cryptopipe.testing.checks import require
-from cryptopipe.testing.corpus import AT, EVENTS, Sample, canonical, codec_of, completed, play
+from cryptopipe.testing.corpus import AT, EVENTS, Sample, canonical, codec_of, completed, play, snapshots_of
 from cryptopipe.testing.numbers import numbers, uncrossed
+from cryptopipe.testing.recorded import Recorded
 
 _TYPES: dict[str, type] = {kind.__name__: kind for kind in EVENTS}
 _WITH_NUMBERS = (BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta, TopUpdate, Trade)
@@ -47,27 +46,14 @@ def _decoded(codec: FeedCodec, frame: bytes) -> Any:
         return type(error).__name__
 
 
-def recorded(path: Path, most: int) -> list[bytes]:
-    """The first received frames of a raw capture."""
-    found: list[bytes] = []
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            told = json.loads(line)
-            if told["dir"] == "recv":
-                found.append(told["raw"].encode())
-            if len(found) == most:
-                break
-    return found
-
-
-def judge_determinism(plugin: ExchangePlugin, samples: Sequence[Sample], recordings: Sequence[bytes]) -> str:
+def judge_determinism(plugin: ExchangePlugin, samples: Sequence[Sample], recordings: Sequence[Recorded]) -> str:
     """Three codecs, two of them interleaved. What was counted. Raises `AssertionError`."""
     by_dialect: dict[str, list[bytes]] = {}
     for sample in samples:
         if not sample.snapshot_of:
             by_dialect.setdefault(sample.dialect, []).extend([*sample.after, sample.frame])
-    by_dialect.setdefault("", []).extend(recordings)
-    for dialect, frames in by_dialect.items():
+    told = [*by_dialect.items(), *((one.dialect, one.frames) for one in recordings)]
+    for dialect, frames in told:
         one, two, three = (codec_of(plugin, dialect) for _ in range(3))
         alone = [_decoded(one, frame) for frame in frames]
         pairs = [(_decoded(two, frame), _decoded(three, frame)) for frame in frames]
@@ -78,7 +64,8 @@ def judge_determinism(plugin: ExchangePlugin, samples: Sequence[Sample], recordi
                     f"{plugin.venue} is not deterministic: frame {number} {frames[number][:120]!r} gave "
                     f"{expected} alone, {got} on an interleaved connection",
                 )
-    return f"{sum(map(len, by_dialect.values()))} frames, {len(recordings)} of them recorded"
+    recorded = sum(len(one.frames) for one in recordings)
+    return f"{sum(len(frames) for _, frames in told)} frames, {recorded} of them recorded"
 
 
 def judge_goldens(plugin: ExchangePlugin, samples: Sequence[Sample], covers: Sequence[type]) -> str:
@@ -113,21 +100,26 @@ def judge_ticks(
 
 
 def judge_recorded(
-    plugin: ExchangePlugin,
-    recordings: Mapping[str, Sequence[bytes]],
-    instruments: Sequence[Instrument],
-    sizes_on_step: bool,
+    plugin: ExchangePlugin, recordings: Sequence[Recorded], instruments: Sequence[Instrument], sizes_on_step: bool
 ) -> str:
-    """The same on recordings by name. What was counted. Raises `AssertionError`."""
-    total = 0
-    for name, frames in recordings.items():
-        codec, checked = plugin.feed(), dict[type, int]()
-        for frame in frames:
-            events, rule = codec.decode(frame, AT), codec.rule
-            _on_tick(events, frame, name, rule, instruments, checked, sizes_on_step)
-        require(bool(checked), f"{name}: no event of {[i.symbol for i in instruments]} to check")
-        total += sum(checked.values())
-    return f"{total} numbers in {sum(map(len, recordings.values()))} recorded frames"
+    """The same on recorded connections, each in its dialect. What was counted. Raises `AssertionError`."""
+    totals: dict[str, int] = {}
+    for told in recordings:
+        codec, snapshots = codec_of(plugin, told.dialect), snapshots_of(plugin, told.dialect)
+        rule, checked = codec.rule, dict[type, int]()
+        for symbol, body in told.answers if snapshots else ():
+            assert snapshots is not None
+            answer = snapshots.snapshot(symbol, HttpResponse(200, body), AT)
+            _on_tick((answer,), body, told.name, rule, instruments, checked, sizes_on_step)
+        for frame in told.frames:
+            _on_tick(codec.decode(frame, AT), frame, told.name, rule, instruments, checked, sizes_on_step)
+        totals[told.name] = totals.get(told.name, 0) + sum(checked.values())
+    for name, total in totals.items():
+        require(total > 0, f"{name}: no event of {[i.symbol for i in instruments]} to check")
+    frames, answers = sum(len(one.frames) for one in recordings), sum(len(one.answers) for one in recordings)
+    forms = sorted({one.dialect for one in recordings} - {""})
+    also = f" and {answers} answers" * bool(answers) + f", of the dialects {', '.join(forms)} too" * bool(forms)
+    return f"{sum(totals.values())} numbers in {frames} recorded frames{also}"
 
 
 def _on_tick(

@@ -66,6 +66,11 @@ class TestBitstamp(ExchangeConformance):
     plugin = PLUGIN
     instruments = PLUGIN.instruments.listed()
     corpus = CORPUS
+    recordings = (RECORDINGS / "bitstamp/diff_order_book_live_trades_20220105.jsonl.gz",)
+    recorded_instruments = tuple(
+        spot("bitstamp", f"{symbol[:3].upper()}/{symbol[3:].upper()}", symbol=symbol, tick=tick, step=f"1e-{places}")
+        for symbol, tick, places in RECORDED
+    )
     covers = (
         BookSnapshot, BookDelta, OrdersSnapshot, OrdersDelta, TopUpdate, Trade, Heartbeat, Notice, Unknown, Resync,
     )  # fmt: skip
@@ -84,20 +89,6 @@ class TestBitstamp(ExchangeConformance):
             currencies={"BTC": [{"code": "bitcoin", "withdrawals": True}, {"code": "xrpl", "withdrawals": False}]},
         ),
     )
-
-
-class TestBitstampRecorded(ExchangeConformance):
-    """On the grid of the day of the recording."""
-
-    plugin = PLUGIN
-    instruments = tuple(
-        spot("bitstamp", f"{symbol[:3].upper()}/{symbol[3:].upper()}", symbol=symbol, tick=tick, step=f"1e-{places}")
-        for symbol, tick, places in RECORDED
-    )
-    corpus = CORPUS
-    covers = (BookDelta, Trade)
-    stream = STREAM
-    recordings = (RECORDINGS / "bitstamp/diff_order_book_live_trades_20220105.jsonl.gz",)
 
 
 def wanted(*symbols: str, channels: tuple[Channel, ...] = USUAL_CHANNELS) -> list[Subscription]:

@@ -28,7 +28,7 @@ from cryptopipe.api import (
     Unknown,
     VenueId,
 )
-from cryptopipe.testing import ExchangeConformance
+from cryptopipe.testing import ExchangeConformance, spot
 from cryptopipe_bybit.metadata import instruments
 
 CORPUS = Path(plugins.__file__).parent / "frames"
@@ -53,6 +53,12 @@ class TestBybitSpot(ExchangeConformance):
     plugin = plugins.bybit
     instruments = tuple(i for i in LISTED if i.kind is Kind.SPOT)
     corpus = CORPUS
+    # Derived of another venue's frames: in its grid, the finest of which is taken.
+    recordings = ((RECORDINGS / "bybit/DERIVED_v5_orderbook_trades_20210417.jsonl.gz", "spot"),)
+    recorded_instruments = tuple(
+        spot("bybit", f"{base}/USDT", symbol=f"{base}USDT", tick=tick, step="0.000001")
+        for base, tick in (("XTZ", "0.001"), ("LTC", "0.01"), ("LINK", "0.001"), ("ETH", "0.01"))
+    )
 
 
 def wanted(*symbols: str, channels: tuple[Channel, ...] = USUAL_CHANNELS) -> list[Subscription]:

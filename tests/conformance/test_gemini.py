@@ -34,7 +34,7 @@ from cryptopipe.api import (
     VenueUnavailable,
 )
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.testing import ExchangeConformance, ListingSample
+from cryptopipe.testing import ExchangeConformance, ListingSample, spot
 from cryptopipe_gemini.feed import follows
 from cryptopipe_gemini.metadata import instruments
 
@@ -79,6 +79,20 @@ class TestGemini(ExchangeConformance):
     plugin = PLUGIN
     instruments = (*PLUGIN.instruments.listed(), AVAX)
     corpus = CORPUS
+    recordings = (RECORDINGS / "gemini/v2_l2_trades_20210624.jsonl.gz",)
+    # The increments of the details answers of the same day.
+    recorded_instruments = tuple(
+        spot("gemini", f"{symbol[:-3]}/{symbol[-3:]}".upper(), symbol=symbol, tick=tick, step=step)
+        for symbol, tick, step in (
+            ("alcxusd", "0.01", "0.000001"),
+            ("ankrusd", "0.00001", "0.000001"),
+            ("ltceth", "0.0001", "0.00001"),
+            ("etheur", "0.01", "0.000001"),
+            ("zecltc", "0.001", "0.000001"),
+            ("linketh", "0.0000001", "0.000001"),
+        )
+    )
+    recorded_sizes_on_step = False  # etheur and zecltc show eight decimals where their details name six
     covers = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown, Heartbeat)
     listings = (DETAILS, NETWORKS)
 

@@ -63,7 +63,20 @@ class TestKraken(ExchangeConformance):
         spot("kraken", "OCEAN/BTC", symbol="OCEAN/BTC", tick="0.00000001", step="0.00000001"),
     )
     corpus = CORPUS
-    recordings = (RECORDINGS / "kraken/DERIVED_v2_book1000_20210417.jsonl.gz",)
+    recordings = (
+        RECORDINGS / "kraken/DERIVED_v2_book1000_20210417.jsonl.gz",
+        RECORDINGS / "kraken/v1_book1000_trade_ticker_20210417.jsonl.gz",
+    )
+    # Of the same answer, in the names of v1.
+    recorded_instruments = tuple(
+        spot("kraken", pair, symbol=pair, tick=tick, step="0.00000001")
+        for pair, tick in (
+            ("XBT/CHF", "0.1"),
+            ("OCEAN/XBT", "0.00000001"),
+            ("SC/EUR", "0.00001"),
+            ("GRT/ETH", "0.0000001"),
+        )
+    )
     listings = (
         ListingSample(
             f"{URL}/0/public/AssetPairs",

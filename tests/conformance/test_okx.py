@@ -81,6 +81,7 @@ class TestOkx(ExchangeConformance):
     plugin = PLUGIN
     instruments = (*PLUGIN.instruments.listed(), swap("UNI-USD-SWAP", "0.001"))
     corpus = CORPUS
+    recordings = (RECORDINGS / "okx/v5_books_trades_tickers_20220513.jsonl.gz",)
     covers = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown, Heartbeat)
     listings = (
         ListingSample(
