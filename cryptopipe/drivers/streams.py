@@ -17,6 +17,7 @@ from cryptopipe.capture.redact import redact_url
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
+from cryptopipe.drivers.sources import SCHEME
 from cryptopipe.drivers.stop import Stop
 from cryptopipe.errors import ConfigError, CryptopipeError, PluginError, ProtocolError, VenueUnavailable
 from cryptopipe.market.feeds import NOBODY, Feeds, Rewrite, as_written, subscriptions_of
@@ -198,7 +199,7 @@ def refuse_unready(plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[s
             urls = [plugin.feed().connect(part, None, 0).url for part in parts]
         except Exception:  # noqa: BLE001 -- a stranger's plugin: the run leaves it out, and says why
             continue
-        for url in urls:
+        for url in (one for one in urls if one.startswith(SCHEME)):
             try:
                 plugin.source(url)
             except CryptopipeError:
