@@ -17,7 +17,7 @@ FIRST_ORDER = 2_050_000_000_000_000
 """Ids of orders have sixteen digits (captured 2026-09-15)."""
 FIRST_TRADE = 619_000_000
 """Ids of spot trades have nine (captured 2026-08)."""
-_DAY = 24 * 3600 * SECOND
+DAY = 24 * 3600 * SECOND
 _KEPT_PRINTS = 4096
 _KEPT_TEXTS = 20_000
 
@@ -90,10 +90,10 @@ class Listing:
         """Take in the trades since the last call."""
         self.prints.extend(self.book.trades(self.prints[-1].trade_id if self.prints else 0))
 
-    def figures(self, at: Nanos) -> Figures | None:
-        """None before the first trade, and after a day without one."""
+    def figures(self, at: Nanos, span: Nanos = DAY) -> Figures | None:
+        """Of the last `span`; None where nothing traded in it."""
         self.catch_up()
-        day = [one for one in self.prints if one.at > at - _DAY]
+        day = [one for one in self.prints if one.at > at - span]
         if not day:
             return None
         prices = [one.price for one in day]

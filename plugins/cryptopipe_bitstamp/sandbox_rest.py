@@ -30,7 +30,7 @@ _TOO_OFTEN = {"response_code": "400.002", "response_explanation": "Request rejec
 
 
 class Answers:
-    """`order_book`, `ticker`, `transactions`, `ohlc`, `markets`, `trading-pairs-info`, `currencies`."""
+    """`order_book`, `ticker`, `ticker_hour`, `transactions`, `ohlc`, `markets`, `trading-pairs-info`, `currencies`."""
 
     def __init__(self, listings: Mapping[str, Listing]) -> None:
         self._listings = listings
@@ -71,6 +71,8 @@ class Answers:
             found = self._whole[name](at)
         elif listing is not None and name == "ticker":
             found = _ticker(listing, at)
+        elif listing is not None and name == "ticker_hour":
+            found = _ticker_hour(listing, at)
         elif listing is not None and name == "transactions" and asked.get("time", "hour") in _SPANS:
             found = _transactions(listing, at - _SPANS[asked.get("time", "hour")])
         elif listing is not None and name == "ohlc" and asked.get("step") in _STEPS:
@@ -138,6 +140,17 @@ def _ticker(listing: Listing, at: Nanos) -> dict[str, Any]:
         "pair": listing.name,
         "market": listing.name,
     }
+
+
+def _ticker_hour(listing: Listing, at: Nanos) -> dict[str, Any]:
+    """The keys that others list of the last hour's ticker: those of the day's without what the day or the market is."""
+    day, hour = _ticker(listing, at), listing.figures(at, _SPANS["hour"])
+    told = {key: day[key] for key in ("timestamp", "open", "high", "low", "last", "volume", "vwap", "bid", "ask")}
+    if hour is None:
+        return told | dict.fromkeys(("open", "high", "low", "vwap"), day["last"]) | {"volume": listing.volume(0)}
+    prices = {"open": hour.first, "high": hour.high, "low": hour.low}
+    told |= {key: listing.price(ticks) for key, ticks in prices.items()}
+    return told | {"volume": listing.volume(hour.volume), "vwap": listing.average(hour.turnover, hour.volume)}
 
 
 def _transactions(listing: Listing, since: Nanos) -> list[dict[str, str]]:

@@ -613,7 +613,7 @@ def test_an_unknown_path_is_no_stream() -> None:
     assert answer.status == 404
     assert dict(exchange.venue.endpoints) == {"spot": "/"}
     for path in (
-        "ticker_hour/btcusd/",
+        "ticker_hour/fooxyz/",
         "funding_rate/btcusd/",
         "nope/",
         "transactions/btcusd/?time=week",
@@ -754,6 +754,31 @@ def test_a_ticker_tells_of_the_engines_trades() -> None:
     transactions = exchange.get("transactions/btcusd/?time=minute")
     assert [Decimal(one["amount"]) for one in transactions] == [one.size * rules.step for one in reversed(printed)]
     assert transactions[0]["type"] == ("0" if newest.side is Side.BUY else "1")
+
+
+def test_the_ticker_of_the_hour_forgets_what_the_day_still_tells() -> None:
+    """Keys as glama.ai lists them of `ticker_hour` (2026-11-21); BitstampClient 2.2.10 asks for it."""
+    exchange = Exchange("btcusd")
+    for _ in range(100):
+        exchange.step()
+    rules, before = FIND("btcusd").rules, exchange.get("ticker_hour/btcusd/")
+    assert rules is not None
+    assert set(before) == {"timestamp", "open", "high", "low", "last", "volume", "vwap", "bid", "ask"}
+    exchange.at += 3601 * SECOND
+    quiet, day = exchange.get("ticker_hour/btcusd/"), exchange.get("ticker/btcusd/")
+    assert (quiet["volume"], quiet["high"], quiet["last"]) == ("0.00000000", day["last"], before["last"])
+    old = exchange.engines["btcusd"].trades(0)[-1].trade_id
+    for _ in range(100):
+        exchange.step()
+    fresh = exchange.engines["btcusd"].trades(old)
+    told, day = exchange.get("ticker_hour/btcusd/"), exchange.get("ticker/btcusd/")
+    volume = sum(one.size for one in fresh)
+    assert Decimal(told["volume"]) == volume * rules.step < Decimal(day["volume"])
+    assert [Decimal(told[key]) for key in ("open", "high", "low", "last")] == [
+        price * rules.tick
+        for price in (fresh[0].price, max(f.price for f in fresh), min(f.price for f in fresh), fresh[-1].price)
+    ]
+    assert Decimal(told["vwap"]) == sum(f.price * f.size for f in fresh) // volume * rules.tick
 
 
 def test_candles_are_those_of_the_engines_trades() -> None:
