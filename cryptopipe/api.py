@@ -119,6 +119,7 @@ from cryptopipe.model.stream import (
     StreamSigner,
     Subscription,
     SyncRule,
+    Worded,
     apply_always,
 )
 from cryptopipe.model.trading import Cost, Decision, Fill, Leg, Opportunity, Order, Reason
@@ -230,6 +231,7 @@ __all__ = [
     "VenueId",
     "VenueUnavailable",
     "Withdraw",
+    "Worded",
     "apply_always",
     "asset_of",
     "best_cycle",

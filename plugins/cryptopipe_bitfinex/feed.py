@@ -167,6 +167,10 @@ class BitfinexFeed:
         """One message a channel of an instrument; at most 25 fit one connection."""
         return connect({**_ASKED[s.channel], "symbol": s.instrument.symbol} for s in distinct(subscriptions))
 
+    def worded(self, text: str) -> str:
+        """What brings a lost book again on this connection."""
+        return self._line.worded(text)
+
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame, read once. Raises `ProtocolError` and, at maintenance, `VenueUnavailable`."""
         line = self._line

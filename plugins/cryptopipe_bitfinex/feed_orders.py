@@ -141,6 +141,10 @@ class BitfinexOrdersFeed:
         wanted = (s for s in distinct(subscriptions) if s.channel is Channel.ORDERS)
         return connect({**_ASKED, "symbol": s.instrument.symbol} for s in wanted)
 
+    def worded(self, text: str) -> str:
+        """What brings a lost book again on this connection."""
+        return self._line.worded(text)
+
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """One frame. Raises `ProtocolError` and, at maintenance, `VenueUnavailable`."""
         try:

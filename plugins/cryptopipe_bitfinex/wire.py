@@ -29,6 +29,7 @@ from cryptopipe.api import (
     ProtocolError,
     Reconnect,
     Resync,
+    Send,
     Subscription,
     Unknown,
     VenueUnavailable,
@@ -62,7 +63,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Millis = Annotated[int, msgspec.Meta(ge=0, le=2**63 // MS - 1)]
-Events = tuple[FeedEvent | Resync, ...]
+Events = tuple[FeedEvent | Resync | Send, ...]
 
 
 class Told(NamedTuple):
@@ -125,6 +126,10 @@ class Line:
         self._told: dict[int, Told] = {}
         self.levels: dict[bytes, str] = {}
         self.last = 0
+        self._awaited: dict[Told, str] = {}
+        """Books that were asked for again, each with the text, until their channel is told."""
+        self._left: set[int] = set()
+        self._paused = False
 
     def channel(self, frame: Frame) -> tuple[Told | None, int]:
         """The channel of an array (None: never told), and where its payload begins. Raises `ValueError`."""
@@ -160,9 +165,33 @@ class Line:
     def strange(self, frame: Frame, what: str) -> Events:
         """A frame of a channel that nobody told or reads. It is counted: its place belongs to the proof."""
         parts = _parts(frame)
-        kind = bytes(parts[1])
+        kind, number = bytes(parts[1]), int(bytes(parts[0]))
         named = kind[:1] == b'"' and kind != b'"hb"'
-        return self.placed(_count(parts[3 if named else 2]), (Unknown(what),))
+        untold = self._awaited and number not in self._told and number not in self._left
+        sends = self._ask_again(number) if untold else ()
+        return self.placed(_count(parts[3 if named else 2]), (Unknown(what), *sends))
+
+    def worded(self, text: str) -> str:
+        """The text that brings a book again: to leave a channel its id is needed, which only `subscribed` tells. To a
+        venue in maintenance nothing is said, nor of a channel that was not told.
+        """
+        asked = _event(text)
+        if asked.event not in ("subscribe", "unsubscribe"):
+            return text
+        if self._paused:
+            return ""
+        wanted = Told(f"{asked.channel} {asked.prec}", asked.symbol)
+        if asked.event == "subscribe":
+            self._awaited[wanted] = text
+            return text
+        return next((_leave(one) for one, told in reversed(self._told.items()) if told == wanted), "")
+
+    def _ask_again(self, number: int) -> Iterable[Send]:
+        """A channel speaks that nobody told, and a book is awaited: what told it was lost."""
+        if len(self._left) >= _MOST_CHANNELS:
+            raise ValueError(f"channel {number} after {len(self._left)} others that nobody told")
+        self._left.add(number)
+        return (Send(_leave(number)), *map(Send, self._awaited.values()))
 
     def event(self, frame: Frame) -> Events:
         """What is no array. Maintenance ends the connection: its books would not be the venue's any more, and the page
@@ -180,6 +209,7 @@ class Line:
             complete = f.status == "OK" and f.flags & SEQ_ALL != 0
             return (Notice(name, f"flags {f.flags} {f.status}", ok=complete),)
         if name == "info":
+            self._paused = f.code == _MAINTENANCE[0] or f.platform.status != 1
             return _info(f)
         if name == "error":
             return (Notice(name, f"{f.code} {f.msg} {f.channel} {f.symbol}".strip(), ok=False),)
@@ -189,7 +219,8 @@ class Line:
         if f.channel_id <= 0 or len(self._told) >= _MOST_CHANNELS:
             raise ValueError(f"channel {f.channel_id} after {len(self._told)} others")
         kind = f"{f.channel} {f.prec}" if f.channel == "book" else f.channel
-        self._told[f.channel_id] = Told(kind, f.symbol)
+        told = self._told[f.channel_id] = Told(kind, f.symbol)
+        self._awaited.pop(told, None)
         if kind == LEVELS:
             self.levels[b"[%d" % f.channel_id] = f.symbol
         else:
@@ -219,12 +250,23 @@ def link(last: int, delta: BookDelta | OrdersDelta) -> Link:
 
 
 def connect(requests: Iterable[dict[str, str]]) -> Connect:
-    """The flags come first, so that the count begins with the first frame. A lost book costs the connection: to leave a
-    channel its id is needed, which only the venue tells.
+    """The flags come first, so that the count begins with the first frame. A book is brought again by leaving its
+    channel, which `Line.worded` knows, and subscribing anew.
     """
-    texts = [msgspec.json.encode({"event": "subscribe", **one}).decode() for one in requests]
+    asked = list(requests)
+    texts = [_text("subscribe", one) for one in asked]
     conf = msgspec.json.encode({"event": "conf", "flags": FLAGS}).decode()
-    return Connect(URL, (conf, *texts), ping_every_s=20.0, ping_text='{"event":"ping","cid":1}')
+    again = {one["symbol"]: (_text("unsubscribe", one), text) for one, text in zip(asked, texts, strict=True)
+             if one["channel"] == "book"}  # fmt: skip
+    return Connect(URL, (conf, *texts), ping_every_s=20.0, ping_text='{"event":"ping","cid":1}', resubscribe=again)
+
+
+def _text(event: str, asked: dict[str, str]) -> str:
+    return msgspec.json.encode({"event": event, **asked}).decode()
+
+
+def _leave(number: int) -> str:
+    return msgspec.json.encode({"event": "unsubscribe", "chanId": number}).decode()
 
 
 def distinct(subscriptions: Sequence[Subscription]) -> list[Subscription]:

@@ -14,6 +14,7 @@ from cryptopipe.api import (
     BookDelta,
     BookSnapshot,
     Channel,
+    FeedCodec,
     Heartbeat,
     HttpResponse,
     Notice,
@@ -21,12 +22,14 @@ from cryptopipe.api import (
     OrdersSnapshot,
     ProtocolError,
     RateLimited,
+    Send,
     Subscription,
     TopUpdate,
     Trade,
     TradingState,
     Unknown,
     VenueUnavailable,
+    Worded,
 )
 from cryptopipe.testing import ExchangeConformance, spot
 from cryptopipe.testing.listings import ListingSample
@@ -102,7 +105,57 @@ def test_a_connection_asks_for_its_count_before_anything_else() -> None:
         '{"event":"subscribe","channel":"ticker","symbol":"tBTCUSD"}',
         '{"event":"subscribe","channel":"trades","symbol":"tBTCUSD"}',
     )
-    assert connect.resubscribe == {}
+    book = '"channel":"book","prec":"P0","freq":"F0","len":"250","symbol":"tBTCUSD"}'
+    again = (f'{{"event":"unsubscribe",{book}', f'{{"event":"subscribe",{book}')
+    assert connect.resubscribe == {"tBTCUSD": again}
+
+
+def told(channel: int, symbol: str = "tBTCUSD") -> bytes:
+    return json.dumps(
+        {"event": "subscribed", "channel": "book", "chanId": channel, "symbol": symbol, "prec": "P0"}
+    ).encode()
+
+
+def brought_again(codec: FeedCodec, symbol: str = "tBTCUSD") -> list[str]:
+    """What is said to have a book again (docs/ws-general: `{"event":"unsubscribe","chanId":CHANNEL_ID}`)."""
+    texts = PLUGIN.feed().connect([Subscription(FIND(symbol), Channel.DEPTH)], None, 0).resubscribe[symbol]
+    assert isinstance(codec, Worded)
+    return [text for text in map(codec.worded, texts) if text]
+
+
+def test_a_lost_book_leaves_its_channel_by_the_id_that_was_told_last() -> None:
+    codec = PLUGIN.feed()
+    subscribe = '{"event":"subscribe","channel":"book","prec":"P0","freq":"F0","len":"250","symbol":"tBTCUSD"}'
+    assert brought_again(codec) == [subscribe]
+    for channel in (11, 12):
+        assert [type(one) for one in codec.decode(told(channel), 0)] == [Notice]
+    codec.decode(told(13, "tETHUSD"), 0)
+    assert brought_again(codec) == ['{"event":"unsubscribe","chanId":12}', subscribe]
+    codec.decode(b'{"event":"unsubscribed","status":"OK","chanId":12}', 0)
+    assert brought_again(codec)[0] == '{"event":"unsubscribe","chanId":11}'
+    assert isinstance(codec, Worded) and codec.worded('{"event":"ping","cid":1}') == '{"event":"ping","cid":1}'
+
+
+def test_an_awaited_book_on_a_channel_that_nobody_told_is_asked_for_once_more() -> None:
+    codec = PLUGIN.feed()
+    codec.decode(told(11), 0)
+    (_, subscribe) = brought_again(codec)
+    said = [one.text for frame in (b"[12,[[100,1,2],[101,1,-2]],1]", b"[12,[100,1,3],2]")
+            for one in codec.decode(frame, 0) if isinstance(one, Send)]  # fmt: skip
+    assert said == ['{"event":"unsubscribe","chanId":12}', subscribe]
+    codec.decode(told(14), 0)
+    (snapshot,) = codec.decode(b"[14,[[100,1,2],[101,1,-2]],3]", 0)
+    assert isinstance(snapshot, BookSnapshot)
+    assert not any(isinstance(one, Send) for one in codec.decode(b"[15,[100,1,3],4]", 0))
+
+
+def test_a_venue_in_maintenance_is_asked_for_nothing() -> None:
+    codec = PLUGIN.feed()
+    codec.decode(told(11), 0)
+    for code, texts in ((20060, 0), (20061, 2)):
+        with pytest.raises(VenueUnavailable):
+            codec.decode(b'{"event":"info","code":%d,"msg":"maintenance"}' % code, 0)
+        assert len(brought_again(codec)) == texts
 
 
 def test_single_orders_have_a_connection_of_their_own() -> None:
