@@ -19,6 +19,7 @@ from cryptopipe.api import (
     Frame,
     Link,
     Nanos,
+    Notice,
     OrderChange,
     OrderEvent,
     OrderFormat,
@@ -78,12 +79,15 @@ def links(last: int, delta: OrdersDelta) -> Link:
 
 
 class _Chain:
-    """What a connection knows of one channel: the event that must have come before, and prices of new orders."""
+    """What a connection knows of one channel: the event that must have come before, and prices of new orders. `begun`
+    is a millisecond of whose events the first ones were not heard, until it is over.
+    """
 
-    __slots__ = ("event_id", "prices", "version")
+    __slots__ = ("begun", "event_id", "prices", "version")
 
     def __init__(self) -> None:
         self.event_id = ""
+        self.begun = 0
         self.version = 0
         self.prices: dict[str, str] = {}
 
@@ -153,6 +157,12 @@ class BitstampOrdersFeed:
         if not linked:
             previous = _before(f)
         changes = _changes(f, chain.prices)
+        if not expected and previous == micros:
+            chain.begun = micros
+        if chain.begun == micros:
+            return (Notice("order", f"{symbol}: of a millisecond that was not heard from its beginning"),)
+        if chain.begun:
+            previous, chain.begun = max(previous, chain.begun + _MILLISECOND), 0
         bids, asks = ((), changes) if f.data.side else (changes, ())
         delta = OrdersDelta(symbol, bids, asks, version, version, previous, micros * MICROSECOND)
         if linked or not expected:
