@@ -5,8 +5,9 @@ Enters: the engine's books by symbol, texts and requests of clients. Leaves: ses
 
 www.bitstamp.net/websocket/v2/ as quoted by others who rendered it on 2026-09-15, and what they measured on that day:
 the wording of refusals, a lower-case channel that does not exist is acknowledged and silent, a text of more than 512
-bytes costs the connection, a websocket ping every 54 seconds. `bts:request_reconnect` and the age of 90 days are not
-simulated.
+bytes costs the connection, a websocket ping every 54 seconds. "Maximum connection age is 90 days", and with
+`bts:request_reconnect` a client has "a few seconds to reconnect" before it is disconnected; that such a request comes
+before the age is reached too, and that a few are five, is ours.
 """
 
 import re
@@ -33,6 +34,8 @@ from cryptopipe_bitstamp.sandbox_rest import Answers
 
 ANSWERED_AFTER: Nanos = 25_000_000
 """Between a request and its answer: tens of milliseconds less the way there and back."""
+AGE: Nanos = 90 * 24 * 3600 * SECOND
+RECONNECT_WITHIN: Nanos = 5 * SECOND
 _BEAT_EVERY: Nanos = 54 * SECOND
 _LONGEST_TEXT = 512
 _MOST_CHANNELS = 1024
@@ -40,6 +43,7 @@ _NAME = re.compile(
     r"(diff_order_book|detail_order_book|order_book|live_trades|live_orders|funding_rate)_([a-z0-9-]+)", re.ASCII
 )
 _HEARTBEAT = '{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}'
+_RECONNECT = '{"event":"bts:request_reconnect","channel":"","data":null}'
 
 
 class _Request(msgspec.Struct):
@@ -49,11 +53,12 @@ class _Request(msgspec.Struct):
 
 class BitstampSandbox:
     """The simulated venue: `SandboxVenue` over the engine's books. A channel is shared by the connections that carry
-    it, and advances only while one does and when one begins to.
+    it, and advances only while one does and when one begins to. `age` is the greatest of a connection.
     """
 
-    def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
+    def __init__(self, books: Mapping[str, SimulatedBook], age: Nanos = AGE) -> None:
         self.endpoints: Mapping[str, str] = {"spot": "/"}
+        self.age = age
         self._listings = {symbol: Listing(book) for symbol, book in books.items()}
         self._channels: dict[str, Channel] = {}
         self._answers = Answers(self._listings)
@@ -94,6 +99,8 @@ class BitstampSession:
     def __init__(self, venue: BitstampSandbox, at: Nanos) -> None:
         self._venue = venue
         self._beat_at = at + _BEAT_EVERY
+        self._ends_at = at + venue.age
+        self._warned = False
         self._due: deque[tuple[Nanos, str, str, str]] = deque()
         self._wanted: set[str] = set()
         self._lines: dict[str, _Line] = {}
@@ -112,7 +119,12 @@ class BitstampSession:
 
     def publish(self, at: Nanos) -> Iterable[Outgoing]:
         """The answers that are due, then the frames since the last step."""
+        if at >= self._ends_at:
+            return (HangUp(1000, ""),)
         out: list[Outgoing] = []
+        if not self._warned and at >= self._ends_at - RECONNECT_WITHIN:
+            self._warned = True
+            out.append(Say(_RECONNECT))
         if at >= self._beat_at:
             self._beat_at += _BEAT_EVERY
             out.append(Beat())

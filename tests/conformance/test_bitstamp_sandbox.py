@@ -603,6 +603,13 @@ def test_the_venue_pings_every_54_seconds() -> None:
     assert beats == [54, 108, 162]
 
 
+def test_a_connection_is_asked_to_leave_before_it_is_90_days_old_and_ended_then() -> None:
+    session, age = Exchange("btcusd").open(), 90 * 24 * 3600 * SECOND
+    asked = '{"event":"bts:request_reconnect","channel":"","data":null}'
+    told = [(s, one) for s in range(-8, 1) for one in session.publish(T + age + s * SECOND)]
+    assert [one for one in told if one[1] != Beat()] == [(-5, Say(asked)), (0, HangUp(1000, ""))]
+
+
 # REST.
 
 
