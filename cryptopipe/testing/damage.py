@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from cryptopipe.api import BookSnapshot, ExchangePlugin, OrdersSnapshot, ProtocolError, VenueError
 from cryptopipe.testing.checks import require
 from cryptopipe.testing.cores import Books, cores
 from cryptopipe.testing.corpus import EVENTS, Sample, codec_of, play
 from cryptopipe.testing.mutations import mutations
 from cryptopipe.testing.numbers import readable
+from cryptopipe.testing.streams import answer_of_sandbox
 
 MUTATIONS = 200
 """Damaged copies of each frame."""
@@ -26,7 +29,7 @@ TOTAL = "CRYPTOPIPE_MUTATIONS"
 _GROWTH, _SLACK, _REPEATS = 0.03, 300, 50
 _RESIDENT = 4 << 20
 """Bytes by which the process may grow in the second half of a long run: a few for each of half a million frames."""
-_CUTS = 8
+_CUTS, _SHARE = 8, 100
 
 
 def wished() -> int:
@@ -42,6 +45,7 @@ def judge_damage(plugin: ExchangePlugin, samples: Sequence[Sample]) -> str:
     each = max(MUTATIONS, -(-wished() // len(samples)))
     for sample in samples:
         _cut_short(plugin, sample)
+    _clock(plugin)
     damage = _Damage(plugin, samples)
     damaged = [(sample, mutations(sample.frame, each)) for sample in samples]
     refused = damage.all(damaged, each // 2)
@@ -140,6 +144,23 @@ def damaged_answers(body: bytes, count: int, read: Callable[[bytes], object], wh
         except Exception as error:
             raise AssertionError(f"{where}: {damaged[:200]!r} raised {type(error).__name__}: {error}") from error
     return refused
+
+
+def _clock(plugin: ExchangePlugin) -> None:
+    """The answer that tells the venue's time, as its simulated venue gives it, is damaged too."""
+    clock = plugin.clock
+    answer = None if clock is None else answer_of_sandbox(plugin, clock.request())
+    if clock is None or answer is None:
+        return
+    where = f"{plugin.venue}, a mutation of the answer that tells the time"
+
+    def read(body: bytes) -> None:
+        time = clock.server_time(replace(answer, body=body))
+        if not isinstance(time, int) or not -(2**63) <= time < 2**63:
+            raise AssertionError(f"{where}: {body!r} gave {time!r}, no integer of 64 bits")
+
+    read(answer.body)
+    damaged_answers(answer.body, max(MUTATIONS, wished() // _SHARE), read, where)
 
 
 def _blocks() -> int:

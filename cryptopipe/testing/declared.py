@@ -12,6 +12,8 @@ from cryptopipe.testing.corpus import codec_of
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HIGHEST_RATE = 0.05
+_SHORTEST_SPAN = 1_000_000
+"""Nanoseconds: no venue counts in less than a millisecond, and who writes less means seconds."""
 _CHECKSUMMED = "a rule of proof checksum"
 
 
@@ -71,6 +73,8 @@ def _limits(plugin: ExchangePlugin) -> int:
         source = limit.source
         dated = re.search(_DAY.pattern, source) is not None
         require(dated, f"{plugin.venue}: the source of {limit} names no page with the day it was read")
+        allowed = f"{plugin.venue}: {limit.count} in {limit.per} nanoseconds"
+        require(limit.per >= _SHORTEST_SPAN, f"{allowed} is no limit: a second is 1_000_000_000 ({limit.source})")
     return len(plugin.dial_limits) + len(plugin.fetch_limits)
 
 

@@ -77,10 +77,20 @@ def judge_goldens(plugin: ExchangePlugin, samples: Sequence[Sample], covers: Seq
         if sample.events is not None:
             wanted = [completed(told, _TYPES) for told in sample.events]
             shown.update(event["type"] for event in wanted)
-        require(got == wanted, f"{plugin.venue}, {sample.name}: expected {wanted}, decoded {got}")
+        require(got == wanted, f"{plugin.venue}, {sample.name}: {_difference(wanted, got)}")
     missing = [kind.__name__ for kind in covers if kind.__name__ not in shown]
     require(not missing, f"{plugin.venue}: no frame of the corpus shows {missing}")
     return f"{len(samples)} frames, {len(shown)} kinds of events"
+
+
+def _difference(wanted: Any, got: Any) -> str:
+    """The first field that differs where the kinds of events agree, else both sides as they are."""
+    if isinstance(wanted, list) and isinstance(got, list) and [e["type"] for e in wanted] == [e["type"] for e in got]:
+        for number, (one, other) in enumerate(zip(wanted, got, strict=True), 1):
+            for name, value in one.items():
+                if other[name] != value:
+                    return f"{name} of event {number}, {one['type']}: expected {value!r}, decoded {other[name]!r}"
+    return f"expected {wanted}, decoded {got}"
 
 
 def judge_ticks(

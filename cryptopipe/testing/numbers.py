@@ -53,7 +53,7 @@ def numbers(
     if isinstance(event, BookSnapshot | BookDelta):
         for side in (event.bids, event.asks):
             if side is not None:
-                levels = Levels.parse(side, rule.level_format)
+                levels = _parsed(side, rule, event.symbol, where)
                 columns = (rule.level_format.price, rule.level_format.size)
                 _written_so(event.symbol, bytes(side), frame, columns, where)
                 for i in range(len(levels)):
@@ -73,6 +73,15 @@ def numbers(
         if text is not None:
             require(text.encode() in frame, f"{where}: {what} {text!r} of {event.symbol} is not the frame's own text")
             yield Decimal(text), step, what
+
+
+def _parsed(side: Any, rule: SyncRule, symbol: str, where: str) -> Levels:
+    """Raises `AssertionError`: a side that the rule's format cannot read."""
+    try:
+        return Levels.parse(side, rule.level_format)
+    except ProtocolError as error:
+        form = f"the rule reads price {rule.level_format.price!r} and size {rule.level_format.size!r} of each level"
+        raise AssertionError(f"{where}: levels of {symbol}: {error}; {form} (SyncRule.level_format)") from error
 
 
 def _of_orders(

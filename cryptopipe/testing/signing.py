@@ -4,24 +4,32 @@ Enters: a plugin with a signer, credentials that are easily found again, a docum
 the secret shows. Never: a real key.
 """
 
+import msgspec
+
 from cryptopipe.api import (
     Credentials,
     ExchangePlugin,
     HttpRequest,
     HttpResponse,
     Instrument,
+    ProtocolError,
     StreamAuth,
     StreamSigner,
     Subscription,
+    VenueError,
 )
 from cryptopipe.testing.checks import require
 from cryptopipe.testing.corpus import AT
+from cryptopipe.testing.damage import MUTATIONS, damaged_answers, wished
 from cryptopipe.testing.purity import trapped
 
 CREDENTIALS = Credentials(
     "key-of-the-conformance-kit", "c2VjcmV0LW9mLXRoZS1jb25mb3JtYW5jZS1raXQ=", "phrase-of-the-conformance-kit"
 )
 """The secret is also base64, as some venues hand it out."""
+
+_SHARE = 10
+"""A long run damages one answer for so many frames."""
 
 
 def judge_signing(
@@ -50,7 +58,28 @@ def judge_signing(
     told = (auth.token, *auth.headers.values())
     require(any(told), f"{venue}: the signature is empty")
     require(not any(secret in one for one in told), f"{venue}: the secret is in the StreamAuth that the codec gets")
-    return f"{_placed(plugin, signer, auth, instrument, secret)} channels, the secret nowhere"
+    damaged = _damaged(venue, signer, credentials, answer) if request is not None and answer is not None else 0
+    counts = f"{_placed(plugin, signer, auth, instrument, secret)} channels, the secret nowhere"
+    return f"{counts}; {damaged} damaged answers" if wished() else counts
+
+
+def _damaged(venue: str, signer: StreamSigner, credentials: Credentials, answer: HttpResponse) -> int:
+    """A damaged answer is a token or a typed error, and neither tells the secret. How many were tried."""
+    where = f"{venue}, a mutation of the answer to the request of a token"
+
+    def read(body: bytes) -> None:
+        try:
+            auth = signer.auth(credentials, msgspec.structs.replace(answer, body=body), AT)
+        except (ProtocolError, VenueError) as error:
+            require(credentials.secret not in str(error), f"{where}: the secret is in the error")
+            raise
+        texts = (auth.token, *auth.headers.values())
+        require(all(isinstance(one, str) for one in texts), f"{where}: {body[:200]!r} gave a token that is no text")
+        require(any(texts), f"{where}: {body[:200]!r} gave an empty token")
+
+    count = max(MUTATIONS, wished() // _SHARE)
+    damaged_answers(answer.body, count, read, where)
+    return count
 
 
 def _placed(plugin: ExchangePlugin, signer: StreamSigner, auth: StreamAuth, instrument: Instrument, secret: str) -> int:

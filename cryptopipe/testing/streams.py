@@ -195,7 +195,14 @@ def token_of_sandbox(
 ) -> HttpResponse | None:
     """What the simulated venue answers to the request of a token; None where the signer asks for none."""
     request = signer.request(SANDBOX_CREDENTIALS, at)
-    if request is None or plugin.sandbox is None:
+    return None if request is None else answer_of_sandbox(plugin, request, venue, at)
+
+
+def answer_of_sandbox(
+    plugin: ExchangePlugin, request: HttpRequest, venue: SandboxVenue | None = None, at: Nanos = AT
+) -> HttpResponse | None:
+    """What the simulated venue answers to a request; None where there is no such venue."""
+    if plugin.sandbox is None:
         return None
     return (venue or plugin.sandbox({})).answer(msgspec.structs.replace(request, url=_path(request.url)), at)
 

@@ -214,6 +214,8 @@ class BitBarSigner:
             token = msgspec.json.decode(response.body if response else b"", type=dict[str, str])["token"]
         except UNREADABLE as error:
             raise api.ProtocolError(f"no token: {error}", where=VENUE) from error
+        if not token:
+            raise api.ProtocolError("an empty token", where=VENUE)
         return api.StreamAuth(token)
 
 
