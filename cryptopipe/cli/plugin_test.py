@@ -98,7 +98,8 @@ def judge(name: str, tests: Sequence[Path], mutations: int | None) -> tuple[dict
         raise CryptopipeError("pytest is not installed", where="plugins test", fix="python -m pip install pytest")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "certificate.json"
-        options = ["-q", "-p", "no:cacheprovider", "-p", _KIT, "--certificate", str(path), "--certificate-of", name]
+        options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", _KIT]
+        options += ["--certificate", str(path), "--certificate-of", name]
         child = subprocess.run(
             [sys.executable, "-m", "pytest", *options, *map(str, tests)],
             env=os.environ | ({_MUTATIONS: str(mutations)} if mutations else {}),
