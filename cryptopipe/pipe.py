@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cryptopipe.act.ledger import Ledger
-from cryptopipe.act.paper import PaperVenue, TakenLiquidity
+from cryptopipe.act.paper import PaperVenue, TakenLiquidity, closed_by
 from cryptopipe.act.plan import Plan
 from cryptopipe.act.unwind import closing_orders
 from cryptopipe.capture.inputs import Input
@@ -21,6 +21,7 @@ from cryptopipe.gate.gate import Gate, GateState, Limits, TradingMode
 from cryptopipe.journal import told
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import Body, RunStarted
+from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
@@ -40,6 +41,8 @@ class PipeSettings:
     fees: Mapping[VenueId, FeeSchedule]
     opening: Callable[[VenueId, Asset], Decimal]
     restoring_bps: Decimal
+    own_fees: frozenset[VenueId] = frozenset()
+    """Venues whose rates the user has set."""
 
 
 class Pipe:
@@ -59,7 +62,8 @@ class Pipe:
         self.lately = Lately()
         self.best = BestEdges(settings.limits.max_age)
         self._liquidity = TakenLiquidity()
-        self.view = View(self.market, settings.fees, self.ledger.balance, self._liquidity.taken)
+        self._fees = FeesInForce(settings.fees, settings.own_fees)
+        self.view = View(self.market, self._fees, self.ledger.balance, self._liquidity.taken)
         self._strategy = strategy
         self._settings = settings
         self._sink = sink
@@ -91,11 +95,11 @@ class Pipe:
     def end_turn(self) -> None:
         """Ask the strategy about each instrument that changed, once, and carry out what the gate accepts."""
         market = self.market
+        if market.listings.news or (market.appeared and market.changed):
+            self._appear()
         if not market.changed:
             self._tell_transitions()  # of single orders, which wake nobody
             return
-        if market.appeared:
-            self._appear()
         changed = market.take_changed()
         self.view.now = self._now
         self.view.turn += 1
@@ -167,7 +171,9 @@ class Pipe:
         self.market.transitions.clear()
 
     def _appear(self) -> None:
-        """New instruments: their venue's opening balances are booked, and the strategy learns of them."""
+        """New instruments: their venue's opening balances are booked. News of venues: journalled, and in force from now
+        on. The strategy learns of both.
+        """
         for sync in self.market.appeared:
             venue = sync.instrument.venue
             assets = [sync.instrument.holding, sync.instrument.quote]
@@ -178,6 +184,9 @@ class Pipe:
             }
             if amounts:
                 self._post("opening", self.ledger.open(venue, amounts))
+        for news in self.market.listings.news:
+            self._tell(told.listed(news, self._fees.take(news)))
+        self.market.listings.news.clear()
         self.market.appeared.clear()
         self._strategy.start(self.view.instruments)
 
@@ -212,23 +221,22 @@ class Pipe:
         plan = self._plan
         assert plan is not None, "an order arrives only while its plan is in flight"
         sync: BookSync = self.market.books[order.instrument.venue][order.instrument.symbol]
-        fills = self._paper.execute(order, sync, self._settings.fees[order.instrument.venue], self._now)
+        obstacle = closed_by(sync, self._now)
+        fills = self._paper.execute(order, sync, self._fees[order.instrument.venue], self._now)
         for fill in fills:
             self._tell(told.filled(fill))
             self._post(f"fill {fill.client_id}", self.ledger.fill(fill))
         plan.fills += fills
         plan.arrived += 1
         self.fills += len(fills)
-        self._tell(told.order_ended(order, fills, sync.state.value))
+        self._tell(told.order_ended(order, fills, obstacle))
         if plan.done:
             self._end_plan(plan)
 
     def _end_plan(self, plan: Plan) -> None:
         dust, exposure = plan.split()
         if exposure and not plan.closing:
-            orders = closing_orders(
-                plan, exposure, self.view, self._settings.fees, self.ledger.balance, self._limits.unwind_bps
-            )
+            orders = closing_orders(plan, exposure, self.view, self._fees, self.ledger.balance, self._limits.unwind_bps)
             if orders:
                 plan.close_with(orders)
                 self._send(orders)

@@ -10,6 +10,7 @@ from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from cryptopipe.capture.inputs import Input
+from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.unified import unified_record
@@ -38,8 +39,8 @@ class Change:
 class Watcher:
     """A market and a strategy without a gate."""
 
-    def __init__(self, market: Market, strategy: Strategy, view: View) -> None:
-        self.market, self._strategy, self._view = market, strategy, view
+    def __init__(self, market: Market, strategy: Strategy, view: View, in_force: FeesInForce | None = None) -> None:
+        self.market, self._strategy, self._view, self._in_force = market, strategy, view, in_force
         self.fees: Fees = view.fees
         self.edges: dict[str, Opportunity] = {}
         """The edges above zero now."""
@@ -68,13 +69,17 @@ class Watcher:
     def end_turn(self) -> Change | None:
         """What this turn changed; None if nothing."""
         self.market.transitions.clear()
-        if not self.market.changed:
-            return None
-        now = self._now
-        if self.market.appeared:
+        news = self.market.listings.news
+        if news or (self.market.appeared and self.market.changed):
+            if self._in_force is not None:
+                for one in news:
+                    self._in_force.take(one)
+            news.clear()
             self.market.appeared.clear()
             self._strategy.start(self._view.instruments)
-        self._view.now = now
+        if not self.market.changed:
+            return None
+        now = self._view.now = self._now
         self._view.turn += 1
         changed = self.market.take_changed()
         found: dict[str, Opportunity] = {}

@@ -15,6 +15,7 @@ from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import RunStarted
+from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
 from cryptopipe.model.contracts import ExchangePlugin
@@ -63,6 +64,7 @@ class Wiring:
                 latency=self.settings.paper.latency,
                 fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
                 opening=self.settings.opening,
+                own_fees=self._own_fees(),
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),
             sink,
@@ -73,7 +75,13 @@ class Wiring:
         market = Market(self.plugins)
         fees = {venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()}
         strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
-        return Watcher(market, strategy, View(market, fees, enough, {}))
+        in_force = FeesInForce(fees, self._own_fees())
+        return Watcher(market, strategy, View(market, in_force, enough, {}), in_force)
+
+    def _own_fees(self) -> frozenset[VenueId]:
+        """The venues whose rates the user has set."""
+        own = {venue: self.settings.venue(venue) for venue in self.plugins}
+        return frozenset(v for v, one in own.items() if (one.taker_fee_bps, one.maker_fee_bps) != (None, None))
 
     def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
         own = self.settings.venue(venue)

@@ -8,10 +8,11 @@ returns.
 from collections.abc import Callable
 from decimal import Decimal
 
+from cryptopipe.clock import Nanos, format_at
 from cryptopipe.core import SCALE
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.market.view import DisplayedLadder
-from cryptopipe.model.facts import Fee, FeeSchedule, Side
+from cryptopipe.model.facts import Fee, FeeSchedule, Side, TradingState
 from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Fill, Order
 
@@ -50,15 +51,27 @@ class TakenLiquidity:
                 keys.discard(key)
 
 
+def closed_by(sync: BookSync, at: Nanos) -> str:
+    """Why nothing can be taken from this book now: `book dead`, `instrument halted`; empty if it can."""
+    one = sync.instrument
+    if sync.state is not BookState.LIVE:
+        return f"book {sync.state.value}"
+    if one.state is not TradingState.TRADING:
+        return f"instrument {one.state.value}"
+    return f"instrument delisted at {format_at(one.delists_at)}" if 0 < one.delists_at <= at else ""
+
+
 class PaperVenue:
     """Matches immediate-or-cancel limits against a live book, by price."""
 
     def __init__(self, liquidity: TakenLiquidity) -> None:
         self._liquidity = liquidity
 
-    def execute(self, order: Order, sync: BookSync, fees: FeeSchedule, at: int) -> list[Fill]:
-        """Fills of an order that reaches the venue now; none if the book is not live or shows nothing better."""
-        if sync.state is not BookState.LIVE:
+    def execute(self, order: Order, sync: BookSync, fees: FeeSchedule, at: Nanos) -> list[Fill]:
+        """Fills of an order that reaches the venue now; none if the book is not live, its instrument not traded, or
+        nothing better displayed.
+        """
+        if closed_by(sync, at):
             return []
         bids = order.side is Side.SELL
         fills: list[Fill] = []

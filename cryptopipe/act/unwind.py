@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from cryptopipe.act.plan import Plan
 from cryptopipe.market.view import View
-from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, VenueId, ceil_to, floor_to
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, TradingState, VenueId, ceil_to, floor_to
 from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Order
 
@@ -52,9 +52,10 @@ def _order(
     bound_bps: Decimal,
 ) -> list[tuple[Decimal, Order]]:
     """(price after fee, order), or nothing where it cannot be placed."""
+    instrument = view.as_told(instrument)
     top, rules = view.top(instrument), instrument.rules
     price = None if top is None else top.bid if amount > 0 else top.ask
-    if price is None or rules is None:
+    if price is None or rules is None or instrument.state is not TradingState.TRADING:
         return []
     venue, rate = instrument.venue, fees.taker_rate
     with exact():

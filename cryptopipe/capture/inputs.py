@@ -13,6 +13,8 @@ SERVER_TIME = "server time"
 """The tag of a request for a venue's clock; its answer changes no book."""
 STREAM_TOKEN = "stream token"
 """The tag of a request for what lets one subscribe; its answer is a secret, and no input ever holds it."""
+METADATA = "metadata"
+"""The tag of a request for what a venue says of its instruments, currencies or fees; its answer changes no book."""
 ORDERS_OF = "orders:"
 """What the tag of a request for a book of single orders begins with; the symbol follows."""
 

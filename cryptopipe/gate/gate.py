@@ -100,12 +100,16 @@ def _milliseconds(duration: Nanos) -> str:
 
 
 def _trading(case: _Case) -> Reason:
+    """As its venue tells it now, whatever the strategy remembers."""
     bad = []
-    for instrument in (leg.instrument for leg in case.opportunity.legs):
-        if instrument.state is not TradingState.TRADING:
-            bad.append(f"{instrument.id} {instrument.state.value}")
-        elif instrument.delists_at and case.view.now >= instrument.delists_at - case.limits.delisting_margin:
-            bad.append(f"{instrument.id} delisted at {format_at(instrument.delists_at)}")
+    for leg in case.opportunity.legs:
+        now, why = case.view.as_told(leg.instrument), case.view.refused(leg.instrument)
+        if now.state is not TradingState.TRADING:
+            bad.append(f"{now.id} {now.state.value}" + (f": {why}" if why else ""))
+        elif now.delists_at and case.view.now >= now.delists_at - case.limits.delisting_margin:
+            bad.append(f"{now.id} delisted at {format_at(now.delists_at)}")
+        elif now.rules != leg.instrument.rules:
+            bad.append(f"{now.id} priced by rules that its venue has changed")
     return Reason("trading_state", not bad, "every instrument trading", ", ".join(bad) or "trading")
 
 

@@ -5,7 +5,7 @@ inputs and configuration: no wall time, host, core, path or run id, for the same
 """
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import msgspec
 
@@ -98,6 +98,36 @@ class BookChanged(msgspec.Struct, frozen=True):
     state: str
     proof: str
     reason: str = ""
+
+
+class InstrumentChanged(msgspec.Struct, frozen=True):
+    """A venue told in the run that an instrument is another than it was known: `field` is `state`, `tick`, `step`,
+    `min_size`, `min_notional`, `contract_size` or `delists_at`. Values as text, empty for one that nobody stated.
+
+    `told_by` is the number of the answer's input. `reason` is set where the venue's word was not believed.
+    """
+
+    kind: ClassVar[str] = "instrument_changed"
+    instrument: str
+    field: str
+    old: str
+    new: str
+    told_by: int
+    reason: str = ""
+
+
+class FeesTold(msgspec.Struct, frozen=True):
+    """A venue told its fees, as fractions, and which are in force then. `told_by` is the answer's input."""
+
+    kind: ClassVar[str] = "fees_told"
+    venue: str
+    maker: Decimal
+    taker: Decimal
+    source: str
+    as_of: str
+    maker_in_force: Decimal
+    taker_in_force: Decimal
+    told_by: int
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -212,10 +242,20 @@ class RunEnded(msgspec.Struct, frozen=True):
     exposure: dict[str, Decimal] = {}
 
 
-Body = RunStarted | BookChanged | Decided | Intended | Filled | OrderEnded | PlanEnded | Posted | Halted | RunEnded
+Body = (
+    RunStarted
+    | BookChanged
+    | InstrumentChanged
+    | FeesTold
+    | Decided
+    | Intended
+    | Filled
+    | OrderEnded
+    | PlanEnded
+    | Posted
+    | Halted
+    | RunEnded
+)
 
-BODIES: dict[str, type[Body]] = {
-    body.kind: body
-    for body in (RunStarted, BookChanged, Decided, Intended, Filled, OrderEnded, PlanEnded, Posted, Halted, RunEnded)
-}
+BODIES: dict[str, type[Body]] = {body.kind: body for body in get_args(Body)}
 """The struct of each kind."""

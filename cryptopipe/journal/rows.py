@@ -15,8 +15,10 @@ from cryptopipe.journal.records import (
     BODIES,
     BookChanged,
     Decided,
+    FeesTold,
     Filled,
     Halted,
+    InstrumentChanged,
     Intended,
     OrderEnded,
     PlanEnded,
@@ -70,6 +72,15 @@ def _balances(phase: str, balances: dict[str, dict[str, Decimal]]) -> Iterator[R
 
 def _book_changed(body: BookChanged) -> Iterator[Row]:
     yield "book_state", (body.instrument, body.state, body.proof, body.reason)
+
+
+def _instrument_changed(body: InstrumentChanged) -> Iterator[Row]:
+    yield "instrument_change", (body.instrument, body.field, body.old, body.new, body.reason, body.told_by)
+
+
+def _fees_told(body: FeesTold) -> Iterator[Row]:
+    rates = map(_text, (body.maker, body.taker, body.maker_in_force, body.taker_in_force))
+    yield "told_fee", (body.venue, body.source, body.as_of, *rates, body.told_by)
 
 
 def _decided(body: Decided) -> Iterator[Row]:
@@ -141,6 +152,8 @@ def _run_ended(body: RunEnded) -> Iterator[Row]:
 _ROWS: dict[str, Callable[[Any], Iterator[Row]]] = {
     RunStarted.kind: _run_started,
     BookChanged.kind: _book_changed,
+    InstrumentChanged.kind: _instrument_changed,
+    FeesTold.kind: _fees_told,
     Decided.kind: _decided,
     Intended.kind: _intended,
     Filled.kind: _filled,

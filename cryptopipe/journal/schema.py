@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a database at another revision is migrated, or dropped and rebuilt."""
 
 metadata = sa.MetaData()
@@ -71,6 +71,15 @@ run = _table(
 )
 instrument = _table("instrument", *_text("instrument", "base", "quote", "kind"))
 book_state = _table("book_state", *_text("instrument", "state", "proof", "why"))
+instrument_change = _table(
+    "instrument_change", *_text("instrument", "field", "old", "new", "why"), *_integer("told_by")
+)
+told_fee = _table(
+    "told_fee",
+    *_text("venue", "source", "as_of"),
+    *_exact("maker", "taker", "maker_in_force", "taker_in_force"),
+    *_integer("told_by"),
+)
 decision = _table(
     "decision",
     *_integer("decision_id", "episode"),

@@ -12,7 +12,17 @@ import structlog
 from cryptopipe.capture.writer import Writer
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.journal.log import Log
-from cryptopipe.journal.records import BookChanged, Decided, Filled, Halted, Intended, OrderEnded, RunStarted
+from cryptopipe.journal.records import (
+    BookChanged,
+    Decided,
+    FeesTold,
+    Filled,
+    Halted,
+    InstrumentChanged,
+    Intended,
+    OrderEnded,
+    RunStarted,
+)
 
 _LOG = structlog.get_logger()
 
@@ -59,6 +69,23 @@ class DurableSink:
 EVENTS: dict[type, tuple[str, str, Callable[[Any], dict[str, Any]]]] = {
     RunStarted: ("journal.started", "info", lambda b: {"strategy": b.strategy, "label": b.label}),
     BookChanged: ("feed.book", "info", lambda b: {"instrument": b.instrument, "state": b.state, "reason": b.reason}),
+    InstrumentChanged: (
+        "instrument.changed",
+        "info",
+        lambda b: {"instrument": b.instrument, "field": b.field, "old": b.old, "new": b.new, "reason": b.reason},
+    ),
+    FeesTold: (
+        "fees.told",
+        "info",
+        lambda b: {
+            "venue": b.venue,
+            "maker": str(b.maker),
+            "taker": str(b.taker),
+            "maker_in_force": str(b.maker_in_force),
+            "taker_in_force": str(b.taker_in_force),
+            "source": b.source,
+        },
+    ),
     Decided: (
         "decision",
         "info",

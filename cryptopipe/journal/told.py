@@ -15,8 +15,10 @@ from cryptopipe.journal.records import (
     Counts,
     Decided,
     DecidedLeg,
+    FeesTold,
     Filled,
     Halted,
+    InstrumentChanged,
     Intended,
     OrderEnded,
     PlanEnded,
@@ -25,7 +27,9 @@ from cryptopipe.journal.records import (
     Value,
 )
 from cryptopipe.market.connection import Transition
-from cryptopipe.model.facts import Asset
+from cryptopipe.market.listings import FeesTold as FeesNews
+from cryptopipe.market.listings import InstrumentChange
+from cryptopipe.model.facts import Asset, FeeSchedule
 from cryptopipe.model.trading import Fill, Leg, Order
 from cryptopipe.summary import BestEdge as SeenEdge
 from cryptopipe.summary import Summary
@@ -35,6 +39,15 @@ def book_changed(transition: Transition) -> BookChanged:
     """A book's state as it became."""
     proof = transition.sync.rule.proof.value
     return BookChanged(transition.sync.id, transition.state.value, proof, transition.reason)
+
+
+def listed(news: InstrumentChange | FeesNews, in_force: FeeSchedule | None) -> InstrumentChanged | FeesTold:
+    """What a venue told of an instrument, or of its fees with those that are `in_force` then."""
+    if isinstance(news, InstrumentChange):
+        return InstrumentChanged(news.instrument.id, news.field, news.old, news.new, news.told_by, news.why)
+    told, now = news.fees, in_force or news.fees
+    rates = (told.maker_rate, told.taker_rate, told.source, told.as_of, now.maker_rate, now.taker_rate)
+    return FeesTold(news.venue, *rates, news.told_by)
 
 
 def decided(chapter: Chapter) -> Decided:
@@ -82,11 +95,11 @@ def filled(fill: Fill) -> Filled:
     )  # fmt: skip
 
 
-def order_ended(order: Order, fills: Sequence[Fill], book: str) -> OrderEnded:
-    """What an immediate-or-cancel order got; `book` is the state of the book it met."""
+def order_ended(order: Order, fills: Sequence[Fill], obstacle: str) -> OrderEnded:
+    """What an immediate-or-cancel order got; `obstacle` is why it could get nothing, such as `book dead`."""
     done = sum((fill.quantity for fill in fills), Decimal(0))
     left = order.quantity - done
-    why = "filled" if not left else f"book {book}" if book != "live" else f"nothing more at {order.limit} or better"
+    why = "filled" if not left else obstacle or f"nothing more at {order.limit} or better"
     return OrderEnded(order.client_id, done, left, why)
 
 

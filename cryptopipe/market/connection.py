@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.names import carries_orders, orders_dialect
-from cryptopipe.market.strangers import as_refusal
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import FeedEvent, Resync, Send
@@ -97,13 +96,12 @@ class Connection:
 
     def worded(self, text: str) -> str:
         """What is sent in place of a text that was given with the subscription; empty for nothing."""
-        if not isinstance(self.codec, Worded):
-            return text
-        try:
-            return self.codec.worded(text)
-        except Exception as error:  # noqa: BLE001 -- a stranger's codec
-            self.counts.refusal(as_refusal(error))
-            return ""
+        return self.codec.worded(text) if isinstance(self.codec, Worded) else text
+
+    def syncs(self) -> "list[BookSync]":
+        """The books that begin and end with it."""
+        found = [*sorted(self.books.items()), *sorted(self.orders.items())]
+        return [sync for _, sync in found if isinstance(sync, BookSync)]
 
     def cannot_tell(self, symbol: str, error: ProtocolError) -> None:
         """The venue's plugin does not know this symbol; counted once."""

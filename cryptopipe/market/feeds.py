@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from cryptopipe.capture.inputs import ORDERS_OF, SERVER_TIME, STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.inputs import METADATA, ORDERS_OF, SERVER_TIME, STREAM_TOKEN, Direction, Input
 from cryptopipe.clock import LAST, Nanos
 from cryptopipe.errors import CryptopipeError, Remedy
 from cryptopipe.market.feed import Feed
+from cryptopipe.market.inquiry import Inquiries
 from cryptopipe.market.market import Market
 from cryptopipe.market.names import orders_dialect, twin
 from cryptopipe.market.overlap import Switched
@@ -25,6 +26,7 @@ from cryptopipe.market.supervisor import (
     Arrived,
     Carried,
     Closed,
+    Inquired,
     Opened,
     Resynced,
     Signed,
@@ -71,7 +73,8 @@ class Feeds:
     """Every venue's supervisor over one market. `jitter` gives numbers in [0, 1]; seeded, every run is the same.
 
     A connection that its plugin cannot make, or whose key is not among the `credentials`, is left out: its first tick
-    closes it with the reason, which is an input, and the others go on.
+    closes it with the reason, which is an input, and the others go on. `refresh`: how often venues are asked what they
+    say of themselves, in place of their plugins' word; 0 never.
     """
 
     def __init__(
@@ -83,12 +86,14 @@ class Feeds:
         at: Nanos,
         rewrite: Rewrite = as_written,
         credentials: Mapping[VenueId, Credentials] = NOBODY,
+        refresh: Nanos | None = None,
     ) -> None:
         self._market, self._plugins, self._rewrite = market, plugins, rewrite
         self._instruments = {(venue, one.instrument.symbol): one.instrument for venue in plugins for one in
                              subscriptions.get(venue, ())}  # fmt: skip
         self._parts: dict[str, Part] = {}
         self._refused: list[tuple[VenueId, Task]] = []
+        self.inquiries = Inquiries(jitter, refresh)
         self.supervisors: dict[VenueId, Supervisor] = {}
         for venue, plugin in plugins.items():
             feeds = self._feeds(plugin, subscriptions.get(venue, ()), at, credentials.get(venue))
@@ -105,6 +110,7 @@ class Feeds:
                 continue
             if feeds:
                 self.supervisors[venue] = supervisor
+                self.inquiries.add(plugin, supervisor.fetches)
         self._due: dict[VenueId, Nanos] = dict.fromkeys(self.supervisors, at)
 
     def _feeds(
@@ -132,7 +138,7 @@ class Feeds:
 
     def next_due(self) -> Nanos:
         """When the next tick is wanted; `LAST` if never."""
-        return 0 if self._refused else min(self._due.values(), default=LAST)
+        return 0 if self._refused else min(min(self._due.values(), default=LAST), self.inquiries.due)
 
     def after(self, entry: Input) -> Iterable[tuple[VenueId, Task]]:
         """What is to be done after an input that the market has received."""
@@ -148,6 +154,9 @@ class Feeds:
             for due_venue in [one for one, due in self._due.items() if due <= entry.at]:
                 self._due[due_venue] = LAST
                 self._tell(due_venue, Tick(), entry.at, tasks)
+            if self.inquiries.due <= entry.at:
+                asked = self.inquiries.tick(entry.at)
+                tasks += [(one, Ask(self._rewritten(one, request), METADATA)) for one, request in asked]
         elif venue in self.supervisors:
             self._other(venue, entry, tasks)
         return tasks
@@ -156,6 +165,7 @@ class Feeds:
         match entry.direction:
             case Direction.OPEN:
                 self._tell(venue, Opened(entry.conn), entry.at, tasks)
+                self.inquiries.opened(venue, entry.at)
             case Direction.CLOSE if entry.conn in self._parts:
                 self._tell(venue, Closed(entry.conn, entry.status, _retry_after(entry)), entry.at, tasks)
                 for lost in self._market.take_commands():  # of books that the other one of two connections carries now
@@ -163,6 +173,9 @@ class Feeds:
                         self._tell(venue, Resynced(twin(entry.conn), lost), entry.at, tasks)
             case Direction.HTTP if entry.request == SERVER_TIME:
                 self._tell(venue, self._time(venue, entry), entry.at, tasks)
+            case Direction.HTTP if entry.request == METADATA:
+                self._tell(venue, Inquired(entry.status, _retry_after(entry)), entry.at, tasks)
+                self.inquiries.answered(venue, not self._market.listings.failure, entry.at)
             case Direction.HTTP if entry.request == STREAM_TOKEN:
                 answer = HttpResponse(entry.status, entry.payload, entry.url)
                 self._tell(venue, self._signed(entry.conn, entry.at, answer, _retry_after(entry)), entry.at, tasks)
@@ -205,10 +218,17 @@ class Feeds:
             case Sign():
                 self._sign(venue, command.conn, at, tasks)
             case Send():
-                text = self._market.worded(venue, command.conn, command.text)
+                text = self._worded(venue, command)
                 tasks += [(venue, Send(text, command.conn))] if text else []
             case _:
                 tasks.append((venue, command))
+
+    def _worded(self, venue: VenueId, command: Send) -> str:
+        try:
+            return self._market.worded(venue, command.conn, command.text)
+        except Exception as error:  # noqa: BLE001 -- a stranger's codec
+            self._market.counts[venue].refusal(as_refusal(error))
+            return ""
 
     def _request(self, venue: VenueId, tag: str) -> HttpRequest:
         """For the snapshot of a book of levels, or of single orders."""

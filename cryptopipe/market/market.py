@@ -6,12 +6,13 @@ driver, and counts. Never: a socket, a clock, a book that two venues share, or a
 
 from collections.abc import Iterable, Mapping
 
-from cryptopipe.capture.inputs import SERVER_TIME, STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.inputs import METADATA, SERVER_TIME, STREAM_TOKEN, Direction, Input
 from cryptopipe.clock import Nanos
 from cryptopipe.core import TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.answers import asked
 from cryptopipe.market.connection import Connection, Decode, Transition, VenueCounts, left_out
+from cryptopipe.market.listings import Listings
 from cryptopipe.market.names import twin
 from cryptopipe.market.overlap import Elder, Heir, Switched, begin, new_is_gone, old_is_gone
 from cryptopipe.market.strangers import as_refusal
@@ -41,7 +42,8 @@ Books = dict[VenueId, dict[str, BookSync]]
 
 class Market:
     """All books, by venue and symbol: `books` of levels, `orders` of single orders. `changed` and `transitions` are
-    taken, and emptied, once a turn; single orders change neither `changed` nor `appeared`.
+    taken, and emptied, once a turn; single orders change neither `changed` nor `appeared`. `listings` is what the
+    venues told of themselves: an instrument of a book is as it is there.
     """
 
     def __init__(self, plugins: Mapping[VenueId, ExchangePlugin]) -> None:
@@ -49,6 +51,7 @@ class Market:
         self._connections: dict[tuple[str, str], Connection] = {}
         self.books: Books = {venue: {} for venue in plugins}
         self.orders: Books = {venue: {} for venue in plugins}
+        self.listings = Listings(plugins)
         self.counts: dict[VenueId, VenueCounts] = {venue: VenueCounts() for venue in plugins}
         self.changed: dict[str, BookSync] = {}
         self.transitions: list[Transition] = []
@@ -144,7 +147,7 @@ class Market:
         if other is not None and other.up and not connection.up:
             begin(other, connection, self)
             return
-        for sync in _all(connection):
+        for sync in connection.syncs():
             before = sync.state
             sync.open()
             if sync.state is not before:
@@ -158,7 +161,7 @@ class Market:
             new_is_gone(other, connection, reason, self)
         elif other is not None and other.up and other.joining:
             old_is_gone(connection, other, reason, entry.at)
-        for sync in _all(connection):
+        for sync in connection.syncs():
             before = sync.state
             sync.close(reason)
             self._outcome(sync, before, None)
@@ -222,7 +225,7 @@ class Market:
             except ProtocolError as error:
                 connection.cannot_tell(symbol, error)
                 return None
-            sync = books[symbol] = BookSync(instrument, connection.codec.rule)
+            sync = books[symbol] = BookSync(self.listings.now(instrument), connection.codec.rule)
             if not orders:
                 self.appeared.append(sync)
         if depth:
@@ -232,9 +235,12 @@ class Market:
         return sync
 
     def _answer(self, entry: Input) -> None:
-        """A REST snapshot."""
+        """A REST snapshot, or what the venue says of itself."""
         venue = VenueId(entry.venue)
         if venue not in self._plugins or entry.request in (SERVER_TIME, STREAM_TOKEN):
+            return
+        if entry.request == METADATA:
+            self._relist(venue, entry)
             return
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)
         found = asked(self._plugins[venue], connection, entry, self.books[venue], self.orders[venue])
@@ -260,6 +266,15 @@ class Market:
         if outcome is not None or sync.state is not state:
             self._outcome(sync, state, outcome)
 
+    def _relist(self, venue: VenueId, entry: Input) -> None:
+        for instrument in self.listings.read(venue, entry):
+            for books in (self.books[venue], self.orders[venue]):
+                sync = books.get(instrument.symbol)
+                if sync is not None:
+                    sync.instrument = instrument
+                    if sync.rule.orders is None:
+                        self.changed[sync.id] = sync
+
     def _resync(self, connection: Connection, resync: Resync) -> None:
         """The codec, or who could not read a frame, says that a stream is not proven any more."""
         single = connection.codec is not None and connection.codec.rule.orders is not None
@@ -282,9 +297,3 @@ class Market:
     def _refuse_answer(self, sync: Book, error: ProtocolError | VenueError) -> None:
         self.counts[sync.instrument.venue].refusal(error)
         self.commands.append(Resync(sync.instrument.symbol, f"unreadable snapshot: {error.message[:120]}"))
-
-
-def _all(connection: Connection) -> list[BookSync]:
-    """The books that begin and end with a connection."""
-    books = [*sorted(connection.books.items()), *sorted(connection.orders.items())]
-    return [sync for _, sync in books if isinstance(sync, BookSync)]

@@ -34,6 +34,12 @@ class Bucket:
         free = (taken[0] + limit.per for limit, taken in self._taken if len(taken) == limit.count)
         return max(self._held_until, max(free, default=0))
 
+    def spare_at(self) -> Nanos:
+        """The same for what can wait: it leaves a quarter of each limit's attempts to what cannot."""
+        spare = [(limit.count - limit.count // 4, limit, taken) for limit, taken in self._taken]
+        free = (taken[-most] + limit.per for most, limit, taken in spare if len(taken) >= most)
+        return max(self._held_until, max(free, default=0))
+
     def hold(self, until: Nanos) -> None:
         """The venue said: nothing before this."""
         self._held_until = max(self._held_until, until)

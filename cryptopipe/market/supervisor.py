@@ -21,6 +21,7 @@ from cryptopipe.market.told import (
     Arrived,
     Carried,
     Closed,
+    Inquired,
     Opened,
     Resynced,
     Signed,
@@ -48,6 +49,7 @@ __all__ = [
     "Arrived",
     "Carried",
     "Closed",
+    "Inquired",
     "Opened",
     "Resynced",
     "Signed",
@@ -122,6 +124,11 @@ class Supervisor:
             self._woken_at = due
             out.append(WakeAt(due))
         return tuple(out)
+
+    @property
+    def fetches(self) -> Bucket:
+        """The venue's budget of requests, for who asks it beside this supervisor."""
+        return self._fetches
 
     def limit(self, conn: str) -> Nanos:
         """The longest silence that any stream of this connection is allowed now."""
@@ -216,6 +223,8 @@ class Supervisor:
                 self._line(told.conn).signed(told.connect, told.reason, told.final, at, out)
             case Carried() if self._renewal is not None and self._renewal.new.feed.conn == told.new:
                 self._replace(self._renewal, "carries its books", at, out)
+            case Inquired():
+                self._held(told.status, told.retry_after, self._fetches, at)
             case TimeAnswered():
                 self._held(told.status, told.retry_after, self._fetches, at)
                 self._time(told, at)

@@ -87,4 +87,11 @@ class TimeAnswered(msgspec.Struct, frozen=True, gc=False):
     retry_after: str = ""
 
 
-Told = Tick | Opened | Closed | Arrived | Resynced | Answered | Signed | Carried | TimeAnswered
+class Inquired(msgspec.Struct, frozen=True, gc=False):
+    """What the venue answered a request that somebody else made of it, within its budget of requests."""
+
+    status: int
+    retry_after: str = ""
+
+
+Told = Tick | Opened | Closed | Arrived | Resynced | Answered | Signed | Carried | TimeAnswered | Inquired

@@ -118,6 +118,15 @@ class View:
         sync = self._market.books[instrument.venue].get(instrument.symbol)
         return self.now - (0 if sync is None else sync.last_frame_at)
 
+    def as_told(self, instrument: Instrument) -> Instrument:
+        """The instrument as it is now, whatever who asks remembers of it."""
+        sync = self._market.books[instrument.venue].get(instrument.symbol)
+        return instrument if sync is None else sync.instrument
+
+    def refused(self, instrument: Instrument) -> str:
+        """Why its venue's word on it was not believed; empty if it was."""
+        return self._market.listings.refused.get(instrument.id, "")
+
     def fees(self, instrument: Instrument) -> FeeSchedule | None:
         return self._fees.get(instrument.venue)
 

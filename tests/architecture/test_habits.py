@@ -17,6 +17,8 @@ LONG_FUNCTIONS: dict[str, int] = {}
 BROAD_EXCEPT = {
     "cryptopipe/registry.py": "a stranger's module may raise anything while it is imported; it stops only itself",
     "cryptopipe/market/market.py": "a stranger's codec: what it raises costs its connection its books, not the run",
+    "cryptopipe/market/listings.py": "a stranger's metadata: what it raises makes an answer of no use",
+    "cryptopipe/market/inquiry.py": "a stranger's metadata that cannot say what to ask: its venue is not asked",
     "cryptopipe/market/feeds.py": "a stranger's reading of the server time: what it raises is no time",
     "cryptopipe/testing/damage.py": "the kit judges a stranger's codec: whatever escapes is the finding",
 }

@@ -87,6 +87,10 @@ class World:
         legs[at] = msgspec.structs.replace(legs[at], **changes)
         self.offer(legs=tuple(legs))
 
+    def tell(self, instrument: Instrument) -> None:
+        """The venue has told that the instrument is so now; the leg is priced by what it was."""
+        self.after.append(lambda books: setattr(books[instrument.venue]["XY"], "instrument", instrument))
+
     def limit(self, name: str, value: str) -> None:
         self.limits = replace(self.limits, **{name: D(value)})  # type: ignore[arg-type]
 
@@ -118,13 +122,17 @@ def ending(later: int) -> Callable[[World], object]:
 
     def change(world: World) -> None:
         world.limits = replace(world.limits, delisting_margin=HOUR)
-        world.leg(1, instrument=msgspec.structs.replace(THERE, delists_at=world.now + HOUR + later))
+        world.tell(msgspec.structs.replace(THERE, delists_at=world.now + HOUR + later))
 
     return change
 
 
 def halted_market(world: World) -> None:
-    world.leg(1, instrument=msgspec.structs.replace(THERE, state=TradingState.CANCEL_ONLY))
+    world.tell(msgspec.structs.replace(THERE, state=TradingState.CANCEL_ONLY))
+
+
+def other_rules(world: World) -> None:
+    world.tell(msgspec.structs.replace(THERE, rules=TradingRules(D("0.1"), D(1), D(1), D(0))))
 
 
 def unproven(world: World) -> None:
@@ -157,6 +165,7 @@ FAILING: dict[str, tuple[Callable[[World], object], str]] = {
     "a crossed book": (crossed, "books_live"),
     "a book a millisecond too old": (lambda w: setattr(w, "now", w.now + MILLISECOND), "age"),
     "a market that only cancels": (halted_market, "trading_state"),
+    "a market of other rules by now": (other_rules, "trading_state"),
     "a market that ends within the margin": (ending(0), "trading_state"),
     "an edge too good": (lambda w: w.offer(gross_bps=D("300.0001")), "edge_credible"),
     "net at its bound": (lambda w: w.offer(net_bps=D(1)), "net_edge"),
