@@ -161,7 +161,7 @@ class _Receiving:
         """The connections of the run."""
         return Streams(
             plugins, running.pipe.market, subscriptions, self._meter.take, self._meter.turn_ended,
-            self._there, self._over, ready=self._meter.ready,
+            self._there, self._over, ready=self._meter.ready, refresh=0,
         )  # fmt: skip
 
     def _there(self, venue: VenueId, url: str) -> str:

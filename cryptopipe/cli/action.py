@@ -96,6 +96,7 @@ def _on_connections(
                 place.rewrite,
                 place.ended,
                 credentials=credentials_for(wiring.plugins, settings, place.kind == "sandbox"),
+                refresh=settings.metadata.refresh,
             )
             camera = Camera(running.pipe, place.kind, made.stamp(), place.seed, made.feeds.supervisors)
             made.looked = lambda at: view.show(camera.take(at, place.faults(at)))

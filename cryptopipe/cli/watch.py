@@ -110,7 +110,7 @@ def _watch_connections(
         keys = credentials_for(wiring.plugins, settings, place.kind == "sandbox")
         stopped_by = Streams(
             wiring.plugins, watcher.market, wanted, watcher.receive, turn_ended, place.rewrite, place.ended,
-            credentials=keys,
+            credentials=keys, refresh=settings.metadata.refresh,
         ).run(stop, for_ns)  # fmt: skip
     exit_as(stopped_by, as_json=False)  # its lines of JSON have not told
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import METADATA, Direction, Input
 from cryptopipe.capture.redact import redact_url
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
@@ -43,7 +43,8 @@ class Streams:
 
     `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
     called between turns with the time, at most four times a second, for who shows the run. `ready` is where arrivals
-    wait for their turn. `credentials` are the keys for streams that need one.
+    wait for their turn. `credentials` are the keys for streams that need one. `refresh`: how often venues are asked what
+    they say of themselves, in place of their plugins' word; 0 never.
     """
 
     plugins: Mapping[VenueId, ExchangePlugin]
@@ -57,6 +58,7 @@ class Streams:
     reached_within: Nanos = REACHED_WITHIN
     credentials: Mapping[VenueId, Credentials] = field(default_factory=lambda: NOBODY)
     ready: deque[Arrival] = field(default_factory=deque)
+    refresh: Nanos | None = None
     _reached: set[str] = field(default_factory=set)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -71,7 +73,10 @@ class Streams:
             self.stamp(),
             self.rewrite,
             self.credentials,
+            self.refresh,
         )
+        for venue, why in self.feeds.inquiries.unasked.items():
+            _LOG.warning("metadata.failed", venue=venue, url="", reason=why)
 
     def run(self, stop: Stop, for_ns: Nanos | None) -> str:
         """Until the user, `--for` or the market itself ends it; why. Raises `VenueUnavailable` if no venue answers."""
@@ -116,6 +121,8 @@ class Streams:
             reason = entry.payload.decode(errors="replace")
             self._failures[entry.venue] = reason
             _LOG.warning("feed.closed", conn=entry.conn, reason=reason)
+        elif entry.request == METADATA and (why := self.market.listings.failure):
+            _LOG.warning("metadata.failed", venue=entry.venue, url=redact_url(entry.url), reason=why)
 
     def _tell_watched(self) -> None:
         """Once: what is shown and never traded, for want of the venue's rules."""

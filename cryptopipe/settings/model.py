@@ -78,6 +78,16 @@ class KeySettings(BaseModel):
     passphrase: SecretStr = _setting(SecretStr(""), description="where the venue has one")
 
 
+class MetadataSettings(BaseModel):
+    """What venues say of themselves while a run lasts."""
+
+    model_config = STRICT
+
+    refresh: Duration | None = _setting(
+        None, ge=0, description="how often each venue is asked; null: as its plugin says, mostly hourly; 0s: never"
+    )
+
+
 class PaperSettings(BaseModel):
     """Simulated execution."""
 
@@ -145,6 +155,9 @@ class Settings(BaseModel):
     )
     keys: dict[VenueName, KeySettings] = _setting(
         dict, description="by venue: key, secret, passphrase, for streams that need them; file or environment only"
+    )
+    metadata: MetadataSettings = _setting(
+        MetadataSettings, description="instruments, states, currencies and fees, as venues tell them in a run"
     )
     paper: PaperSettings = _setting(PaperSettings, description="simulated execution")
     risk: RiskSettings = _setting(
