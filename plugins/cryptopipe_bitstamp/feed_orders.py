@@ -144,6 +144,8 @@ class BitstampOrdersFeed:
     def _on_order(self, f: OrderFrame) -> Events:
         if not f.channel.startswith(_CHANNEL):
             raise ValueError(f"an order of {f.channel}")
+        if not f.data.order_id.isascii():  # nothing would ever take such an order out of the book
+            raise ValueError(f"not an order's id: {f.data.order_id[:60]!r}")
         symbol, micros = f.channel[_AT:], f.data.micros
         chain = self._chains.get(symbol)
         if chain is None:

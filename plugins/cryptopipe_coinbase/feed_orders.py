@@ -154,12 +154,21 @@ def _delta(f: _Told, event: OrderEvent | None) -> Events:
     return (OrdersDelta(f.product_id, bids, asks, f.sequence, f.sequence, 0, nanos(f.time)),)
 
 
+def _known(order_id: str) -> str:
+    """An id as the venue writes it. A damaged one would leave an order in the book that nothing ever takes out. Raises
+    `ValueError`.
+    """
+    if not order_id.isascii():
+        raise ValueError(f"not an order's id: {order_id[:60]!r}")
+    return order_id
+
+
 def _changed(f: _Change) -> OrderEvent | None:
     """A modification sends a new price, self-trade prevention the one that the order has."""
     price = f.new_price if f.new_price is not None else f.price
     if price is None or (f.new_price is None and not f.new_size):
         return None
-    return OrderEvent(_SET, f.order_id, checked(price), checked(f.new_size))
+    return OrderEvent(_SET, _known(f.order_id), checked(price), checked(f.new_size))
 
 
 def _rare(f: _Activate | _Heartbeat | _Subscriptions | _Error) -> Events:
@@ -221,15 +230,15 @@ class CoinbaseOrdersFeed:
     def _told(self, f: _Frame) -> Events:
         if isinstance(f, _Open):
             self._received.pop(f.product_id, None)
-            return _delta(f, OrderEvent(_ADD, f.order_id, f.price, f.remaining_size))
+            return _delta(f, OrderEvent(_ADD, _known(f.order_id), f.price, f.remaining_size))
         if isinstance(f, _Done):
-            return _delta(f, OrderEvent(_REMOVE, f.order_id))
+            return _delta(f, OrderEvent(_REMOVE, _known(f.order_id)))
         if isinstance(f, _Received):
             events = _delta(f, None)
             self._received[f.product_id] = f.order_id
             return events
         if isinstance(f, _Match):
-            return _delta(f, OrderEvent(_REDUCE, f.maker_order_id, "", f.size))
+            return _delta(f, OrderEvent(_REDUCE, _known(f.maker_order_id), "", f.size))
         if isinstance(f, _Change):
             return _delta(f, None if self._received.get(f.product_id) == f.order_id else _changed(f))
         return _rare(f)

@@ -6,11 +6,23 @@ frames in the plugin's corpus have them, from the engine's tapes and from the or
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from cryptopipe.api import BookDelta, HttpResponse, Instrument, OrdersDelta, OrderTold, Resync, Side, Told
+import cryptopipe_bitstamp
+from cryptopipe.api import (
+    BookDelta,
+    HttpResponse,
+    Instrument,
+    OrdersDelta,
+    OrderTold,
+    ProtocolError,
+    Resync,
+    Side,
+    Told,
+)
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe_bitstamp import bitstamp
@@ -22,6 +34,7 @@ T = 1_786_269_861_000 * MS
 MIDDLE = 5_800_000  # in ticks of 0.01
 FIRST_ID = 9_007_199_254_740_993  # 2⁵³ + 1: no float holds it
 TYPE = {Side.BUY: 0, Side.SELL: 1}
+CORPUS = Path(cryptopipe_bitstamp.__file__).parent / "frames"
 INSTRUMENT: Instrument = bitstamp.instruments.find("btcusd")
 
 
@@ -307,3 +320,13 @@ def test_a_snapshot_in_the_midst_of_a_millisecond_takes_each_event_once() -> Non
     wanted = {str(FIRST_ID + o.order_id): Decimal(size(o.size)) for o in market.engine.orders(Side.BUY)}
     assert found == wanted
     assert single.sync.gaps == 0
+
+
+def test_an_order_with_a_damaged_id_is_no_order() -> None:
+    """It would stay when its own is deleted; the frame after it is no other than after any that cannot be read."""
+    (dialect,) = (one for one in bitstamp.dialects if one.channels)
+    frame = (CORPUS / "order_created.json").read_bytes()
+    (delta,) = dialect.feed().decode(frame, 0)
+    assert isinstance(delta, OrdersDelta) and delta.asks
+    with pytest.raises(ProtocolError, match="not an order's id: '203749329999999\ufffd'"):
+        dialect.feed().decode(frame.replace(b'99","order_type', '9\ufffd","order_type'.encode()), 0)

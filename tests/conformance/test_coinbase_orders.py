@@ -348,3 +348,21 @@ def test_the_levels_of_the_book_are_answered_as_one_state() -> None:
     ids = [row[2] for raw in (book.bids, book.asks) for row in json.loads(bytes(raw))]
     assert len(set(ids)) == len(ids) > 100
     assert ids == [one for is_bid in (True, False) for one, _, _ in venue.sync.orders.orders(is_bid)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '"type":"open","order_id":"%s","price":"200.2","remaining_size":"1.00"',
+        '"type":"done","order_id":"%s","reason":"canceled"',
+        '"type":"match","maker_order_id":"%s","taker_order_id":"132fb6ae","size":"1.00","price":"200.2"',
+        '"type":"change","order_id":"%s","new_size":"1.00","old_size":"2.00","price":"200.2"',
+    ],
+)
+def test_an_order_with_a_damaged_id_is_no_order(told: str) -> None:
+    """An order that is opened under a wrong id would stay when its own is done."""
+    rest = '"time":"2014-11-07T08:19:27.028459Z","product_id":"BTC-USD","sequence":10,"side":"sell"}'
+    (delta,) = FULL.feed().decode(("{" + told % "d50ec984-77a8-460a-b958-66f114b0de9b" + "," + rest).encode(), 0)
+    assert isinstance(delta, OrdersDelta) and delta.asks
+    with pytest.raises(ProtocolError, match="not an order's id: 'd50ec984-77a8-460a-b958-66f114b0de9\ufffd'"):
+        FULL.feed().decode(("{" + told % "d50ec984-77a8-460a-b958-66f114b0de9\ufffd" + "," + rest).encode(), 0)
