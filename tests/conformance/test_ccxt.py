@@ -4,8 +4,9 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,30 @@ from cryptopipe import registry
 from cryptopipe.api import (
     BookSnapshot,
     Channel,
+    ExchangePlugin,
     Heartbeat,
     Kind,
+    Nanos,
     Notice,
     Proof,
     Subscription,
     Trade,
     Unknown,
     UsageError,
+    VenueId,
     VenueUnavailable,
 )
-from cryptopipe.market.sync import BookState, BookSync
+from cryptopipe.app import Origin, Running, RunResult, act_live
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import SECOND
+from cryptopipe.drivers.child import Sandbox, sandbox
+from cryptopipe.drivers.replay import ReplayLabel
+from cryptopipe.drivers.streams import Streams, all_subscriptions
+from cryptopipe.market.market import Market
+from cryptopipe.settings import load_settings
 from cryptopipe.testing import ExchangeConformance, spot
+from cryptopipe.verify import verify
+from cryptopipe.wiring import Wiring
 from cryptopipe_ccxt import family
 from cryptopipe_ccxt.source import Wanted, book_line, frames, frames_of, trades_line
 
@@ -193,17 +206,6 @@ def test_an_exchange_that_lists_nothing_of_it_is_never_open() -> None:
         read_of(Unified(watches=True), Wanted("x", ("E/F",), ("G/H", "E/F")), 1)
 
 
-@contextmanager
-def simulated() -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", "binance", "--seed", "3", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        try:
-            yield json.loads(child.stdout.readline())["venues"]["binance"]
-        finally:
-            child.terminate()
-
-
 def repointed(urls: Any, venue: dict[str, Any]) -> Any:
     """The same addresses at the simulated venue: scheme, host and port are replaced, paths kept."""
     if isinstance(urls, dict):
@@ -213,40 +215,81 @@ def repointed(urls: Any, venue: dict[str, Any]) -> Any:
     return f"{origin}/{rest.partition('/')[2]}"
 
 
-@needs_ccxt
-@pytest.mark.slow
-def test_ccxts_own_client_brings_the_simulated_venues_books() -> None:
-    """Books are live, never crossed and on the grid; trades come; a pair that is not listed is told."""
+def ccxts_binance(simulated: Sandbox) -> Any:
+    """ccxt's own client, at the simulated venue."""
     import ccxt.pro
 
-    async def watched(venue: dict[str, Any]) -> list[bytes]:
-        exchange = ccxt.pro.binance({"options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}})
-        exchange.urls = {**exchange.urls, "api": repointed(exchange.urls["api"], venue)}
-        lines = frames_of(exchange, Wanted("binance", ("BTC/USDT", "FROG/USDT"), ("BTC/USDT",)))
-        found: list[bytes] = []
-        try:
-            async with asyncio.timeout(30):
-                async for line in lines:
-                    found.append(line)
-                    if sum(b'"book"' in one for one in found) >= 30 and any(b'"trades"' in one for one in found):
-                        break
-        finally:
-            await lines.aclose()  # type: ignore[attr-defined]
-            await exchange.close()
-        return found
+    exchange = ccxt.pro.binance({"options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}})
+    exchange.urls = {**exchange.urls, "api": repointed(exchange.urls["api"], simulated.document["venues"]["binance"])}
+    return exchange
 
-    with simulated() as venue:
-        told = asyncio.run(watched(venue))
-    codec = KUCOIN.feed()
-    events = [event for line in told for event in codec.decode(line, 1)]
-    assert events[:2] == [Heartbeat(), Notice("absent", "FROG/USDT", ok=False)]
-    sync, tops = BookSync(KUCOIN.instruments.find("BTC/USDT"), codec.rule), 0
-    for event in events:
-        if isinstance(event, BookSnapshot):
-            sync.snapshot(event, 1)
-            top = sync.book.top
-            assert sync.state is BookState.LIVE and top is not None and top.bid is not None and top.ask is not None
-            assert top.bid < top.ask and top.bid * 100 % 1 == 0 and top.ask * 100 % 1 == 0
-            tops += 1
-    assert tops >= 30
-    assert any(isinstance(event, Trade) for event in events)
+
+def taken(plugin: ExchangePlugin, simulated: Sandbox, tops: int, data_dir: Path) -> tuple[RunResult, list[Input]]:
+    """A run over the simulated venue, read by its own plugin and by ccxt, until both have told so many tops."""
+    binance = registry.exchange("binance")
+    plugins = {binance.venue: binance, plugin.venue: plugin}
+    strategies = {"arbitrage": registry.strategy("arbitrage").settings}
+    settings = load_settings(environment={}, sets=[f"data_dir={data_dir}"], strategies=strategies).settings
+    wanted = all_subscriptions(plugins, ["BTC", "USDT", "USD"])  # ccxt is asked for a pair that is not there
+    inputs: list[Input] = []
+
+    def streams(running: Running) -> Streams:
+        def take(entry: Input) -> None:
+            inputs.append(entry)
+            running.take(entry)
+
+        def rewritten(venue: VenueId, url: str) -> str:
+            return simulated.rewrite(venue, url) if venue == binance.venue else url
+
+        def told() -> str:
+            return "told" if all(one.tops >= tops for one in running.pipe.market.counts.values()) else simulated.ended()
+
+        return Streams(plugins, running.pipe.market, wanted, take, running.turn_ended, rewritten, told)
+
+    wiring = Wiring("arbitrage", settings, plugins)
+    result = act_live(wiring, Origin("live", ReplayLabel(True, "", ()), None), streams, 60 * SECOND)
+    assert result.summary.stopped_by == "told"
+    return result, inputs
+
+
+def tops_of(plugin: ExchangePlugin, inputs: list[Input]) -> list[tuple[Nanos, tuple[Any, ...]]]:
+    """Every top of BTC/USDT with its time, played again."""
+    market, found = Market({plugin.venue: plugin}), list[tuple[Nanos, tuple[Any, ...]]]()
+    for entry in inputs:
+        if entry.venue == plugin.venue:
+            market.receive(entry)
+            for sync in market.take_changed().values():
+                top = sync.book.top
+                if sync.instrument.base == "BTC" and sync.instrument.quote == "USDT" and top is not None:
+                    found.append((entry.at, (top.bid, top.bid_size, top.ask, top.ask_size)))
+    return found
+
+
+@needs_ccxt
+@pytest.mark.slow
+def test_a_run_follows_a_venue_by_ccxts_own_client_beside_its_plugin_and_replays(tmp_path: Path) -> None:
+    """Each top that ccxt brings is one that the venue's own plugin saw, prices and sizes; nothing is traded on it."""
+    pytest.importorskip("ccxt.pro")  # seconds, which are no part of the run
+
+    async def source(url: str) -> AsyncIterator[bytes]:
+        exchange = ccxts_binance(simulated)
+        try:
+            async for frame in frames_of(exchange, Wanted.read(url)):
+                yield frame
+        finally:
+            await exchange.close()
+
+    plugin = replace(family.make("ccxt_binance"), source=source)
+    with sandbox(["binance"], 3, assets=["BTC", "USDT"]) as simulated:
+        result, inputs = taken(plugin, simulated, 60, tmp_path)
+    own, brought = tops_of(registry.exchange("binance"), inputs), tops_of(plugin, inputs)
+    begun_at, seen = own[0][0] + SECOND, {top for _, top in own}
+    judged = [top for at, top in brought if at > begun_at]
+    assert len(judged) >= 50 and set(judged) <= seen
+    told = [one.payload for one in inputs if one.venue == plugin.venue and one.direction is Direction.RECV]
+    assert told[:2] == [b'{"alive":"binance"}', b'{"absent":["BTC/USD"],"of":"binance"}']
+    venue = result.summary.venues[plugin.venue]
+    assert (venue["state"], venue["proof"], venue["refused"], venue["unknown"]) == ("live", "none", 0, 0)
+    assert venue["trades"] != 0
+    assert result.summary.accepted == 0 and result.summary.found == result.summary.refusals.get("rules", 0)
+    assert verify(result.run).identical

@@ -181,35 +181,66 @@ def test_what_is_no_frame_ends_the_source(given: Any, reason: str) -> None:
     assert asyncio.run(run()) == (Ended(reason), [True])
 
 
-def test_a_source_ahead_of_the_run_waits_loses_nothing_and_lets_the_others_speak() -> None:
-    """One that never waits by itself: what it is ahead is bounded, and a second venue is heard among its frames."""
-    given, ahead = 0, 0
-    wanted = 12 * TURN
+def test_who_cancels_a_source_is_obeyed() -> None:
+    async def source() -> AsyncIterator[bytes]:
+        yield SNAPSHOT
+        await never()
 
-    async def flood(url: str) -> AsyncIterator[bytes]:
-        nonlocal given
+    async def run() -> bool:
+        begun = asyncio.Event()
+        spring = Spring(source, lambda frame: begun.set() is None, 1000)
+        task = asyncio.ensure_future(spring.run())
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(run())
+
+
+class Flood:
+    """A source that never waits by itself: numbered frames, as many as somebody takes."""
+
+    def __init__(self) -> None:
+        self.given, self.ahead, self.taken = 0, 0, 0
+
+    async def frames(self, url: str) -> AsyncIterator[bytes]:
         while True:
-            given += 1
-            yield other(given)
+            self.given += 1
+            self.ahead = max(self.ahead, self.given - self.taken)
+            assert self.ahead < 10 * TURN, f"{self.given} given, {self.taken} taken"
+            yield other(self.given)
 
+    def through(self, run: Run, count: int) -> list[bytes]:
+        """What a run made of so many."""
+
+        def enough() -> bool:
+            self.taken = len(run.heard(Direction.RECV))
+            return self.taken >= count
+
+        run.until(enough)
+        return [one.payload for one in run.heard(Direction.RECV)]
+
+
+def test_a_source_ahead_of_the_run_waits_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_AT_ONCE", 1 << 60)
+    flood = Flood()
+    told = flood.through(Run(brought_by(flood.frames)), 9 * TURN)
+    assert told == [other(number) for number in range(1, len(told) + 1)]
+    assert 4 * TURN <= flood.ahead <= 5 * TURN + 1, "what a turn takes is noticed after it"
+
+
+def test_a_source_that_never_waits_lets_the_others_speak() -> None:
     async def quiet(url: str) -> AsyncIterator[bytes]:
         yield SNAPSHOT
         await never()
 
-    def enough() -> bool:
-        nonlocal ahead
-        count = len(run.heard(Direction.RECV))
-        ahead = max(ahead, given - count)
-        return count >= wanted
-
-    run = Run(brought_by(flood), brought_by(quiet, OTHER))
-    run.until(enough)
-    told = run.heard(Direction.RECV)
-    assert [one.payload for one in told] == [other(number) for number in range(1, len(told) + 1)]
-    assert ahead <= 4 * TURN + 1
+    flood = Flood()
+    run = Run(brought_by(flood.frames), brought_by(quiet, OTHER))
+    told = flood.through(run, TURN)
+    assert told == [other(number) for number in range(1, len(told) + 1)]
     (first,) = run.heard(Direction.RECV, OTHER)
-    assert first.seq < 200
-    assert run.turns > 10
+    assert first.seq < 200 and flood.ahead < 200
 
 
 def test_a_closed_connection_ends_its_source_and_nothing_of_it_is_heard_later() -> None:
