@@ -14,7 +14,7 @@ from cryptopipe.errors import UsageError, VenueUnavailable
 
 if TYPE_CHECKING:
     from cryptopipe.app import RunResult
-    from cryptopipe.settings import Settings
+    from cryptopipe.settings import Loaded
 
 
 @click.command("action")
@@ -35,7 +35,8 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
     from cryptopipe import registry
 
     registry.strategy(strategy)
-    settings = common.load([strategy])
+    loaded = common.load_layers([strategy])
+    settings = loaded.settings
     for_ns = duration_option(for_text)
     if market.replays:
         from cryptopipe.app import act
@@ -44,7 +45,7 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
         source = source_of(settings, market.replays, market.shifts, market.align)
         result = act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
     else:
-        result = _on_connections(common, market, strategy, settings, for_ns)
+        result = _on_connections(common, market, strategy, loaded, for_ns)
     if common.json:
         print_json(result.document())
     else:
@@ -69,7 +70,7 @@ def exit_as(stopped_by: str, as_json: bool) -> None:
 
 
 def _on_connections(
-    common: Common, market: MarketOptions, strategy: str, settings: "Settings", for_ns: int | None
+    common: Common, market: MarketOptions, strategy: str, loaded: "Loaded", for_ns: int | None
 ) -> "RunResult":
     from cryptopipe.app import Origin, Running, act_live
     from cryptopipe.camera import Camera
@@ -79,10 +80,13 @@ def _on_connections(
     from cryptopipe.journal.hold import only_run
     from cryptopipe.wiring import Wiring
 
+    settings = loaded.settings
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
     with only_run(settings.data_dir):
         pass  # what cannot be kept is refused before the venues start
-    wanted = all_subscriptions(wiring.plugins, settings.assets, settings.orders)
+    wanted = all_subscriptions(
+        wiring.plugins, settings.assets, settings.orders, loaded.place(("orders",)), market.kind == "sandbox"
+    )
     with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
         origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
 

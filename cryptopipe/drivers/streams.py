@@ -17,9 +17,10 @@ from cryptopipe.capture.redact import redact_url
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
+from cryptopipe.drivers.singles import orders_subscriptions
 from cryptopipe.drivers.sources import SCHEME
 from cryptopipe.drivers.stop import Stop
-from cryptopipe.errors import ConfigError, CryptopipeError, PluginError, ProtocolError, VenueUnavailable
+from cryptopipe.errors import ConfigError, CryptopipeError, PluginError, VenueUnavailable
 from cryptopipe.market.feeds import NOBODY, Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import seconds
@@ -27,7 +28,7 @@ from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Kind, VenueId
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
-from cryptopipe.model.stream import Channel, Credentials, Subscription
+from cryptopipe.model.stream import Credentials, Subscription
 from cryptopipe.settings import Settings
 
 REACHED_WITHIN = 20 * SECOND
@@ -118,11 +119,20 @@ class Streams:
             self._reached.add(entry.venue)
             _LOG.info("feed.opened", conn=entry.conn, url=redact_url(entry.url))
         elif entry.direction is Direction.CLOSE:
-            reason = entry.payload.decode(errors="replace")
-            self._failures[entry.venue] = reason
-            _LOG.warning("feed.closed", conn=entry.conn, reason=reason)
+            self._closed(entry)
         elif entry.request == METADATA and (why := self.market.listings.failure):
             _LOG.warning("metadata.failed", venue=entry.venue, url=redact_url(entry.url), reason=why)
+
+    def _closed(self, entry: Input) -> None:
+        """A connection that was closed for the one in its place is no failure."""
+        reason = entry.payload.decode(errors="replace")
+        supervisor = self.feeds.supervisors.get(VenueId(entry.venue))
+        successor = "" if supervisor is None else supervisor.successor(entry.conn)
+        if successor:
+            _LOG.info("feed.replaced", conn=entry.conn, by=successor, reason=reason)
+            return
+        self._failures[entry.venue] = reason
+        _LOG.warning("feed.closed", conn=entry.conn, reason=reason)
 
     def _tell_watched(self) -> None:
         """Once: what is shown and never traded, for want of the venue's rules."""
@@ -150,40 +160,26 @@ def instruments_of(plugin: ExchangePlugin, assets: Sequence[str]) -> list[Instru
 
 
 def all_subscriptions(
-    plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str], orders: Sequence[str] = ()
+    plugins: Mapping[VenueId, ExchangePlugin],
+    assets: Sequence[str],
+    orders: Sequence[str] = (),
+    orders_set_at: str = "",
+    simulated: bool = False,
 ) -> dict[VenueId, list[Subscription]]:
     """The usual channels of every venue's instruments between these assets, and the single orders of the instruments
-    in `orders` (`alpha:XY`) as far as their venues take part; a venue without any is left out. Raises `ConfigError` if
-    none has any, and for an instrument that its venue cannot tell.
+    in `orders` (`alpha:XY`); a venue without any is left out. Raises `ConfigError` if none has any, and for each of
+    `orders` that the run cannot keep.
     """
     wanted = {venue: instruments_of(plugin, assets) for venue, plugin in plugins.items()}
-    single = orders_subscriptions(plugins, orders)
     if not any(wanted.values()):
         raise ConfigError(
             f"no instrument between any two of {', '.join(assets)} is listed on {', '.join(plugins)}",
             where="assets",
             fix="name assets that are traded against each other: --set assets=BTC,ETH,USDT",
         )
+    single = orders_subscriptions(plugins, orders, orders_set_at, wanted if simulated else None)
     found = {venue: [*subscriptions_of(ones), *single.get(venue, ())] for venue, ones in wanted.items()}
     return {venue: ones for venue, ones in found.items() if ones}
-
-
-def orders_subscriptions(
-    plugins: Mapping[VenueId, ExchangePlugin], names: Sequence[str]
-) -> dict[VenueId, list[Subscription]]:
-    """The single orders of these instruments (`alpha:XY`), of the venues that take part. Raises `ConfigError`."""
-    found: dict[VenueId, list[Subscription]] = {}
-    for name in dict.fromkeys(names):
-        venue, _, symbol = name.partition(":")
-        plugin = plugins.get(VenueId(venue))
-        if plugin is None:
-            continue
-        try:
-            instrument = plugin.instruments.find(symbol)
-        except ProtocolError as error:
-            raise ConfigError(f"{name}: {error.message}", where="orders", fix="write it as alpha:XYUSD") from error
-        found.setdefault(plugin.venue, []).append(Subscription(instrument, Channel.ORDERS))
-    return found
 
 
 def credentials_for(
