@@ -6,6 +6,7 @@ Enters: a plugin and its samples. Leaves: nothing, or what escaped. Never: two r
 import gc
 import os
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -30,6 +31,8 @@ _GROWTH, _SLACK, _REPEATS = 0.03, 300, 50
 _RESIDENT = 4 << 20
 """Bytes by which the process may grow in the second half of a long run: a few for each of half a million frames."""
 _CUTS, _SHARE = 8, 100
+_SHOWN, _BEFORE = 300, 100
+"""Bytes of a damaged frame that a message shows, and how many of them come before the damage."""
 
 
 def wished() -> int:
@@ -193,7 +196,13 @@ def _cut_short(plugin: ExchangePlugin, sample: Sample) -> None:
 
 
 def _where(plugin: ExchangePlugin, sample: Sample, damaged: bytes) -> str:
-    return f"{plugin.venue}, a mutation of {sample.name}: {damaged[:300]!r}"
+    begin = max(0, _damaged_at(sample.frame, damaged) - _BEFORE) if len(damaged) > _SHOWN else 0
+    return f"{plugin.venue}, a mutation of {sample.name}: {'…' * (begin > 0)}{damaged[begin : begin + _SHOWN]!r}"
+
+
+def _damaged_at(frame: bytes, damaged: bytes) -> int:
+    """Where the two begin to differ; by halves, for a long run asks it a million times."""
+    return bisect_left(range(min(len(frame), len(damaged))), True, key=lambda i: frame[: i + 1] != damaged[: i + 1])
 
 
 def _escaped(plugin: ExchangePlugin, sample: Sample, damaged: bytes, error: Exception) -> str:

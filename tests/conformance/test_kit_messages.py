@@ -1,5 +1,7 @@
 """What the kit says to who made a mistake: where to look, in which unit, and what differs."""
 
+from ast import literal_eval
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from conformance.bitfoo import BitFooFeed, make
 from cryptopipe import api
 from cryptopipe.testing import spot
 from cryptopipe.testing.corpus import Sample
+from cryptopipe.testing.damage import judge_damage
 from cryptopipe.testing.declared import judge_declared
 from cryptopipe.testing.frames import judge_goldens, judge_ticks
 
@@ -48,3 +51,19 @@ def test_levels_of_another_form_name_the_format() -> None:
         AssertionError, match=r"delta: levels of btcusdt: .*; the rule reads price 1 and size 2 of each"
     ):
         judge_ticks(make(Triples), [sample("delta", [])], instruments, ())
+
+
+def test_a_mutation_is_shown_where_it_is() -> None:
+    told = sample("trade", [TRADE])
+    long = replace(told, frame=told.frame[:1] + b'"empty": "' + b" " * 400 + b'",' + told.frame[1:])
+
+    class Brittle(BitFooFeed):
+        def decode(self, frame: api.Frame, received_at: api.Nanos) -> Iterable[api.FeedEvent]:
+            if frame[:420] == long.frame[:420] and frame != long.frame and frame.endswith(b"}"):
+                raise KeyError("brittle")
+            return super().decode(frame, received_at)
+
+    with pytest.raises(AssertionError, match=r"bitfoo, a mutation of trade: …b'.* raised KeyError: 'brittle'") as found:
+        judge_damage(make(Brittle), [long])
+    shown = literal_eval(str(found.value).split("…")[1].split(" raised ")[0])
+    assert shown not in long.frame
