@@ -47,6 +47,7 @@ class Player:
         """Of the last arrival, those of this book."""
         self._snapshots = snapshots_of(plugin, stream.dialect)
         self._symbols = {stream.instrument.symbol, stream.instrument.book_of}
+        self._plugin, self._instrument = plugin, stream.instrument
         self._at: Nanos = AT
 
     @property
@@ -88,9 +89,20 @@ class Player:
 
     def _of_this_book(self, event: Any) -> bool:
         if isinstance(event, Resync):
-            return event.symbol is None or event.symbol in self._symbols
-        book = isinstance(event, BookSnapshot | BookDelta | OrdersSnapshot | OrdersDelta)
-        return book and event.symbol in self._symbols
+            return event.symbol is None or self._ours(event.symbol)
+        return isinstance(event, BookSnapshot | BookDelta | OrdersSnapshot | OrdersDelta) and self._ours(event.symbol)
+
+    def _ours(self, symbol: str) -> bool:
+        """By its symbol, or by that of an older dialect."""
+        if symbol not in self._symbols:
+            try:
+                found = self._plugin.instruments.find(symbol)
+            except ProtocolError:
+                return False
+            if (found.id, found.kind) != (self._instrument.id, self._instrument.kind):
+                return False
+            self._symbols.add(symbol)
+        return True
 
     def book(self, limit: int = 0) -> Book:
         """Bids and asks, best first."""

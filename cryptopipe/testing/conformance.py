@@ -5,6 +5,7 @@ Never: a check that passes because there was nothing to check: what does not app
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from inspect import getfile
 from pathlib import Path
@@ -38,6 +39,7 @@ from cryptopipe.testing.corpus import AT, Sample, codec_of, read_corpus
 from cryptopipe.testing.cost import judge_cost
 from cryptopipe.testing.damage import judge_damage
 from cryptopipe.testing.declared import judge_declared
+from cryptopipe.testing.dialects import other_streams
 from cryptopipe.testing.frames import judge_determinism, judge_goldens, judge_recorded, judge_ticks, outcome
 from cryptopipe.testing.listings import ListingSample, judge_listings
 from cryptopipe.testing.purity import forbidden_in, plugin_modules, trapped
@@ -89,6 +91,7 @@ class ExchangeConformance(Judged):
     listings: ClassVar[Sequence[ListingSample]] = ()
     token_answer: ClassVar[HttpResponse | None] = None
     credentials: ClassVar[Credentials] = CREDENTIALS
+    _heard: ClassVar[list[Recorded]]
 
     @classmethod
     def of(cls) -> str:
@@ -155,8 +158,17 @@ class ExchangeConformance(Judged):
     @numbered("8 sync")
     def test_8_sync(self) -> None:
         """The book is right or not live under a gap, a duplicate, a reorder, a stale snapshot and a second one."""
-        more = [stream_of_samples(names, self.samples(), self._instruments()) for names in self.more_streams]
-        self.tell(judge_schedule(self.plugin, [self._stream(self.stream, Channel.DEPTH, ""), *more]))
+        streams = [stream_of_samples(names, self.samples(), self._instruments()) for names in self.more_streams]
+        with suppress(SkipTest):
+            streams.insert(0, self._stream(self.stream, Channel.DEPTH, ""))
+        covered = [one.dialect for one in streams]
+        more, missing = other_streams(self.plugin, self._instruments(), self._recorded(), covered)
+        if not streams and not more:
+            not_applicable(
+                f"{self.plugin.venue} has no simulated venue and no recording: name the frames that follow each other"
+            )
+        told = judge_schedule(self.plugin, [*streams, *more])
+        self.tell(f"{told}; no stream of {', '.join(missing)}" if missing else told)
 
     @numbered("9 connect")
     def test_9_connect(self) -> None:
@@ -222,9 +234,13 @@ class ExchangeConformance(Judged):
         return plugin_modules(*parts, source=plugin.source)
 
     def _recorded(self) -> list[Recorded]:
-        told = ((one, None) if isinstance(one, Path) else one for one in self.recordings)
-        present = [(path, dialect) for path, dialect in told if path.exists()]
-        return [one for told in present for one in connections(self.plugin, *told, self.recorded_frames)]
+        """Read once for all checks of a class."""
+        kit = type(self)
+        if "_heard" not in vars(kit):
+            told = ((one, None) if isinstance(one, Path) else one for one in self.recordings)
+            present = [(path, dialect) for path, dialect in told if path.exists()]
+            kit._heard = [one for each in present for one in connections(self.plugin, *each, self.recorded_frames)]
+        return kit._heard
 
     def _stream(self, names: Sequence[str], channel: Channel, dialect: str) -> Stream:
         if names:

@@ -28,7 +28,7 @@ _SHARE = 10
 
 @dataclass(frozen=True)
 class ListingSample:
-    """One answer and what it says: rows by id (`BTC/USDT`) or code (`BTC`) with some of their fields, as Python values.
+    """One answer and what it says: rows by symbol (`btcusdt`) or code (`BTC`) with some of their fields, as values.
 
     `ListingSample("https://…/pairs", body, "page, 2026-11-21", {"btcusdt": {"tick": Decimal("0.01")}})`; fields of
     `TradingRules` stand beside those of `Instrument`. `networks` says for a code the networks with some of theirs.

@@ -52,18 +52,20 @@ class Schedule:
         """The book of the stream as it should arrive: equal to the plain one after each frame."""
         player = Player(self._plugin, self._stream)
         plain = PlainBook(self._stream.instrument, player.codec.rule)
+        before: Book | None = None
         for place, arrival in enumerate(self._stream.arrivals):
-            before = player.book() if player.live else None
             player.play(arrival)
             plain.take(player.events)
             require(not player.noticed, f"{self._what}: {arrival.name} of a legal stream: {player.noticed}")
-            if not player.live:
+            if not player.live or not player.events:
                 continue
-            self._equal(player.book(), plain.book(), f"after {arrival.name}")
+            book = player.book()
+            self._equal(book, plain.book(), f"after {arrival.name}")
             if any(isinstance(one, BookSnapshot | OrdersSnapshot) for one in player.events):
-                self._snapshot, self._first, self._deltas = place, player.book(), []
-            elif before is not None and before != player.book():
+                self._snapshot, self._first, self._deltas = place, book, []
+            elif before is not None and before != book:
                 self._deltas.append(place)
+            before = book
         require(self._snapshot >= 0, f"{self._what}: the stream never gave a live book: {player.sync.reason}")
         self._has_enough(player)
         return player.book()

@@ -57,12 +57,14 @@ Rows = list[tuple[Decimal, Decimal]]
 
 @dataclass(frozen=True)
 class Stream:
-    """Arrivals of one instrument's book. `truth`: the best bids and asks at the end, where somebody else knows them."""
+    """Arrivals of one instrument's book. `truth`: the best bids and asks at the end, where somebody else knows them;
+    `url`: what was connected to."""
 
     instrument: Instrument
     arrivals: tuple[Arrival, ...]
     dialect: str = ""
     truth: tuple[Rows, Rows] | None = None
+    url: str = ""
 
 
 def stream_of_samples(names: Sequence[str], samples: Sequence[Sample], instruments: Sequence[Instrument]) -> Stream:
@@ -100,7 +102,7 @@ def stream_of_sandbox(plugin: ExchangePlugin, instrument: Instrument, channel: C
     if not dialect:  # as the market chooses it
         first = wire.arrivals[0].frame if wire.arrivals else b""
         dialect = next((one.name for one in plugin.dialects if one.speaks(wire.url, first)), "")
-    return Stream(instrument, tuple(wire.arrivals), dialect, market.truth())
+    return Stream(instrument, tuple(wire.arrivals), dialect, market.truth(), wire.url)
 
 
 class _Market:
