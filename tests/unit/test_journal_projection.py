@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from cryptopipe.journal import database, runs, schema
 from cryptopipe.journal.log import Log
-from cryptopipe.journal.records import Body, Filled, Posted, RunStarted
+from cryptopipe.journal.records import Body, FeesTold, Filled, InstrumentChanged, Posted, RunStarted
 from cryptopipe.journal.runs import Run
 from cryptopipe.model.facts import Side
 
@@ -133,6 +133,35 @@ def test_a_database_of_an_unknown_revision_is_rebuilt(tmp_path: Path) -> None:
     assert database.ask(tmp_path, fills)[0] == [(run.id, "1")]
     revision = sa.text("select version_num from alembic_version")
     assert database.ask(tmp_path, lambda connection: connection.execute(revision).scalar_one())[0] == schema.REVISION
+
+
+def test_a_database_of_the_revision_before_is_upgraded_and_lacks_nothing(tmp_path: Path) -> None:
+    """An older version passed over the kinds that it did not know."""
+    run, log = new_run(tmp_path)
+    halted = InstrumentChanged("binance:BTCUSDT", "state", "trading", "halted", 7)
+    fees = FeesTold("kraken", *map(Decimal, ("0.0025", "0.0050")), "a page", "2026-11-21", *[Decimal("0.005")] * 2, 9)
+    with log:
+        append(log, started(), filled("1"), halted, fees)
+    database.ask(tmp_path, fills)
+    engine = sa.create_engine(f"duckdb:///{database.database(tmp_path)}")
+    with engine.connect() as connection:
+        for statement in ("drop table instrument_change", "drop table told_fee"):
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("update alembic_version set version_num = '0001'")
+        connection.commit()
+    engine.dispose()
+    before = database.database(tmp_path).stat().st_ino
+    changes, projected = database.ask(tmp_path, lambda c: c.execute(sa.select(schema.instrument_change)).all())
+    assert [tuple(row)[4:] for row in changes] == [("binance:BTCUSDT", "state", "trading", "halted", "", 7)]
+    (told,), _ = database.ask(tmp_path, lambda c: c.execute(sa.select(schema.told_fee)).all())
+    assert (told.venue, told.taker, told.taker_in_force, told.told_by) == (
+        "kraken",
+        Decimal("0.0050"),
+        Decimal("0.005"),
+        9,
+    )
+    assert projected.records == 4 and database.ask(tmp_path, fills)[0] == [(run.id, "1")]
+    assert database.database(tmp_path).stat().st_ino == before, "it was dropped, not upgraded"
 
 
 def test_a_held_lock_only_moves_the_answer_into_memory(tmp_path: Path) -> None:
