@@ -1,11 +1,14 @@
 """A plugin's own source in a real run: in order, at the run's pace, ended with its connection, replayed without it."""
 
 import asyncio
+import importlib
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,11 +33,13 @@ from cryptopipe.market.feeds import Feeds, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
 from cryptopipe.settings import load_settings
+from cryptopipe.testing import ExchangeConformance
 from cryptopipe.verify import verify
 from cryptopipe.wiring import Wiring
 
 VENUE, OTHER = api.VenueId("bitfoo"), api.VenueId("bitbaz")
 SNAPSHOT = b'{"type":"snapshot","symbol":"btcusdt","seq":1,"bids":[["9.00","1"]],"asks":[["9.10","2"]]}'
+FRAMES = Path(__file__).parents[1] / "conformance" / "frames"
 BROKEN = b'{"type":"delta","symbol":"btcusdt","seq":"x"}'
 Lines = Callable[[str], AsyncIterator[bytes]]
 
@@ -188,7 +193,12 @@ def test_who_cancels_a_source_is_obeyed() -> None:
 
     async def run() -> bool:
         begun = asyncio.Event()
-        spring = Spring(source, lambda frame: begun.set() is None, 1000)
+
+        def hear(frame: bytes) -> bool:
+            begun.set()
+            return True
+
+        spring = Spring(source, hear, 1000)
         task = asyncio.ensure_future(spring.run())
         await begun.wait()
         task.cancel()
@@ -295,6 +305,58 @@ def test_a_plugin_without_the_source_that_its_url_names_is_closed_with_a_reason(
     run = Run(brought_by(None))
     run.until(lambda: bool(run.heard(Direction.CLOSE)))
     assert run.heard(Direction.CLOSE)[0].payload == b"bitfoo has no source"
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+
+
+@pytest.fixture
+def bitpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[api.ExchangePlugin, socket.socket]]:
+    """The plugin that the page shows, over the sample plugin that it shows, and where it looks for its server."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    page = PAGE.read_text(encoding="utf-8")
+    shown = re.findall(r"`(cryptopipe_bitpipe/\w+\.py)`:\n\n```python\n(.*?)```\n", page, re.DOTALL)
+    assert [name for name, _ in shown] == ["cryptopipe_bitpipe/source.py", "cryptopipe_bitpipe/__init__.py"]
+    (tmp_path / "cryptopipe_bitpipe").mkdir()
+    for name, text in shown:
+        (tmp_path / name).write_text(text.replace("7700", str(listening.getsockname()[1])), encoding="utf-8")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "packaging" / "thirdparty")
+    monkeypatch.syspath_prepend(tmp_path)
+    with listening:
+        yield importlib.import_module("cryptopipe_bitpipe").plugin, listening
+    for name in [one for one in sys.modules if one.partition(".")[0] in ("cryptopipe_bitpipe", "cryptopipe_bitfoo")]:
+        del sys.modules[name]
+
+
+def test_the_source_that_the_page_shows_reads_a_line_and_passes_the_kit(
+    bitpipe: tuple[api.ExchangePlugin, socket.socket],
+) -> None:
+    """Against a TCP server of this test, which says what the page's plugin reads."""
+    plugin, listening = bitpipe
+    kit = type("TestBitpipe", (ExchangeConformance,), {"plugin": plugin, "corpus": FRAMES, "instruments": ()})()
+    kit.test_1_purity()
+    kit.test_6_declared()
+    asked: list[bytes] = []
+
+    async def follow(run: Run) -> None:
+        left = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readline())
+            writer.write(SNAPSHOT + b"\n" + other(2) + b"\n")
+            await reader.read()
+            left.set()
+            writer.close()
+
+        async with await asyncio.start_server(serve, sock=listening):
+            await run.live.run(lambda now: "done" if len(run.heard(Direction.RECV, plugin.venue)) == 2 else "")
+            await left.wait()
+
+    run = Run(plugin)
+    asyncio.run(asyncio.wait_for(follow(run), 8))
+    assert asked == [b"sub btcusdt\n"]
+    assert run.market.books[plugin.venue]["btcusdt"].state is BookState.LIVE
+    assert run.market.counts[plugin.venue].unknown == 1
 
 
 class OnePair:
