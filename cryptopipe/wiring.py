@@ -63,7 +63,7 @@ class Wiring:
                 limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
                 latency=self.settings.paper.latency,
                 fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
-                opening=self.settings.opening,
+                opening=self._opening,
                 own_fees=self._own_fees(),
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),
@@ -82,6 +82,13 @@ class Wiring:
         """The venues whose rates the user has set."""
         own = {venue: self.settings.venue(venue) for venue in self.plugins}
         return frozenset(v for v, one in own.items() if (one.taker_fee_bps, one.maker_fee_bps) != (None, None))
+
+    def _opening(self, venue: VenueId, asset: Asset) -> Decimal:
+        """Nothing where nothing is ever traded: it would be value that only the market moves."""
+        plugin = self.plugins.get(venue)
+        if plugin is not None and plugin.source is not None and not any(i.rules for i in plugin.instruments.listed()):
+            return Decimal(0)
+        return self.settings.opening(venue, asset)
 
     def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
         own = self.settings.venue(venue)
