@@ -1,0 +1,148 @@
+"""Watches books of single orders: how many there are, and who stands first in the queues at the best prices.
+
+Enters: inputs. Leaves: after each turn the books of which something shown has changed. Never: a number of a book that
+is not live, or an order that is not in the book.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from cryptopipe.capture.inputs import Input
+from cryptopipe.clock import Nanos, format_at
+from cryptopipe.core import OrderBook
+from cryptopipe.market.market import Market
+from cryptopipe.market.sync import BookState, BookSync
+from cryptopipe.model.money import plain
+
+FIRST = 10
+"""Orders of a queue that are told one by one."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The orders at the best price of one side; `first` are the ids and sizes of those that execute first."""
+
+    price: Decimal
+    size: Decimal
+    orders: int
+    first: tuple[tuple[str, Decimal], ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One book. Without numbers unless it is live; without queues while orders cross, or of an empty side."""
+
+    sync: BookSync
+    state: BookState
+    orders: tuple[int, int] | None = None
+    bid: Queue | None = None
+    ask: Queue | None = None
+
+
+@dataclass(frozen=True)
+class OrdersChange:
+    """What one turn changed."""
+
+    at: Nanos
+    books: tuple[Shown, ...]
+
+
+class OrdersWatcher:
+    """A market of which only single orders are looked at."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.shown: dict[str, Shown] = {}
+        """Every book as it is now, by id."""
+        self._seen: dict[str, tuple[Nanos, BookState]] = {}
+        self._turn, self._now = 0, 0
+
+    def changes(self, inputs: Iterable[Input]) -> Iterator[OrdersChange]:
+        """One change a turn in which something moved."""
+        for entry in inputs:
+            if (change := self.receive(entry)) is not None:
+                yield change
+        if (change := self.end_turn()) is not None:
+            yield change
+
+    def receive(self, entry: Input) -> OrdersChange | None:
+        """The next input; the change of the turn before, if this one begins another."""
+        change = None
+        if entry.turn != self._turn:
+            change = self.end_turn()
+            self._turn = entry.turn
+        self._now = entry.at
+        self.market.receive(entry)
+        return change
+
+    def end_turn(self) -> OrdersChange | None:
+        """What this turn changed; None if nothing."""
+        market = self.market
+        market.take_changed()
+        market.transitions.clear()
+        market.appeared.clear()
+        changed = [one for books in market.orders.values() for sync in books.values() if (one := self._look(sync))]
+        return OrdersChange(self._now, tuple(changed)) if changed else None
+
+    def _look(self, sync: BookSync) -> Shown | None:
+        """The book as it is now, if that is new."""
+        mark = sync.last_frame_at, sync.state
+        if self._seen.get(sync.id) == mark:
+            return None
+        self._seen[sync.id] = mark
+        now = shown_of(sync)
+        if self.shown.get(sync.id) == now:
+            return None
+        self.shown[sync.id] = now
+        return now
+
+
+def shown_of(sync: BookSync) -> Shown:
+    """What there is to see of a book now."""
+    if sync.state is not BookState.LIVE:
+        return Shown(sync, sync.state)
+    book = sync.orders
+    if book.top is None:
+        return Shown(sync, sync.state, book.counts())
+    return Shown(sync, sync.state, book.counts(), queue_of(book, True), queue_of(book, False))
+
+
+def queue_of(book: OrderBook, bids: bool) -> Queue | None:
+    """The orders at the best price of a side; None if it is empty."""
+    wanted = FIRST + 1
+    rows = book.orders(bids, wanted)
+    if not rows:
+        return None
+    price = rows[0][1]
+    while len(rows) == wanted and rows[-1][1] == price:  # the queue may go on
+        wanted *= 2
+        rows = book.orders(bids, wanted)
+    queue = [(order_id, size) for order_id, at, size in rows if at == price]
+    return Queue(price, sum((size for _, size in queue), Decimal(0)), len(queue), tuple(queue[:FIRST]))
+
+
+def orders_document(shown: Shown, at: Nanos) -> dict[str, Any]:
+    """One book as JSON."""
+    counts = shown.orders
+    return {
+        "at": format_at(at),
+        "instrument": shown.sync.instrument.id,
+        "state": shown.state.value,
+        "proof": shown.sync.rule.proof.value,
+        "orders": None if counts is None else {"bids": counts[0], "asks": counts[1]},
+        "bid": _queue(shown.bid),
+        "ask": _queue(shown.ask),
+    }
+
+
+def _queue(queue: Queue | None) -> dict[str, Any] | None:
+    if queue is None:
+        return None
+    return {
+        "price": plain(queue.price),
+        "quantity": plain(queue.size),
+        "orders": queue.orders,
+        "queue": [{"order_id": order_id, "quantity": plain(size)} for order_id, size in queue.first],
+    }
