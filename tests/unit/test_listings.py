@@ -127,7 +127,8 @@ def test_an_end_of_trading_may_be_told_alone_and_the_earliest_counts() -> None:
     assert desk.hear(delists={"btcusdt": T + 2}) == [so(delists_at=T + 2)]
     assert desk.hear(so(delists_at=T + 1)) == [so(delists_at=T + 1)]
     assert desk.hear(COIN) == [so(delists_at=T + 2)]
-    assert [told_by for *_, told_by in desk.news()] == [1, 2, 3]
+    assert desk.hear(delists={"btcusdt": T + 3}) == [so(delists_at=T + 3)]
+    assert [told_by for *_, told_by in desk.news()] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -238,8 +239,9 @@ def test_nothing_is_asked_before_a_connection_is_open_nor_in_the_seconds_after()
     asking.opened(VENUE, T)
     assert asking.tick(T + AFTER_OPENING - 1) == [] and asking.due == T + AFTER_OPENING
     assert asking.tick(T + AFTER_OPENING) == [(VENUE, HttpRequest("GET", URL + "pairs"))]
+    asking.answered(VENUE, True, T + AFTER_OPENING)
     asking.opened(VENUE, T + AFTER_OPENING)  # a reconnection asks nothing
-    assert asking.tick(T + AFTER_OPENING + SECOND) == []
+    assert asking.tick(T + 3 * AFTER_OPENING) == []
 
 
 def test_requests_of_a_venue_go_one_by_one_a_second_apart_and_again_after_the_refresh() -> None:

@@ -107,6 +107,7 @@ def test_an_instrument_halted_before_its_book_appeared_is_never_traded_and_its_e
     assert run.told("intended") == []
     run.hear(b"trading")
     assert len(run.told("intended")) == 2, "its edge is open still, and no frame has come since"
+    assert [one["new"] for one in run.told("instrument_changed")] == ["halted", "auction", "trading"]
 
 
 def test_rules_told_before_are_those_by_which_an_edge_is_sized() -> None:
