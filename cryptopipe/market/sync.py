@@ -13,6 +13,7 @@ from typing import cast
 from cryptopipe.clock import Nanos
 from cryptopipe.core import Book, OrderBook, TopOfBook
 from cryptopipe.errors import ProtocolError, Remedy
+from cryptopipe.market.silence import SHORTEST_LIMIT, seconds
 from cryptopipe.market.texts import texts_of
 from cryptopipe.model.events import BookDelta, BookSnapshot, OrdersDelta, OrdersSnapshot, Resync, TopUpdate
 from cryptopipe.model.facts import Instrument
@@ -68,6 +69,7 @@ class BookSync:
         self.gaps = 0
         self.resyncs = 0
         self._last = 0
+        self._behind: tuple[int, Nanos] = (-1, 0)
         self._apply: Callable[..., TopOfBook | None] = self.book.apply
         self._quote: Callable[..., TopOfBook | None] = self.book.quote if rule.orders is None else _no_quote
         self._join, self._link_after = _unless_always(rule.join), _unless_always(rule.link)
@@ -104,12 +106,26 @@ class BookSync:
         return top
 
     def _unlinked(self, delta: Delta, verdict: Link) -> Resync | None:
-        if verdict is Link.SKIP:
+        if verdict is not Link.SKIP:
+            reason = f"sequence gap on {self.id}: expected {self._last + 1}, got {delta.first or delta.version}"
+        elif (behind := self._behind_for(delta)) >= SHORTEST_LIMIT:
+            reason = f"{self.id} stands at {self._last}, and its stream is at {delta.version} for {seconds(behind)}"
+        else:
             return None
         self.gaps += 1
-        resync = self.lose(f"sequence gap on {self.id}: expected {self._last + 1}, got {delta.first or delta.version}")
+        resync = self.lose(reason)
         self._hold(delta)
         return resync
+
+    def _behind_for(self, delta: Delta) -> Nanos:
+        """How long nothing has come but what is in the book already, and is not its newest: a while of that is no
+        repetition, but a book that a wrong number brought ahead of its stream, where it would stand still.
+        """
+        last, since = self._behind
+        if last != self._last or delta.version == last:
+            self._behind = self._last, self.last_frame_at
+            return 0
+        return self.last_frame_at - since
 
     def snapshot(self, snapshot: Snapshot, at: Nanos) -> TopOfBook | Resync | None:
         """The whole book, then the deltas that were held back for it. A snapshot older than the book is ignored."""
@@ -168,6 +184,7 @@ class BookSync:
 
     def lose(self, reason: str) -> Resync:
         """The stream is not proven any more: forget the book, hold what comes, ask for a snapshot."""
+        self._behind = (-1, 0)
         self.resyncs += 1
         self.state, self.reason = BookState.SYNCING, reason
         self.book.clear()

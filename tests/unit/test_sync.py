@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cryptopipe.clock import SECOND
 from cryptopipe.core import TopOfBook
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.events import BookDelta, BookSnapshot, Resync, TopUpdate
@@ -114,6 +115,29 @@ def test_a_wrong_number_among_the_held_deltas_costs_what_stands_before_it() -> N
     assert isinstance(sync.snapshot(snapshot(8), 20), Resync)
     assert isinstance(sync.snapshot(snapshot(9), 21), TopOfBook)
     assert isinstance(sync.delta(delta(12, 12, '[["99","1"]]'), 22), TopOfBook)
+
+
+def test_a_book_that_its_stream_falls_behind_is_not_frozen_for_ever() -> None:
+    sync = BookSync(XY, SEQUENCED)
+    sync.snapshot(snapshot(7), 1)
+    sync.delta(delta(8, 80_009), 2)  # it began where it should; its last number was another one
+    outcomes = [sync.delta(delta(number, number), number * SECOND // 10) for number in range(10, 31)]
+    assert outcomes[:-1] == [None] * 20
+    assert isinstance(outcomes[-1], Resync)
+    assert outcomes[-1].reason == "a:XY stands at 80009, and its stream is at 30 for 2.000 s"
+    assert (sync.state, sync.gaps, sync.book.top) == (BookState.SYNCING, 1, None)
+    assert isinstance(sync.snapshot(snapshot(30), 4 * SECOND), TopOfBook)
+
+
+def test_what_comes_twice_now_and_then_falls_behind_nothing() -> None:
+    sync = BookSync(XY, SEQUENCED)
+    sync.snapshot(snapshot(7), 1)
+    for number in range(8, 40):
+        assert not isinstance(sync.delta(delta(number, number), number * SECOND), Resync)
+        assert sync.delta(delta(number, number), number * SECOND) is None
+    for quiet in range(50, 60):
+        assert sync.delta(delta(39, 39), quiet * SECOND) is None, "the newest one says only that nothing has changed"
+    assert sync.state is BookState.LIVE
 
 
 def test_duplicates_change_nothing() -> None:
