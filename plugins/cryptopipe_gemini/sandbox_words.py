@@ -56,6 +56,10 @@ class Words:
         """As REST and the former stream write it."""
         return _short(self._exact.price(ticks), self._least)
 
+    def least_price(self, ticks: int) -> str:
+        """As the stream of v1 writes it: `83948.7`."""
+        return _short(self._exact.price(ticks), 0)
+
     def short_size(self, lots: int) -> str:
         """As REST and the former stream write it."""
         return _short(self._exact.size(lots), 0)

@@ -677,6 +677,99 @@ def test_too_many_public_requests_are_refused_for_a_minute() -> None:
     exchange.get("/v1/symbols")
 
 
+V1_CAPTURED = (
+    '{"eventId":1764559146464275,"events":[{"delta":"0.06198727","price":"83948.71","reason":"initial","remaining":"0.0619'
+    '8727","side":"ask","type":"change"},{"delta":"0.10350843","price":"83948.7","reason":"initial","remaining":"0.1035084'
+    '3","side":"bid","type":"change"}],"socket_sequence":0,"type":"update"}',
+    '{"eventId":1764559146470614,"events":[{"price":"83948.71","reason":"top-of-book","remaining":"0.06738727","side":"ask'
+    '","type":"change"}],"socket_sequence":1,"timestamp":1790401258,"timestampms":1790401258816,"type":"update"}',
+    '{"eventId":1764559146475721,"events":[{"amount":"0.0011912","makerSide":"ask","price":"83955.14","tid":28401410299404'
+    '25,"type":"trade"}],"socket_sequence":5,"timestamp":1790401261,"timestampms":1790401261620,"type":"update"}',
+    '{"socket_sequence":2,"type":"heartbeat"}',
+)
+"""Of `/v1/marketdata/btcusd` with tops, trades and heartbeats, captured by others on 2026-09-26: the first levels, a
+new best ask, a trade, a heartbeat."""
+
+
+def shape(message: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """The keys of a message and of its events, in their order."""
+    return tuple(message), *(tuple(event) for event in message.get("events", ()))
+
+
+def test_the_stream_of_v1_has_the_keys_that_were_captured_and_tells_the_best_levels() -> None:
+    exchange = Exchange("btcusd")
+    session = exchange.open("/v1/marketdata/BTCUSD?top_of_book=true&heartbeat=true")
+    frames = run(exchange, session, 11_000)
+    assert {tuple(dict.fromkeys(shape(frame))) for frame in frames} == {
+        tuple(dict.fromkeys(shape(json.loads(text)))) for text in V1_CAPTURED
+    }
+    assert [frame["socket_sequence"] for frame in frames] == list(range(len(frames)))
+    assert sum(frame["type"] == "heartbeat" for frame in frames) == 2
+    best = {event["side"]: event for frame in frames for event in frame.get("events", ()) if event["type"] == "change"}
+    bids, asks = exchange.book("btcusd")
+    assert {side: (Decimal(one["price"]), Decimal(one["remaining"])) for side, one in best.items()} == {
+        "bid": bids[0],
+        "ask": asks[0],
+    }
+
+
+def test_a_client_of_v1_holds_both_books_and_hears_why_each_level_changed() -> None:
+    """`remaining` replaces a level and `delta` adds up to it; what trades take is `trade`, each trade told once."""
+    exchange = Exchange("btcusd", "etheur")
+    for _ in range(50):
+        exchange.step()
+    session = exchange.open("/v1/multimarketdata?symbols=btcusd,ETHEUR&heartbeat=true")
+    books: dict[str, dict[str, dict[Decimal, Decimal]]] = {s: {"bid": {}, "ask": {}} for s in ("BTCUSD", "ETHEUR")}
+    sequence, traded, taken, reasons = 0, Decimal(0), Decimal(0), set()
+    for _ in range(400):
+        exchange.step()
+        for text in said(list(session.publish(exchange.at))):
+            frame = json.loads(text)
+            assert frame["socket_sequence"] == sequence
+            sequence += 1
+            for event in frame.get("events", ()):
+                if event["type"] == "trade":
+                    traded += Decimal(event["amount"])
+                    continue
+                side, price = books[event["symbol"]][event["side"]], Decimal(event["price"])
+                size = side.pop(price, Decimal(0)) + Decimal(event["delta"])
+                assert size == Decimal(event["remaining"])
+                reasons.add((event["reason"], Decimal(event["delta"]) > 0))
+                taken -= Decimal(event["delta"]) if event["reason"] == "trade" else 0
+                if size:
+                    side[price] = size
+        for symbol, sides in books.items():
+            bids, asks = exchange.book(symbol.lower())
+            assert (sorted(sides["bid"].items(), reverse=True), sorted(sides["ask"].items())) == (bids, asks)
+    assert reasons == {("initial", True), ("place", True), ("cancel", False), ("trade", False)}
+    assert traded == taken > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ("", {"bid", "ask", "trade"}),
+        ("top_of_book=true&offers=true", {"ask"}),
+        ("trades=false&bids=true&offers=true", {"bid", "ask"}),
+        ("trades=true&bids=false&offers=false", {"trade"}),
+        ("trades=false", {"bid", "ask"}),
+    ],
+)
+def test_a_client_of_v1_gets_what_its_query_asks_for(query: str, kinds: set[str]) -> None:
+    """`offers=true` alone leaves out the bids, as a client's output of 2019 shows; the rest are ccxt's queries."""
+    exchange = Exchange("btcusd")
+    frames = run(exchange, exchange.open(f"/v1/marketdata/btcusd?{query}"), 1000)
+    events = [event for frame in frames for event in frame["events"]]
+    assert {event.get("side", "trade") for event in events} == kinds
+
+
+def test_v1_refuses_a_symbol_that_there_is_not() -> None:
+    venue = Exchange("btcusd").venue
+    for path in ("/v1/marketdata/nosuch", "/v1/multimarketdata?symbols=btcusd,nosuch", "/v1/multimarketdata"):
+        answer = venue.open(path, T)
+        assert isinstance(answer, HttpResponse) and answer.status == 404
+
+
 @pytest.mark.parametrize("path", ["/v1/nosuch", "/v2/marketdata/x", "/ws"])
 def test_a_path_that_is_no_stream_refuses_the_upgrade(path: str) -> None:
     answer = Exchange("btcusd").venue.open(path, T)
