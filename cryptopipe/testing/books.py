@@ -14,6 +14,7 @@ from cryptopipe.api import (
     ExchangePlugin,
     HttpResponse,
     Instrument,
+    Kind,
     LevelFormat,
     Levels,
     Nanos,
@@ -99,7 +100,7 @@ class Player:
                 found = self._plugin.instruments.find(symbol)
             except ProtocolError:
                 return False
-            if (found.id, found.kind) != (self._instrument.id, self._instrument.kind):
+            if not same_pair(found, self._instrument):
                 return False
             self._symbols.add(symbol)
         return True
@@ -107,6 +108,11 @@ class Player:
     def book(self, limit: int = 0) -> Book:
         """Bids and asks, best first."""
         return list(self.sync.book.levels(True, limit)), list(self.sync.book.levels(False, limit))
+
+
+def same_pair(one: Instrument, other: Instrument) -> bool:
+    """Whether two symbols, one perhaps of an older dialect, are the same market. Only of spot can it be told."""
+    return one.kind is other.kind is Kind.SPOT and (one.base, one.quote) == (other.base, other.quote)
 
 
 class PlainBook:

@@ -26,6 +26,8 @@ from cryptopipe.api import (
     Notice,
     OrdersDelta,
     OrdersSnapshot,
+    StreamAuth,
+    StreamSigner,
     Subscription,
     TopUpdate,
     Trade,
@@ -108,11 +110,14 @@ class ExchangeConformance(Judged):
         modules = self._modules()
         found = [what for path in modules for what in forbidden_in(path)]
         require(not found, f"{self.plugin.venue} is not pure: {'; '.join(found)}")
-        wanted = [Subscription(i, channel) for i in self._instruments() for channel in self.channels]
+        orders = [one.name for one in self.plugin.dialects if Channel.ORDERS in one.channels]
+        auth = self._auth()
         for sample in self.samples():
+            channels = (Channel.ORDERS,) if sample.dialect in orders else self.channels
+            wanted = [Subscription(i, channel) for i in self._instruments() for channel in channels]
             with trapped() as touched:
                 outcome(self.plugin, sample)
-                codec_of(self.plugin, sample.dialect).connect(wanted, None, AT)
+                codec_of(self.plugin, sample.dialect).connect(wanted, auth, AT)
             require(not touched, f"{self.plugin.venue} touches {touched} while decoding {sample.name}")
         self.tell(f"{len(modules)} modules")
 
@@ -173,7 +178,7 @@ class ExchangeConformance(Judged):
     @numbered("9 connect")
     def test_9_connect(self) -> None:
         """Each subscription is asked for once, and two subscriptions never by the same text."""
-        self.tell(judge_connecting(self.plugin, self._instruments(), self.channels))
+        self.tell(judge_connecting(self.plugin, self._instruments(), self.channels, self._auth()))
 
     @numbered("10 cost")
     def test_10_cost(self) -> None:
@@ -206,10 +211,21 @@ class ExchangeConformance(Judged):
         signer = self.plugin.signer
         if signer is None:
             not_applicable(f"the streams of {self.plugin.venue} need no key")
-        credentials, answer = self.credentials, self.token_answer
-        if answer is None and self.plugin.sandbox is not None:
-            credentials, answer = SANDBOX_CREDENTIALS, token_of_sandbox(self.plugin, signer)
-        self.tell(judge_signing(self.plugin, signer, credentials, answer, self._instruments()[0]))
+        self.tell(judge_signing(self.plugin, signer, *self._answered(signer), self._instruments()[0]))
+
+    def _answered(self, signer: StreamSigner) -> tuple[Credentials, HttpResponse | None]:
+        """Credentials, and what the request of a token was answered."""
+        if self.token_answer is None and self.plugin.sandbox is not None:
+            return SANDBOX_CREDENTIALS, token_of_sandbox(self.plugin, signer)
+        return self.credentials, self.token_answer
+
+    def _auth(self) -> StreamAuth | None:
+        """What a signed stream is connected with."""
+        signer = self.plugin.signer
+        if signer is None:
+            return None
+        credentials, answer = self._answered(signer)
+        return signer.auth(credentials, answer, AT)
 
     def _instruments(self) -> Sequence[Instrument]:
         return self.instruments or self.plugin.instruments.listed()

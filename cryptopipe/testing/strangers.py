@@ -33,19 +33,21 @@ def judge_strangers(plugin: ExchangePlugin, samples: Sequence[Sample], keyed: Se
 
     `keyed` names samples in which an object's keys are data, such as symbols. Raises `AssertionError`.
     """
-    fields = kinds = 0
+    fields, kinds = 0, dict[str, int]()
     for sample in samples:
         if sample.events is None:
             continue
         if sample.name not in keyed:
             fields += _fields(plugin, sample)
-        kinds += _kinds(plugin, sample)
+        kinds[sample.dialect] = kinds.get(sample.dialect, 0) + _kinds(plugin, sample)
     require(
-        kinds > 0 or plugin.source is not None,
+        kinds.get("", 0) > 0 or plugin.source is not None,
         f"{plugin.venue}: no frame of the corpus whose kind is replaced by a word unheard of gives Unknown with that "
         f"word: such a frame must be counted, neither refused nor swallowed",
     )
-    return f"{fields} frames with a field more, {kinds} kinds unheard of"
+    silent = [dialect for dialect, count in kinds.items() if not count]
+    told = f"{fields} frames with a field more, {sum(kinds.values())} kinds unheard of"
+    return f"{told}, none of {', '.join(silent)}" if silent and silent != [""] else told
 
 
 def _fields(plugin: ExchangePlugin, sample: Sample) -> int:

@@ -277,6 +277,11 @@ def speaks_checked(url: str, first: api.Frame) -> bool:
     return url.endswith("/checked")
 
 
+def split(subscriptions: Sequence[api.Subscription]) -> Sequence[Sequence[api.Subscription]]:
+    parts = ([s for s in subscriptions if (s.channel is api.Channel.ORDERS) is orders] for orders in (False, True))
+    return [part for part in parts if part]
+
+
 PLUGIN = api.ExchangePlugin(
     VENUE,
     api.API_VERSION,
@@ -289,6 +294,7 @@ PLUGIN = api.ExchangePlugin(
         api.Dialect("checked", "", BitBarChecked, speaks_checked),
         api.Dialect("orders", "", BitBarOrders, lambda url, first: False, frozenset({api.Channel.ORDERS})),
     ),
+    split=split,
     dial_limits=(api.Limit(5, 60_000_000_000, SOURCE),),
     fetch_limits=(api.Limit(20, 60_000_000_000, SOURCE),),
     signer=BitBarSigner(),
