@@ -112,8 +112,16 @@ class Trial:
 
     @property
     def healed_in(self) -> Nanos | None:
-        """From when nothing stood in the way until all could be read."""
-        return None if self.up is None else max(0, self.up - self.calm_from)
+        """From when nothing stood in the way until all could be read. What hits single frames refuses no connection:
+        there it is from the fault's end, however long we waited to dial.
+        """
+        since = self.ended if faults_kind(self.case) in OF_FRAMES else self.calm_from
+        return None if self.up is None else max(0, self.up - since)
+
+    @property
+    def dialled_amid(self) -> bool:
+        """Whether a connection was made while the fault was in force, which hit its first frames too."""
+        return any(self.begun <= at <= self.ended for at, _, _ in self.dials)
 
     @property
     def dials_a_minute(self) -> int:
