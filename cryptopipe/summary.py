@@ -12,7 +12,7 @@ from cryptopipe.act.ledger import Ledger
 from cryptopipe.clock import Nanos
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.market import Market
-from cryptopipe.market.sync import BookState
+from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.market.view import View
 from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.money import exact
@@ -164,15 +164,15 @@ class Summary:
 
 
 def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:
-    """One venue's line of the summary: state, proof, counts, books by state; of a recording, as it ended."""
+    """One venue's line of the summary: state, proof, counts, books by state, of levels and of single orders; of a
+    recording, as it ended."""
     syncs = list(market.books[venue].values())
-    ended = [sync.ended_as if sync.reason == "end of recording" else sync.state for sync in syncs]
-    books = {state.value: ended.count(state) for state in BookState}
+    books = _by_state(syncs)
     states = [state for state in BookState if books[state.value]]
     counts = market.counts[venue]
     return {
         "state": states[0].value if len(states) == 1 else "mixed" if states else "no book",
-        "proof": "+".join(sorted({sync.rule.proof.value for sync in syncs})) or "none",
+        "proof": _proof(syncs),
         "frames": counts.frames,
         "tops": counts.tops,
         "gaps": sum(sync.gaps for sync in syncs),
@@ -182,4 +182,23 @@ def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:
         "refused": counts.refused,
         "last_refusal": counts.refusals[-1] if counts.refusals else "",
         "books": books,
+        "orders": _of_orders(list(market.orders[venue].values())),
     }
+
+
+def _of_orders(syncs: Sequence[BookSync]) -> dict[str, object]:
+    return {
+        **_by_state(syncs),
+        "proof": _proof(syncs),
+        "gaps": sum(sync.gaps for sync in syncs),
+        "resyncs": sum(sync.resyncs for sync in syncs),
+    }
+
+
+def _by_state(syncs: Sequence[BookSync]) -> dict[str, int]:
+    ended = [sync.ended_as if sync.reason == "end of recording" else sync.state for sync in syncs]
+    return {state.value: ended.count(state) for state in BookState}
+
+
+def _proof(syncs: Sequence[BookSync]) -> str:
+    return "+".join(sorted({sync.rule.proof.value for sync in syncs})) or "none"

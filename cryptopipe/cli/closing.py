@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptopipe.cli.output import terminal
 from cryptopipe.cli.words import check_in_words
+from cryptopipe.market.sync import BookState
 from cryptopipe.model.money import readable
 
 if TYPE_CHECKING:
@@ -54,14 +55,21 @@ def _venues(document: dict[str, Any]) -> Any:
     where = {"replay": "recordings", "sandbox": "simulated venues", "live": "real venues"}[document["market"]]
     title = f"{document['strategy']} on {where}, paper, {document['core']} core"
     table = Table(title=title, title_justify="left")
-    for column in ("venue", "state", "proof", "frames", "tops", "gaps", "books live"):
+    single = any(counts["orders"][state.value] for counts in document["venues"].values() for state in BookState)
+    for column in ("venue", "state", "proof", "frames", "tops", "gaps", "books live", *(["L3 live"] if single else [])):
         table.add_column(column, justify="left" if column in ("venue", "state", "proof") else "right")
     for venue, counts in document["venues"].items():
         table.add_row(
             venue, counts["state"], counts["proof"], f"{counts['frames']:,}", f"{counts['tops']:,}",
-            f"{counts['gaps']:,}", str(counts["books"]["live"]),
+            f"{counts['gaps']:,}", str(counts["books"]["live"]), *([_of_all(counts["orders"])] if single else []),
         )  # fmt: skip
     return table
+
+
+def _of_all(orders: dict[str, Any]) -> str:
+    """`1`, or `1 of 2` where another one is not live."""
+    live, count = orders["live"], sum(orders[state.value] for state in BookState)
+    return f"{live} of {count}" if live < count else str(live)
 
 
 def _stopped(console: "Console", document: dict[str, Any], seconds: float) -> None:

@@ -2,13 +2,18 @@
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cryptopipe import registry
 from cryptopipe.cli import main
+from cryptopipe.drivers.streams import instruments_of
 from cryptopipe.journal.records import BODIES
+from cryptopipe.market.names import orders_dialect
+from cryptopipe.settings import Settings
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -71,6 +76,53 @@ def test_a_run_on_the_sandbox_prints_the_documented_fields_and_values(
     assert (document["market"], document["seed"], document["stopped_by"]) == ("sandbox", 7, "duration")
     for venue in document["venues"].values():
         assert set(venue) == documented("action", of_a_venue=True)
+
+
+def names(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
+
+
+def table_of(page: str, title: str) -> set[str]:
+    rows = page.split(f"| {title} | meaning |\n|---|---|\n")[1].split("\n\n")[0]
+    return set().union(*(names(row.split(" | ")[0]) for row in rows.splitlines()))
+
+
+def able() -> str:
+    """An installed venue that tells single orders."""
+    found = [name for name, one in registry.exchanges().items() if orders_dialect(one) and one.sandbox]
+    return found[0] if found else pytest.skip("no installed venue tells single orders")
+
+
+@pytest.mark.slow
+def test_a_run_with_single_orders_counts_their_books(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    venue = able()
+    instrument = instruments_of(registry.exchange(venue), Settings().assets)[0]
+    arguments = ["--seed=7", "--for=4s", f"--venues={venue}", f"--set=orders={instrument.id}"]
+    orders = printed(capsys, "action", *arguments, "--data-dir", str(tmp_path))["venues"][venue]["orders"]
+    row = next(
+        line for line in (DOCS / "json.md").read_text("utf-8").splitlines() if line.startswith("| `orders` | its")
+    )
+    assert set(orders) == names(row.split(" | ", 1)[1])
+    assert (orders["live"], orders["suspect"], orders["dead"], orders["gaps"]) == (1, 0, 0, 0)
+    assert orders["proof"] != "none"
+
+
+@pytest.mark.slow
+def test_single_orders_are_watched_with_the_documented_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", "--orders", "--json", "--seed=7", "--for=4s", f"--venues={able()}"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    page = (DOCS / "json.md").read_text(encoding="utf-8")
+    live = [one for one in told if one["state"] == "live" and one["bid"] and one["ask"]]
+    assert len(live) > 5
+    for one in live:
+        assert set(one) == table_of(page, "field with `--orders`") | {"schema"}
+        for side in (one["bid"], one["ask"]):
+            assert set(side) | set(side["queue"][0]) == table_of(page, "field of `bid` and `ask`") | {"order_id"}
+            assert len(side["queue"]) == min(side["orders"], 10)
+            if side["orders"] <= 10:
+                assert sum(Decimal(order["quantity"]) for order in side["queue"]) == Decimal(side["quantity"])
+        assert Decimal(one["bid"]["price"]) < Decimal(one["ask"]["price"])
+        assert one["orders"]["bids"] >= one["bid"]["orders"]
 
 
 def test_every_kind_of_record_is_documented() -> None:
