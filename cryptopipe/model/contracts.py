@@ -238,7 +238,8 @@ class MarketView(Protocol):
 class Strategy(Protocol):
     """Looks at the market and proposes. Never orders, sleeps or reads a clock.
 
-    `start` is told every instrument of the run, again when one appears; `evaluate` is asked once a turn for each
+    `start` is told every instrument of the run, again when one appears or a venue tells another state or other rules of
+    one: those told last hold, and a leg priced by others is refused; `evaluate` is asked once a turn for each
     changed instrument, and yields every edge whose gross value is above zero: the gate says which are refused.
     """
 

@@ -16,6 +16,7 @@ from cryptopipe.capture.writer import Writer
 from cryptopipe.cli.logs import configure
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.intake import Arrival, Intake
+from cryptopipe.drivers.streams import Streams
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.sink import DurableSink
 from cryptopipe.journal.told import listed
@@ -387,3 +388,20 @@ def test_changes_are_told_in_the_log_as_documented(tmp_path: Path) -> None:
     for line in lines:
         data = ", ".join(name for name in line if name not in ("event", "log_level", "at"))
         assert f"\n| `{line['event']}` | {line['log_level']} | {data} |\n" in page
+
+
+def test_an_answer_of_no_use_is_told_in_the_log_as_documented() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "logs.md").read_text(encoding="utf-8")
+    told = Told(answers={b"x": api.ProtocolError("not JSON")})
+    plugin = replace(make(), metadata=told)
+    market = Market({VENUE: plugin})
+    streams = Streams({VENUE: plugin}, market, {VENUE: subscriptions_of([COIN])}, market.receive, lambda at: None)
+    configure(verbose=1)
+    with structlog.testing.capture_logs() as lines:
+        streams._taken(msgspec.structs.replace(answer(b"x"), url=URL + "pairs?token=hidden"))
+        told.answers[b"x"] = api.Listing()
+        streams._taken(answer(b"x"))
+    (line,) = lines
+    assert (line["reason"], line["url"]) == ("not JSON", URL + "pairs?token=***")
+    data = ", ".join(name for name in line if name not in ("event", "log_level"))
+    assert f"\n| `{line['event']}` | {line['log_level']} | {data} |\n" in page
