@@ -5,6 +5,7 @@ each change. Never: a field that no answer spoke of, or an instrument that becom
 """
 
 from collections.abc import Mapping
+from copy import copy
 from typing import NamedTuple
 
 import msgspec
@@ -65,6 +66,8 @@ class Listings:
 
     def __init__(self, plugins: Mapping[VenueId, ExchangePlugin]) -> None:
         self._plugins = plugins
+        self._codecs = {venue: copy(plugin.metadata) for venue, plugin in plugins.items()}
+        """Some remember an answer until the next one: what one run told is nothing to another."""
         self._venues = {venue: _Venue() for venue in plugins}
         self._known: dict[str, Instrument] = {}
         """As the plugins know them, by id."""
@@ -92,7 +95,7 @@ class Listings:
     def read(self, venue: VenueId, entry: Input) -> list[Instrument]:
         """The instruments of the run that this answer changed, as they are now; `failure` says if it is of no use."""
         self.failure = ""
-        codec = self._plugins[venue].metadata
+        codec = self._codecs[venue]
         if codec is None or entry.status >= 400:
             said = entry.payload[:120].decode(errors="replace")
             self.failure = f"{venue} has no metadata" if codec is None else f"status {entry.status}: {said}"

@@ -184,6 +184,23 @@ def test_an_answer_of_no_use_changes_nothing_and_says_why(status: int, told: api
     assert desk.listings.failure == ""
 
 
+def test_what_a_codec_remembers_of_one_run_is_nothing_to_another() -> None:
+    class Once(Told):
+        def read(self, response: HttpResponse) -> api.Listing:
+            if self.refresh == 1:
+                raise api.ProtocolError("told before")
+            self.refresh = 1
+            return api.Listing()
+
+    plugin = replace(make(), metadata=Once())
+    for _ in range(2):
+        listings, failures = Listings({VENUE: plugin}), []
+        for number in (1, 2):
+            listings.read(VENUE, answer(b"x", number))
+            failures.append(listings.failure)
+        assert failures == ["", "told before"]
+
+
 def test_currencies_are_kept_as_told_last_with_the_networks_that_were_told() -> None:
     desk, chain = Desk(), api.Network("ERC20", "ethereum", withdrawals=True, withdrawal_fee=D(3))
     desk.hear(currencies=[api.Currency(VENUE, "USDT", api.Asset("USDT"), (chain,))])
