@@ -50,8 +50,9 @@ ORDERS: Mapping[str, End] = {
 ENDS: Mapping[str, End] = {**LEVELS, **ORDERS}
 
 _ALL = ("BTC", "ETH", "SOL", "BNB", "USDT", "USD")
-WHOLE: Mapping[str, End] = {f"{name}*": End(VenueId(name), _ALL) for name in ("binance", "bybit", "coinbase", "kraken")}
-"""Venues of the default run with all its instruments, for faults of connections."""
+_NAMES = ("binance", "bybit", "coinbase", "kraken", "gemini", "okx", "bitstamp", "bitfinex")
+WHOLE: Mapping[str, End] = {f"{name}*": End(VenueId(name), _ALL) for name in _NAMES}
+"""Venues with all the instruments of the default run, for faults of connections."""
 
 _BY_NAME = {**ENDS, **WHOLE}
 
