@@ -129,7 +129,8 @@ class OrdersDelta(msgspec.Struct, frozen=True, gc=False):
 class TopUpdate(msgspec.Struct, frozen=True, gc=False):
     """Best bid and ask of a faster channel, as written; sizes None where the channel does not tell them.
 
-    `version` is comparable with the depth's versions of the same instrument; 0 if the venue gives nothing to compare.
+    `version` is comparable with the depth's versions of the same instrument; 0 if the venue gives nothing to compare,
+    and then it makes no price. An empty side is the price `"0"` with the size `"0"`.
     """
 
     symbol: str

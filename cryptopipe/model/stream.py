@@ -18,7 +18,7 @@ Frame = bytes  # one message of a connection, exactly as received
 
 
 class Link(Enum):
-    """How a delta joins what came before."""
+    """How a delta joins what came before: it is next, the book holds it already, or something between is missing."""
 
     APPLY = "apply"
     SKIP = "skip"
