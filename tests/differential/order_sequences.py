@@ -35,9 +35,9 @@ class Order(NamedTuple):
     bare: bool = False
 
 
-def prices(is_bid: bool) -> st.SearchStrategy[str]:
+def prices(is_bid: bool, crowded: bool = False) -> st.SearchStrategy[str]:
     """Of bids below those of asks, each in several spellings."""
-    grid = st.integers(1, 4).map(lambda n: n if is_bid else n + 4)
+    grid = st.integers(1, 1 if crowded else 4).map(lambda n: n if is_bid else n + 4)
     spelled = st.sampled_from(["{}", "{}.0", "{}.25", "0.0000007{}", "{}e0"])
     return st.builds(
         lambda n, how: (how if is_bid or "0.00" not in how else "{}.5").format(n),
@@ -67,15 +67,16 @@ Operation = tuple[Any, ...]
 
 
 @st.composite
-def snapshots(draw: st.DrawFn, form: OrderFormat, faults: bool = False) -> Operation:
-    """A load: ids are unique unless there are faults."""
-    chosen = draw(st.lists(ids, max_size=8, unique=not faults))
+def snapshots(draw: st.DrawFn, form: OrderFormat, faults: bool = False, crowded: bool = False) -> Operation:
+    """A load: ids are unique unless there are faults; if `crowded`, all orders stand about one price."""
+    chosen = draw(st.permutations(IDS[:4]) if crowded else st.lists(ids, max_size=8, unique=not faults))
     sides: list[list[Order]] = [[], []]
+    is_bid = draw(st.booleans())
     for order_id in chosen:
-        is_bid = draw(st.booleans())
+        is_bid = is_bid if crowded else draw(st.booleans())
         size = draw(odd) if faults and draw(st.integers(0, 9)) == 0 else draw(st.sampled_from(SIZES))
         bare = order_id.isdigit() and draw(st.booleans())
-        sides[is_bid].append(Order(order_id, draw(prices(is_bid)), size, bare))
+        sides[is_bid].append(Order(order_id, draw(prices(is_bid, crowded)), size, bare))
     spaces = draw(st.booleans())
     bids, asks = write(sides[True], form, spaces), write(sides[False], form, spaces)
     if faults and draw(st.integers(0, 3)) == 0:
@@ -86,29 +87,29 @@ def snapshots(draw: st.DrawFn, form: OrderFormat, faults: bool = False) -> Opera
 
 
 @st.composite
-def events(draw: st.DrawFn, is_bid: bool, faults: bool) -> OrderEvent:
-    """Any event, whether or not the order is in the book."""
+def events(draw: st.DrawFn, is_bid: bool, faults: bool, crowded: bool) -> OrderEvent:
+    """Any event, whether or not the order is in the book; if `crowded`, of four orders about one price."""
     change = draw(st.sampled_from(OrderChange))
-    price, size = draw(prices(is_bid)), draw(st.sampled_from((*SIZES, "0", "0.00")))
+    price, size = draw(prices(is_bid, crowded)), draw(st.sampled_from((*SIZES, "0", "0.00")))
     if faults and draw(st.integers(0, 5)) == 0:
         price, size = draw(st.one_of(st.just(price), odd)), draw(st.one_of(st.just(size), odd))
-    return OrderEvent(change, draw(ids), price, size)
+    return OrderEvent(change, draw(st.sampled_from(IDS[:4]) if crowded else ids), price, size)
 
 
 @st.composite
 def sessions(draw: st.DrawFn, faults: bool = False) -> tuple[OrderFormat, list[Operation]]:
     """(form, operations): a first snapshot, then anything; most frames tell of one order."""
-    form = draw(st.sampled_from(FORMS))
-    operations: list[Operation] = [draw(snapshots(form))]
+    form, crowded = draw(st.sampled_from(FORMS)), draw(st.booleans())
+    operations: list[Operation] = [draw(snapshots(form, crowded=crowded))]
     for _ in range(draw(st.integers(0, 14))):
         kind = draw(st.integers(0, 11))
         if kind == 0:
-            operations.append(draw(snapshots(form, faults)))
+            operations.append(draw(snapshots(form, faults, crowded)))
         elif kind == 1:
             operations.append(("clear",))
         else:
             most = draw(st.sampled_from([1, 1, 4]))
-            sides = [draw(st.lists(events(is_bid, faults), max_size=most)) for is_bid in (True, False)]
+            sides = [draw(st.lists(events(is_bid, faults, crowded), max_size=most)) for is_bid in (True, False)]
             if faults and draw(st.integers(0, 5)) == 0:
                 sides.reverse()
             operations.append(("apply", tuple(sides[0]), sides[1]))
