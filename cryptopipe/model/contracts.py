@@ -65,10 +65,10 @@ class Listing:
 class MetadataCodec(Protocol):
     """Instruments with rules and state, currencies with their networks, fees: from the venue's public answers.
 
-    `requests` are asked, one by one and in this order, soon after the start and then every `refresh`. `read` tells by the
-    URL which answer it has, and raises `ProtocolError` or a `VenueError`. In a run an answer's rules, state and end take
-    the place of those known before (docs/metadata.md); an instrument that trades and has no rules is only listed, and
-    changes neither.
+    `requests` are asked, one by one and in this order, soon after the start and then every `refresh`. `read` tells by
+    the URL which answer it has, and raises `ProtocolError` or a `VenueError`. In a run an answer's rules, state and end
+    take the place of those known before (docs/metadata.md); an instrument that trades and has no rules is only listed,
+    and changes neither.
     """
 
     refresh: Nanos
