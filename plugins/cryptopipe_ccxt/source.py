@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from cryptopipe.api import RateLimited, UsageError, VenueUnavailable
+from cryptopipe.api import RateLimited, UsageError, VenueError, VenueUnavailable
 
 _LEVELS = 50
 """Levels a side that are handed on."""
@@ -78,11 +78,16 @@ async def _frames(wanted: Wanted) -> AsyncIterator[bytes]:
         async for frame in frames_of(exchange, wanted):
             yield frame
     except ccxt.BaseError as error:
-        known = isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection)
-        kind = RateLimited if known else VenueUnavailable
-        raise kind(f"ccxt gave up: {type(error).__name__}: {error}"[:300], where=wanted.exchange) from error
+        raise gave_up(ccxt, wanted.exchange, error) from error
     finally:
         await exchange.close()
+
+
+def gave_up(ccxt: Any, exchange: str, error: Exception) -> VenueError:
+    """An error of ccxt's as one of ours: `RateLimited` where the venue says that it is asked too often."""
+    often = isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection)
+    message = f"ccxt gave up: {type(error).__name__}: {error}"[:300]
+    return RateLimited(message, where=exchange) if often else VenueUnavailable(message, where=exchange)
 
 
 def _imported() -> Any:

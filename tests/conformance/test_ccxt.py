@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import selectors
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ from cryptopipe.api import (
     Nanos,
     Notice,
     Proof,
+    RateLimited,
     Subscription,
     Trade,
     Unknown,
@@ -42,7 +44,7 @@ from cryptopipe.testing import ExchangeConformance, spot
 from cryptopipe.verify import verify
 from cryptopipe.wiring import Wiring
 from cryptopipe_ccxt import family
-from cryptopipe_ccxt.source import Wanted, book_line, frames, frames_of, trades_line
+from cryptopipe_ccxt.source import Wanted, book_line, frames, frames_of, gave_up, trades_line
 
 needs_ccxt = pytest.mark.skipif(find_spec("ccxt") is None, reason="ccxt is not installed: pip install cryptopipe[ccxt]")
 KUCOIN = family.make("ccxt_kucoin")
@@ -123,11 +125,12 @@ def test_a_trade_whose_side_nobody_knows_is_left_out() -> None:
     assert (trade.trade_id, trade.price, trade.size, trade.event_time) == ("1", "1.5", "2.0", 5_000_000)
 
 
+WANTED = Wanted("x", ("A/B",), ())
 BOOK = {"bids": [[1.5, 2.0]], "asks": [[1.6, 3.0]], "timestamp": 5}
 
 
 class Unified:
-    """An exchange with the unified methods that docs.ccxt.com names (Order Book, Public Trades), each scripted."""
+    """An exchange with the unified methods of ccxt 4.5.90 (`async_support/base/exchange.py`), each scripted."""
 
     def __init__(self, *, watches: bool, then: BaseException | None = None) -> None:
         self.has = {"watchOrderBook": watches, "watchTrades": watches}
@@ -199,6 +202,63 @@ def test_who_does_not_read_holds_up_the_exchange() -> None:
 def test_what_breaks_one_stream_ends_the_source(broken: BaseException, told: str) -> None:
     with pytest.raises(VenueUnavailable if told.startswith("ccxt") else OSError, match=told):
         read_of(Unified(watches=True, then=broken), Wanted("x", ("C/D",), ()), 100)
+
+
+class Jumping(selectors.DefaultSelector):
+    """Where the loop would wait, the time is later at once."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += timeout or 0
+        return super().select(0)
+
+
+class Quiet(Unified):
+    """One whose every stream tells one book, and then none."""
+
+    async def watch_order_book(self, symbol: str) -> dict[str, Any]:
+        return await self._told("never" if f"watch {symbol}" in self.asked else f"watch {symbol}")
+
+
+def test_a_quiet_book_is_said_to_live_for_a_minute() -> None:
+    """Once a second, by the clock of the loop; what ccxt does not notice in that time ends by silence."""
+    selector = Jumping()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now  # type: ignore[method-assign]
+    told: list[tuple[float, bytes]] = []
+
+    async def read() -> None:
+        lines = frames_of(Quiet(watches=True), Wanted("x", ("A/B",), ()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(200), aclosing(lines):  # type: ignore[type-var]
+                async for line in lines:
+                    told.append((selector.now, line))
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(read())
+    assert [line for _, line in told[:2]] == [b'{"alive":"x"}', read_of(Unified(watches=True), WANTED, 2)[1]]
+    assert [round(at) for at, _ in told[2:]] == list(range(1, 61))
+    assert {line for _, line in told[2:]} == {b'{"alive":"x"}'}
+
+
+@needs_ccxt
+@pytest.mark.slow
+def test_an_error_of_ccxt_says_whether_to_come_back_later() -> None:
+    """By the tree of errors of ccxt 4.5.90 (`base/errors.py`): both are told as errors of the network."""
+    import ccxt
+
+    told = {name: gave_up(ccxt, "x", getattr(ccxt, name)("y")) for name in ("RateLimitExceeded", "DDoSProtection")}
+    assert {type(one) for one in told.values()} == {RateLimited}
+    other = gave_up(ccxt, "x", ccxt.ExchangeNotAvailable("z" * 1000))
+    assert type(other) is VenueUnavailable and len(other.message) == 300
+    assert other.message.startswith("ccxt gave up: ExchangeNotAvailable: zzz")
+
+
+def test_fifty_levels_a_side_are_handed_on() -> None:
+    rows = [[float(price), 1.0] for price in range(1, 61)]
+    told = json.loads(book_line("A/B", {"bids": rows[::-1], "asks": rows, "timestamp": 1}))
+    assert (told["bids"], told["asks"]) == (rows[:9:-1], rows[:50])
 
 
 def test_an_exchange_that_lists_nothing_of_it_is_never_open() -> None:

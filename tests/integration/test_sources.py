@@ -313,16 +313,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 @pytest.fixture
 def bitpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[api.ExchangePlugin, socket.socket]]:
     """The plugin that the page shows, over the sample plugin that it shows, and where it looks for its server."""
-    listening = socket.create_server(("127.0.0.1", 0))
     page = PAGE.read_text(encoding="utf-8")
     shown = re.findall(r"`(cryptopipe_bitpipe/\w+\.py)`:\n\n```python\n(.*?)```\n", page, re.DOTALL)
     assert [name for name, _ in shown] == ["cryptopipe_bitpipe/source.py", "cryptopipe_bitpipe/__init__.py"]
-    (tmp_path / "cryptopipe_bitpipe").mkdir()
-    for name, text in shown:
-        (tmp_path / name).write_text(text.replace("7700", str(listening.getsockname()[1])), encoding="utf-8")
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "packaging" / "thirdparty")
     monkeypatch.syspath_prepend(tmp_path)
-    with listening:
+    (tmp_path / "cryptopipe_bitpipe").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        for name, text in shown:
+            (tmp_path / name).write_text(text.replace("7700", str(listening.getsockname()[1])), encoding="utf-8")
         yield importlib.import_module("cryptopipe_bitpipe").plugin, listening
     for name in [one for one in sys.modules if one.partition(".")[0] in ("cryptopipe_bitpipe", "cryptopipe_bitfoo")]:
         del sys.modules[name]
@@ -461,6 +460,7 @@ def test_a_run_over_sources_trades_nothing_says_why_and_replays_without_ccxt(
     watched = [(one["venue"], one["symbols"]) for one in log if one["event"] == "feed.watched"]
     assert watched == [("ccxt_kucoin", ["BTC/USDT"]), ("ccxt_bitget", ["BTC/USDT"])]
     assert (result.summary.found, result.summary.accepted, dict(result.summary.refusals)["rules"]) == (1, 0, 1)
+    assert not any(result.summary.balances.values()), "nothing is opened where nothing is traded"
     assert verify(result.run).identical
     command = [
         sys.executable,
