@@ -7,7 +7,6 @@ The engine does not count the orders of a level: COUNT is 1 where there is one, 
 (reference/ws-public-books and ws-public-raw-books in stored copies, 2026-11-21).
 """
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -55,7 +54,7 @@ class Levels:
 
     def rows(self, book: SimulatedBook, asks: bool, count: int) -> Sequence[Row]:
         """Known by their price."""
-        return book.levels(_SIDES[asks], count)
+        return book.levels(SIDES[asks], count)
 
     def told(self, digits: Digits, row: Row, asks: bool) -> str:
         """As it is."""
@@ -79,7 +78,7 @@ class Orders:
 
     def rows(self, book: SimulatedBook, asks: bool, count: int) -> Sequence[Row]:
         """Known by their id."""
-        return [(one.order_id, one.price, one.size) for one in book.orders(_SIDES[asks])[:count]]
+        return [(one.order_id, one.price, one.size) for one in book.orders(SIDES[asks])[:count]]
 
     def told(self, digits: Digits, row: Row, asks: bool) -> str:
         """As it is."""
@@ -94,7 +93,7 @@ class Orders:
         return f"{FIRST_ORDER + row[0]}:{digits.amount(row[2], asks)}"
 
 
-_SIDES = {False: Side.BUY, True: Side.SELL}
+SIDES = {False: Side.BUY, True: Side.SELL}
 PRECISIONS: Mapping[str, Rows] = {"P0": Levels(), "R0": Orders()}
 
 
@@ -185,69 +184,3 @@ class Window:
         if missing > len(self._log):
             raise LookupError(f"{missing} entries behind, {len(self._log)} are kept")
         return [self._log[index] for index in range(len(self._log) - missing, len(self._log))]
-
-
-class LiveWindow(Window):
-    """P0 at frequency F0: each change of a level by itself, in the engine's order, so that a subscriber's book goes
-    through no state that the engine's did not have. What else falls out of the window or comes into it follows.
-    """
-
-    def __init__(self, book: SimulatedBook, digits: Digits, length: int) -> None:
-        super().__init__(book, digits, Levels(), length, 0)
-        self._begin()
-
-    def _begin(self) -> None:
-        """The whole book, by keys that rise from the best level on."""
-        self._sizes: list[dict[int, int]] = []
-        self._keys: list[list[int]] = []
-        for asks, side in _SIDES.items():
-            levels = self._book.levels(side, self._book.number + 1)
-            self._sizes.append(dict(levels))
-            self._keys.append([price if asks else -price for price, _ in levels])
-        self._version = self._book.number
-
-    def advance(self, at: Nanos) -> None:
-        """Take in what the engine did. Who listens while the tape does not reach back has lost the thread."""
-        if self._version == self._book.number:
-            return
-        try:
-            changes = self._book.changes(self._version)
-        except LookupError:
-            self._log.clear()
-            self.count += 1
-            self._begin()
-            return
-        self._version, before = self._book.number, self.count
-        for one in changes:
-            for payload in self._told(one.side is Side.SELL, one.price, one.size):
-                self._add(payload, one.at)
-        self._add_sum(self.count - before)
-
-    def _told(self, asks: bool, price: int, size: int) -> list[str]:
-        """What a change of one level makes of the window."""
-        sizes, keys, length, digits = self._sizes[asks], self._keys[asks], self._length, self._digits
-        key = price if asks else -price
-        place = bisect_left(keys, key)
-        if not size:
-            del sizes[price], keys[place]
-            if place >= length:
-                return []
-            return [self._rows.gone(digits, (price,), asks), *self._at(asks, length - 1)]
-        fresh = price not in sizes
-        sizes[price] = size
-        if fresh:
-            keys.insert(place, key)
-        if place >= length:
-            return []
-        out = [self._rows.told(digits, (price, size), asks)]
-        if fresh and len(keys) > length:
-            out.insert(0, self._rows.gone(digits, (abs(keys[length]),), asks))
-        return out
-
-    def _at(self, asks: bool, place: int) -> list[str]:
-        """The level at this place, if there is one."""
-        return [self._rows.told(self._digits, row, asks) for row in self._first(asks, place + 1)[place:]]
-
-    def _first(self, asks: bool, count: int) -> Sequence[Row]:
-        sizes = self._sizes[asks]
-        return [(abs(key), sizes[abs(key)]) for key in self._keys[asks][:count]]

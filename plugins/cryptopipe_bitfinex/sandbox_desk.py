@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from cryptopipe.api import Nanos, Side, SimulatedBook, TradePrint, TradingRules
-from cryptopipe_bitfinex.sandbox_book import PRECISIONS, SLOW, LiveWindow, Window
+from cryptopipe_bitfinex.sandbox_book import PRECISIONS, SLOW, Window
+from cryptopipe_bitfinex.sandbox_live import LiveLevels, LiveOrders
 from cryptopipe_bitfinex.sandbox_text import MS, SECOND, Digits, script
 
 KEPT = 10_000
@@ -50,11 +51,11 @@ class Desk:
         """One for all subscribers who ask alike."""
         key = precision, length, frequency
         if key not in self._windows:
-            if (precision, frequency) == ("P0", "F0"):
-                self._windows[key] = LiveWindow(self.book, self.digits, length)
+            if frequency == "F1":
+                self._windows[key] = Window(self.book, self.digits, PRECISIONS[precision], length, SLOW)
             else:
-                every = SLOW if frequency == "F1" else 0
-                self._windows[key] = Window(self.book, self.digits, PRECISIONS[precision], length, every)
+                live = LiveLevels if precision == "P0" else LiveOrders
+                self._windows[key] = live(self.book, self.digits, length)
         return self._windows[key]
 
     def advance(self) -> None:

@@ -27,6 +27,7 @@ from cryptopipe.api import (
     Say,
     Side,
     Subscription,
+    Told,
     TopUpdate,
     Trade,
     Unknown,
@@ -203,6 +204,42 @@ def test_between_two_payloads_the_book_is_one_that_the_engine_had() -> None:
             if sync.state is BookState.LIVE:
                 truth.check(sync, exchange.at)
     assert follower.resyncs == truth.lies == truth.backwards == [] and truth.checked > 300
+
+
+def test_single_orders_are_told_in_the_engines_order_one_change_a_payload() -> None:
+    """So a taker that eats three orders is three payloads, best order first, and no book between them is made up."""
+    exchange = Exchange("tBTCUSD", each_side=20)
+    engine, session = exchange.engines["tBTCUSD"], exchange.open()
+    ask(exchange, session, event="subscribe", channel="book", symbol="tBTCUSD", prec="R0", len=250)
+    (*_, (_, snapshot)) = run(exchange, session, 60, 0)
+    rules, number = engine.instrument.rules, engine.order_number
+    assert rules is not None and len(snapshot) < 250
+    orders = {row[0]: (Decimal(str(row[1])), abs(Decimal(str(row[2])))) for row in snapshot}
+    expected = dict(orders)
+    eaten = 0
+    for _ in range(200):
+        exchange.step(12)
+        frames = [json.loads(text) for text in said(session, exchange.at)]
+        for line in engine.order_tape(number):
+            number, key = line.number, FIRST_ORDER + line.order_id
+            price, size = line.price * rules.tick, line.size * rules.step
+            before = expected.get(key, (price, Decimal(0)))[1]
+            left = before + size if line.told is Told.OPENED else before - size if line.told is not Told.FILLED else 0
+            if left:
+                expected[key] = (price, left)
+            else:
+                expected.pop(key, None)
+            if line.told is Told.MATCHED and not left:
+                eaten += 1
+                continue
+            _, (order_id, told, amount) = frames.pop(0)
+            if told:
+                orders[order_id] = (Decimal(str(told)), abs(Decimal(str(amount))))
+            else:
+                del orders[order_id]
+            assert orders == expected
+        assert frames == []
+    assert eaten > 20
 
 
 def test_a_book_that_nobody_read_for_long_begins_anew() -> None:
