@@ -9,17 +9,18 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from cryptopipe import registry
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.authority import authority
 from cryptopipe.drivers.serve import Served, serve
 from cryptopipe.model.facts import Side, VenueId
-from cryptopipe.model.simulated import Grid, SimulatedBook
+from cryptopipe.model.simulated import Grid, SimulatedBook, Told
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
@@ -52,15 +53,52 @@ class Overheard(House):
         self._into.flush()
 
 
+class OrderClerk:
+    """One book once more, at each change of a single order: a taker of two orders at one price makes two changes here.
+
+    It begins with the orders that rest when it is made, best first.
+    """
+
+    def __init__(self, name: str, book: SimulatedBook) -> None:
+        self._name, self._book, self._grid = name, book, Grid(book.instrument.rules or _without_rules(book))
+        self._count = 0
+        self._levels: dict[tuple[Side, int], int] = defaultdict(int)
+        resting = [(side, one) for side in (Side.BUY, Side.SELL) for one in book.orders(side)]
+        self._begun = [self._row(side, one.price, one.size, book.changed_at) for side, one in resting]
+        self._number = book.order_number
+
+    def rows(self) -> Iterator[list[object]]:
+        """As `Clerk` writes them, numbered on their own."""
+        yield from self._begun
+        self._begun = []
+        for line in self._book.order_tape(self._number):
+            self._number = line.number
+            if line.told is not Told.FILLED:
+                lots = line.size if line.told is Told.OPENED else -line.size
+                yield self._row(line.side, line.price, lots, line.at)
+
+    def _row(self, side: Side, price: int, lots: int, at: Nanos) -> list[object]:
+        """`lots` more at this price."""
+        self._levels[side, price] += lots
+        self._count += 1
+        name, size = "bids" if side is Side.BUY else "asks", self._grid.size(self._levels[side, price])
+        return [self._name, name, self._count, at, self._grid.price(price), size]
+
+
+def _without_rules(book: SimulatedBook) -> NoReturn:
+    raise ValueError(f"{book.instrument.id} has no rules")
+
+
 class Clerk:
     """Writes down what each of the books did since the last time."""
 
-    def __init__(self, books: Mapping[str, SimulatedBook], into: TextIO) -> None:
-        """`books` by `venue:symbol`."""
+    def __init__(self, books: Mapping[str, SimulatedBook], orders: Sequence[str], into: TextIO) -> None:
+        """`books` by `venue:symbol`; of `orders`, some of those names, `{name} orders` is written down too."""
         self._books, self._into = books, into
         self._grids = {name: Grid(book.instrument.rules) for name, book in books.items() if book.instrument.rules}
         self._number = dict.fromkeys(books, 0)
         self._trade = dict.fromkeys(books, 0)
+        self._orders = [OrderClerk(f"{name} orders", books[name]) for name in orders]
 
     def write(self) -> None:
         """To be called more often than the books forget."""
@@ -77,6 +115,9 @@ class Clerk:
                 )
                 self._trade[name] = trade.trade_id
             self._number[name] = book.number
+        for clerk in self._orders:
+            for row in clerk.rows():
+                self._into.write(json.dumps(row) + "\n")
         self._into.flush()
 
 
@@ -94,7 +135,7 @@ def main() -> None:
         requests = stack.enter_context((options.folder / "requests.jsonl").open("w", encoding="utf-8"))
         for house in houses:
             house.listen(requests)
-        clerk = Clerk(books, truth)
+        clerk = Clerk(books, options.orders, truth)
         secured = stack.enter_context(authority()) if options.tls else None
 
         def advance(until: Nanos) -> None:
@@ -119,6 +160,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--venues", required=True)
     parser.add_argument("--books", nargs="+", default=[], metavar="VENUE:SYMBOL")
+    parser.add_argument("--orders", nargs="*", default=[], metavar="VENUE:SYMBOL", help="some of --books")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--tls", action="store_true")

@@ -112,11 +112,12 @@ CLIENTS = (
 
 
 @contextmanager
-def market(venues: Sequence[str], folder: Path, tls: bool) -> Iterator[dict[str, Any]]:
-    """A sandbox of these venues that writes down the truth; it ends on leaving."""
+def market(venues: Sequence[str], with_orders: Sequence[str], folder: Path, tls: bool) -> Iterator[dict[str, Any]]:
+    """A sandbox of these venues that writes down the truth, for some order by order too; it ends on leaving."""
     books = [f"{venue}:{symbol}" for venue in venues for symbol in BOOKS[venue]]
+    orders = [name for name in books if name.partition(":")[0] in with_orders]
     command = [sys.executable, str(HERE / "market.py"), "--venues", ",".join(venues), "--folder", str(folder)]
-    command += ["--seed", str(SEED), *(["--tls"] if tls else []), "--books", *books]
+    command += ["--seed", str(SEED), *(["--tls"] if tls else []), "--books", *books, "--orders", *orders]
     paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
     environ = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as served:
@@ -131,7 +132,7 @@ def market(venues: Sequence[str], folder: Path, tls: bool) -> Iterator[dict[str,
 def run(client: Client, python: Path, folder: Path) -> list[dict[str, Any]]:
     """What the client told."""
     venues = [*client.books, *(["binance"] if set(client.books) == {"binance_usdm"} else [])]
-    with market(venues, folder, client.tls) as origins:
+    with market(venues, client.orders, folder, client.tls) as origins:
         options = {
             "origins": origins,
             "books": client.books,
@@ -166,8 +167,9 @@ def verdicts(client: Client, told: Sequence[Mapping[str, Any]], truth: Path) -> 
     found = {}
     for venue, symbols in client.books.items():
         for own, symbol in zip(symbols, BOOKS[venue], strict=True):
-            for name in (f"{venue} {own}", *([f"{venue} {own} orders"] if venue in client.orders else [])):
-                found[name] = judge(books[f"{venue}:{symbol}"], moments[name])
+            for kind in ("", " orders") if venue in client.orders else ("",):
+                name = f"{venue} {own}{kind}"
+                found[name] = judge(books[f"{venue}:{symbol}{kind}"], moments[name])
     return found
 
 
