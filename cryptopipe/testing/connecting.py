@@ -58,6 +58,7 @@ def _connection(plugin: ExchangePlugin, part: Sequence[Subscription], key: Strea
     connect = first.connect(part, auth, AT)
     require(connect == second.connect(part, auth, AT), f"{plugin.venue}: two codecs connect differently to the same")
     require(connect == first.connect(part, auth, AT), f"{plugin.venue}: a codec connects differently the second time")
+    _together(plugin, part, auth, connect)
     url = connect.url
     require(url.startswith(_SECURE), f"{plugin.venue}: connects to {url!r}, not to wss://…")
     require(
@@ -73,6 +74,19 @@ def _connection(plugin: ExchangePlugin, part: Sequence[Subscription], key: Strea
     if not first.rule.snapshot_by_request and connect.resubscribe:
         absent = [one.instrument.id for one in kept if not _names(one) & set(connect.resubscribe)]
         require(not absent, f"{plugin.venue}: resubscribe has texts for some books and none for {absent}")
+
+
+def _together(plugin: ExchangePlugin, part: Sequence[Subscription], auth: StreamAuth | None, told: Connect) -> None:
+    """What is asked for on one connection names each of its subscriptions, and nothing twice."""
+    twice = sorted({text for text in told.frames if told.frames.count(text) > 1})
+    require(not twice, f"{plugin.venue}: sends twice on one connection: {twice}")
+    for one in part:
+        rest = [other for other in part if other is not one]
+        shared = any(other.channel is one.channel and _names(other) & _names(one) for other in rest)
+        require(
+            shared or _asked(_codec(plugin, part), rest, auth) != (told.url, told.frames),
+            f"{plugin.venue}: {_id(one)} is not asked for together with {[*map(_id, rest)]}",
+        )
 
 
 def _distinct(plugin: ExchangePlugin, wanted: Sequence[Subscription], auth: StreamAuth | None) -> None:

@@ -7,7 +7,7 @@ from unittest import SkipTest
 
 import msgspec
 import pytest
-from conformance.bad import actions, asked, books, frames, impure, numbers, unseen
+from conformance.bad import actions, asked, books, dialects, frames, impure, numbers, unseen
 from conformance.bad.bug import BITBAR, BITFOO, Bug, kit_of
 from conformance.bitbar import PLUGIN
 from conformance.bitfoo import BitFooFeed, make
@@ -27,7 +27,7 @@ from cryptopipe.testing.checks import CHECK, Judged
 
 FRAMES = Path(__file__).parent / "frames"
 BTCUSDT = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001")
-BUGS = (*books.BUGS, *numbers.BUGS, *frames.BUGS, *impure.BUGS, *asked.BUGS)
+BUGS = (*books.BUGS, *numbers.BUGS, *frames.BUGS, *impure.BUGS, *asked.BUGS, *dialects.BUGS)
 REJECTED = 0.95
 
 
@@ -45,6 +45,7 @@ class TestBitBar(ExchangeConformance):
     stream = BITBAR["stream"]
     more_streams = BITBAR["more_streams"]
     order_stream = BITBAR["order_stream"]
+    recordings = dialects.RECORDED["recordings"]
     listings = BITBAR["listings"]
     token_answer = BITBAR["token_answer"]
 
