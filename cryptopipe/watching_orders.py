@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from cryptopipe.capture.inputs import Input
-from cryptopipe.clock import Nanos, format_at
+from cryptopipe.clock import SECOND, Nanos, format_at
 from cryptopipe.core import OrderBook
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync
@@ -18,6 +18,8 @@ from cryptopipe.model.money import plain
 
 FIRST = 10
 """Orders of a queue that are told one by one."""
+COUNTED_EVERY: Nanos = SECOND
+"""Counting the orders of a whole book costs about a microsecond each."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Queue:
 
 @dataclass(frozen=True)
 class Shown:
-    """One book. Without numbers unless it is live; without queues while orders cross, or of an empty side."""
+    """One book. Without numbers unless it is live; without queues while orders cross, or of an empty side. `orders` are
+    those of bids and asks, counted within the last second.
+    """
 
     sync: BookSync
     state: BookState
@@ -57,6 +61,7 @@ class OrdersWatcher:
         self.shown: dict[str, Shown] = {}
         """Every book as it is now, by id."""
         self._seen: dict[str, tuple[Nanos, BookState]] = {}
+        self._counted: dict[str, tuple[Nanos, tuple[int, int]]] = {}
         self._turn, self._now = 0, 0
 
     def changes(self, inputs: Iterable[Input]) -> Iterator[OrdersChange]:
@@ -92,21 +97,27 @@ class OrdersWatcher:
         if self._seen.get(sync.id) == mark:
             return None
         self._seen[sync.id] = mark
-        now = shown_of(sync)
+        now = self._shown(sync)
         if self.shown.get(sync.id) == now:
             return None
         self.shown[sync.id] = now
         return now
 
+    def _shown(self, sync: BookSync) -> Shown:
+        if sync.state is not BookState.LIVE:
+            self._counted.pop(sync.id, None)
+            return Shown(sync, sync.state)
+        book, counts = sync.orders, self._counts(sync)
+        if book.top is None:
+            return Shown(sync, sync.state, counts)
+        return Shown(sync, sync.state, counts, queue_of(book, True), queue_of(book, False))
 
-def shown_of(sync: BookSync) -> Shown:
-    """What there is to see of a book now."""
-    if sync.state is not BookState.LIVE:
-        return Shown(sync, sync.state)
-    book = sync.orders
-    if book.top is None:
-        return Shown(sync, sync.state, book.counts())
-    return Shown(sync, sync.state, book.counts(), queue_of(book, True), queue_of(book, False))
+    def _counts(self, sync: BookSync) -> tuple[int, int]:
+        at, counts = self._counted.get(sync.id, (0, (0, 0)))
+        if self._now - at >= COUNTED_EVERY:
+            counts = len(sync.orders.orders(True)), len(sync.orders.orders(False))
+            self._counted[sync.id] = self._now, counts
+        return counts
 
 
 def queue_of(book: OrderBook, bids: bool) -> Queue | None:
