@@ -6,7 +6,7 @@ from decimal import Decimal as D
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 from rich.console import Console
@@ -90,6 +90,8 @@ def test_what_nobody_takes_does_not_grow() -> None:
     assert not watcher.market.transitions and not watcher.market.changed and not watcher.market.appeared
 
 
+@example([(2, size) for size in range(1, 31)])
+@example([(2, 1)] * (FIRST + 1) + [(1, 1)])
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), max_size=45))
 def test_the_queue_is_that_of_a_count_by_hand(orders: list[tuple[int, int]]) -> None:
     """However long: bids at three prices, in the order in which they came."""
