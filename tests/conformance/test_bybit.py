@@ -28,13 +28,27 @@ from cryptopipe.api import (
     Unknown,
     VenueId,
 )
-from cryptopipe.testing import ExchangeConformance, spot
+from cryptopipe.testing import ExchangeConformance, ListingSample, spot
 from cryptopipe_bybit.metadata import instruments
 
 CORPUS = Path(plugins.__file__).parent / "frames"
 LISTED = plugins.bybit.instruments.listed()
 FIND = plugins.bybit.instruments.find
 RULES = TradingRules(Decimal("0.0001"), Decimal(1), Decimal(1), Decimal(5))
+
+
+INFO = "https://api.bybit.com/v5/market/instruments-info"
+SOURCE = "github.com/JKorf/Bybit.Net's unit tests, an answer of the venue, shortened; looked up 2026-11-21"
+LINEAR = b"""{"retCode":0,"retMsg":"OK","result":{"category":"linear","list":[{"symbol":"BTCUSDT","contractType":
+"LinearPerpetual","status":"Trading","baseCoin":"BTC","quoteCoin":"USDT","launchTime":"1585526400000","deliveryTime":"0",
+"priceFilter":{"minPrice":"0.10","maxPrice":"199999.80","tickSize":"0.10"},"lotSizeFilter":{"maxOrderQty":"100.000",
+"maxMktOrderQty":"100.000","minOrderQty":"0.001","qtyStep":"0.001","minNotionalValue":"5"},"settleCoin":"USDT"}],
+"nextPageCursor":""},"retExtInfo":{},"time":1707186451514}"""
+SPOTS = b"""{"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[{"symbol":"BTCUSDT","baseCoin":"BTC",
+"quoteCoin":
+"USDT","status":"Trading","lotSizeFilter":{"basePrecision":"0.000001","quotePrecision":"0.00000001","minOrderQty":
+"0.000048","maxOrderQty":"71.73956243","minOrderAmt":"1","maxOrderAmt":"2000000"},"priceFilter":{"tickSize":"0.01"}}]},
+"retExtInfo":{},"time":1672712468011}"""
 
 
 class TestBybitContracts(ExchangeConformance):
@@ -46,6 +60,14 @@ class TestBybitContracts(ExchangeConformance):
     )
     corpus = CORPUS
     covers = (BookSnapshot, BookDelta, TopUpdate, Trade, Notice, Unknown, Heartbeat, Resync)
+    listings = (
+        ListingSample(
+            f"{INFO}?category=linear",
+            LINEAR,
+            SOURCE,
+            {"linear:BTCUSDT": {"tick": Decimal("0.1"), "step": Decimal("0.001"), "min_notional": Decimal(5)}},
+        ),
+    )
     recordings = (RECORDINGS / "bybit/v5_orderbook500_xrpusdt_20241201.jsonl.gz",)
 
 
@@ -53,6 +75,14 @@ class TestBybitSpot(ExchangeConformance):
     plugin = plugins.bybit
     instruments = tuple(i for i in LISTED if i.kind is Kind.SPOT)
     corpus = CORPUS
+    listings = (
+        ListingSample(
+            f"{INFO}?category=spot",
+            SPOTS,
+            SOURCE,
+            {"BTCUSDT": {"tick": Decimal("0.01"), "step": Decimal("0.000001"), "min_notional": Decimal(1)}},
+        ),
+    )
     # Derived of another venue's frames: in its grid, the finest of which is taken.
     recordings = ((RECORDINGS / "bybit/DERIVED_v5_orderbook_trades_20210417.jsonl.gz", "spot"),)
     recorded_instruments = tuple(
