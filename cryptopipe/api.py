@@ -4,7 +4,7 @@ Enters: nothing. Leaves: re-exports. Never: a definition of its own; nothing ins
 """
 
 from cryptopipe.clock import Nanos, format_at, parse_at, parse_epoch
-from cryptopipe.core import Book, Levels, TopOfBook, parse_instant
+from cryptopipe.core import Book, Count, Lane, Levels, TopOfBook, parse_instant
 from cryptopipe.errors import (
     CryptopipeError,
     ProtocolError,
@@ -145,6 +145,7 @@ __all__ = [
     "Codes",
     "Connect",
     "Cost",
+    "Count",
     "Credentials",
     "CryptopipeError",
     "Currency",
@@ -171,6 +172,7 @@ __all__ = [
     "Instruments",
     "Kind",
     "Ladder",
+    "Lane",
     "Leg",
     "LevelChange",
     "LevelFormat",

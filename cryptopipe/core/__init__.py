@@ -1,7 +1,7 @@
 """The core, native or reference, chosen once and never silently.
 
-Enters: nothing. Leaves: `Book`, `OrderBook`, `Levels`, `TopOfBook`, `Window`, `parse_instant`, and `NAME` that says
-whose they are. Never: a mixture.
+Enters: nothing. Leaves: `Book`, `OrderBook`, `Lane`, `Count`, `Levels`, `TopOfBook`, `Window`, `parse_instant`, and
+`NAME` that says whose they are. Never: a mixture.
 `CRYPTOPIPE_USE_CORE=native|reference` chooses; without it the native core where it is built.
 """
 
@@ -16,7 +16,7 @@ if _wanted not in ("", "native", "reference"):
 try:
     if _wanted == "reference":
         raise ImportError
-    from cryptopipe.core._rust import Book, Levels, OrderBook, TopOfBook, Window, parse_instant
+    from cryptopipe.core._rust import Book, Count, Lane, Levels, OrderBook, TopOfBook, Window, parse_instant
 
     NAME = "native"
 except ImportError as error:
@@ -25,6 +25,7 @@ except ImportError as error:
             "the native core is not built", fix="install with a Rust toolchain and CRYPTOPIPE_CORE=require"
         ) from error
     from cryptopipe.core.instant import parse_instant
+    from cryptopipe.core.lane import Count, Lane  # type: ignore[assignment]
     from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
     from cryptopipe.core.reference_orders import OrderBook  # type: ignore[assignment]
 
@@ -33,4 +34,4 @@ except ImportError as error:
 SCALE = 12
 """Core numbers are integers in units of 10⁻¹²."""
 
-__all__ = ["NAME", "SCALE", "Book", "Levels", "OrderBook", "TopOfBook", "Window", "parse_instant"]
+__all__ = ["NAME", "SCALE", "Book", "Count", "Lane", "Levels", "OrderBook", "TopOfBook", "Window", "parse_instant"]

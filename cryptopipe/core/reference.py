@@ -159,7 +159,7 @@ class Book:
             raise ValueError(f"unknown checksum: {checksum!r}")
         self._form, self._depth, self._checksum, self._covered = form, depth, checksum, checksum_levels
         self._bids, self._asks = _Side(True), _Side(False)
-        self._loaded, self._version = False, 0
+        self._loaded, self.version = False, 0
         self._quote: TopOfBook | None = None
         self.top: TopOfBook | None = None
         self.window = Window(span)
@@ -218,7 +218,7 @@ class Book:
         for side in (self._bids, self._asks) if self._depth else ():
             while len(side.prices) > self._depth:
                 del side.levels[side.prices.pop(0 if side.is_bid else -1)]
-        self._version = version
+        self.version = version
         if checksum is not None and self._checksum and (self._crc() - checksum) % 2**32:
             raise ChecksumMismatch(f"expected {checksum}, computed {self._crc()}")
         bid, ask = self._bids.best(), self._asks.best()
@@ -231,7 +231,7 @@ class Book:
         bid, ask = (quote._bid, quote._ask) if quote else (self._bids.best(), self._asks.best())
         if self.top is not None and bid is self.top._bid and ask is self.top._ask:
             return None
-        version = quote.version if quote else self._version
+        version = quote.version if quote else self.version
         top = TopOfBook(bid, ask, version, event_time, received_at)
         if self.top is not None and self.top._key == top._key:
             return None
@@ -240,7 +240,7 @@ class Book:
         return top
 
     def _newer_quote(self) -> TopOfBook | None:
-        return self._quote if self._quote is not None and self._quote.version > self._version else None
+        return self._quote if self._quote is not None and self._quote.version > self.version else None
 
     def _crc(self) -> int:
         text = OF_LEVELS[self._checksum](self._bids.first(self._covered), self._asks.first(self._covered))

@@ -106,6 +106,7 @@ class OrderBook:
         self._form, self._depth, self._transient = form, depth, transient_cross
         self._checksum, self._covered = checksum, checksum_levels
         self.window = Window(span)
+        self.version = 0
         self.clear()
 
     def clear(self) -> None:
@@ -193,6 +194,7 @@ class OrderBook:
             side.put(order_id, order)
 
     def _settle(self, version: int, event_time: int, received_at: int, checksum: int | None) -> TopOfBook | None:
+        self.version = version
         for side in (self._bids, self._asks) if self._depth else ():
             while len(side.prices) > self._depth:
                 for order_id in side.drop(side.prices[0 if side.is_bid else -1]):

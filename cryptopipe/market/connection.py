@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptopipe.clock import Nanos
+from cryptopipe.core import Lane
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.names import carries_orders, orders_dialect
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin
-from cryptopipe.model.events import FeedEvent, Resync, Send
+from cryptopipe.model.events import BookDelta, FeedEvent, Resync, Send
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.stream import FeedCodec, Worded
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cryptopipe.market.overlap import Elder, Heir
 
 Decode = Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]]
+Take = Callable[[bytes, Nanos], "BookSync | tuple[BookSync, ProtocolError] | tuple[BookSync] | None"]
 
 _STRANGE_SYMBOLS = 1_000
 """Remembered of one connection; a venue that makes up symbols may not fill the memory."""
@@ -28,6 +30,14 @@ _STRANGE_SYMBOLS = 1_000
 def left_out(frame: bytes, at: Nanos) -> Iterable[FeedEvent | Send | Resync]:
     """What decodes the frames of a venue that the run leaves out."""
     return ()
+
+
+def taken_by(lane: Lane) -> tuple[BookDelta, ...]:
+    """What the frame meant that a lane took: its levels, which are in the book, are not told."""
+    if (told := lane.told()) is None:
+        return ()
+    symbol, version, event_time = told
+    return (BookDelta(symbol, b"[]", None, version, version, 0, event_time),)
 
 
 @dataclass
@@ -75,6 +85,9 @@ class Connection:
     """It was opened to replace another one, which goes on until it carries its books."""
     codec: FeedCodec | None = None
     decode: Decode | None = None
+    lane: Lane | None = None
+    """Takes its commonest frames straight to their books, where the codec declares one."""
+    take: Take | None = None
     books: dict[str, "BookSync | Elder | Heir"] = field(default_factory=dict)
     orders: dict[str, "BookSync | Elder | Heir"] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
@@ -83,6 +96,8 @@ class Connection:
     def speak(self, codec: FeedCodec | None) -> None:
         """What decodes the frames from now on; None until the next frame tells."""
         self.codec, self.decode = codec, None if codec is None else codec.decode
+        self.lane = getattr(codec, "lane", None)
+        self.take = None if self.lane is None else self.lane.take
 
     def listen(self, plugin: ExchangePlugin, payload: bytes) -> Decode:
         """The codec of the dialect that the connection was opened for, or else that its first frame shows."""

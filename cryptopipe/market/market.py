@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 
 from cryptopipe.capture.inputs import METADATA, SERVER_TIME, STREAM_TOKEN, Direction, Input
 from cryptopipe.clock import Nanos
-from cryptopipe.core import TopOfBook
+from cryptopipe.core import Lane, TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.market.answers import asked
-from cryptopipe.market.connection import Connection, Decode, Transition, VenueCounts, left_out
+from cryptopipe.market.connection import Connection, Decode, Transition, VenueCounts, left_out, taken_by
 from cryptopipe.market.listings import Listings
 from cryptopipe.market.names import twin
-from cryptopipe.market.overlap import Elder, Heir, Switched, begin, new_is_gone, old_is_gone
+from cryptopipe.market.opening import closed, opened
+from cryptopipe.market.overlap import Elder, Heir, Switched
 from cryptopipe.market.strangers import as_refusal
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import ExchangePlugin
@@ -34,7 +35,7 @@ from cryptopipe.model.facts import VenueId
 
 _DAMAGED = "\ufffd"
 """What a damaged byte is read as. Of a frame with one in its kind or symbol nobody knows which book it changed."""
-_RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
+_RECV, _LIVE = Direction.RECV, BookState.LIVE  # before Python 3.12 an Enum's attribute costs as much as a call
 
 Book = BookSync | Elder | Heir
 Books = dict[VenueId, dict[str, BookSync]]
@@ -57,8 +58,8 @@ class Market:
         self.transitions: list[Transition] = []
         self.commands: list[Send | Resync | Switched] = []
         self.appeared: list[BookSync] = []
-        self.events: Iterable[FeedEvent | Send | Resync] = ()
-        """What the codec made of the last frame; for who watches the connections."""
+        self._events: Iterable[FeedEvent | Send | Resync] = ()
+        self._lane: Lane | None = None
         self.touched: dict[str, BookSync] | None = None
         """Books that a frame reached, whether or not their top moved; noted only while somebody needs it."""
 
@@ -72,35 +73,28 @@ class Market:
         connection.counts.frames += 1
         payload, at = entry.payload, entry.at
         try:
-            decode = connection.decode or self._decoder(connection, payload)
-            self.events = events = tuple(decode(payload, at))
-            for event in events:
-                kind = type(event)
-                if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
-                    symbol: str = event.symbol  # type: ignore[union-attr, assignment]
-                    sync = connection.books.get(symbol) or self._book(connection, symbol, kind is not TopUpdate)
-                    if sync is None:
-                        continue
-                    if self.touched is not None:
-                        self.touched[sync.id] = sync  # type: ignore[assignment]
-                    state = sync.state
-                    if kind is BookDelta:
-                        outcome = sync.delta(event, at)  # type: ignore[arg-type]
-                    elif kind is TopUpdate:
-                        outcome = sync.quote(event, at)  # type: ignore[arg-type]
-                    else:
-                        outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
-                    if sync.state is not state:
-                        self._outcome(sync, state, outcome)
-                    elif type(outcome) is TopOfBook:
-                        connection.counts.tops += 1
-                        self.changed[sync.id] = sync  # type: ignore[assignment]
-                    elif outcome is not None:
-                        self._outcome(sync, state, outcome)
+            if (take := connection.take) is not None and (told := take(payload, at)) is not None:
+                self._lane = connection.lane
+                if type(told) is BookSync:
+                    taken = told
+                    connection.counts.tops += 1
+                    self.changed[taken.id] = taken
                 else:
-                    self._other_event(connection, event, at)
+                    taken = told[0]  # type: ignore[index]
+                    if len(told) == 2:  # type: ignore[arg-type]
+                        self._outcome(taken, _LIVE, taken.refuted(told[1]))  # type: ignore[index]
+                taken.last_frame_at = at
+                if self.touched is not None:
+                    self.touched[taken.id] = taken
+                return
+            self._read(connection, payload, at)
         except Exception as error:  # noqa: BLE001 -- a stranger's codec
             self._refuse(connection, as_refusal(error))
+
+    @property
+    def events(self) -> Iterable[FeedEvent | Send | Resync]:
+        """What the last frame meant; for who watches the connections."""
+        return self._events if self._lane is None else taken_by(self._lane)
 
     def take_commands(self) -> list[Send | Resync | Switched]:
         """What the codecs and syncs ask of the driver since the last call. A recording cannot be asked."""
@@ -117,10 +111,43 @@ class Market:
         connection = self._connections.get((venue, conn))
         return text if connection is None else connection.worded(text)
 
-    def told(self, sync: BookSync, before: BookState, outcome: TopOfBook | Resync | None) -> None:
+    def told(self, sync: Book, before: BookState, outcome: TopOfBook | Resync | None) -> None:
         """A book between two connections was told something; where nothing came of it, nothing is reported."""
         if outcome is not None or sync.state is not before:
             self._outcome(sync, before, outcome)
+
+    def _read(self, connection: Connection, payload: bytes, at: Nanos) -> None:
+        """What no lane takes: each event to its book."""
+        self._lane = None
+        decode = connection.decode or self._decoder(connection, payload)
+        self._events = events = tuple(decode(payload, at))
+        for event in events:
+            kind = type(event)
+            if kind is BookDelta or kind is TopUpdate or kind is BookSnapshot:
+                symbol: str = event.symbol  # type: ignore[union-attr, assignment]
+                sync = connection.books.get(symbol) or self._book(connection, symbol, kind is not TopUpdate)
+                if sync is None:
+                    continue
+                if self.touched is not None:
+                    self.touched[sync.id] = sync  # type: ignore[assignment]
+                state = sync.state
+                if kind is BookDelta:
+                    outcome = sync.delta(event, at)  # type: ignore[arg-type]
+                    if connection.lane is not None and type(sync) is BookSync:
+                        connection.lane.arm(sync, sync.book, event)  # type: ignore[arg-type]
+                elif kind is TopUpdate:
+                    outcome = sync.quote(event, at)  # type: ignore[arg-type]
+                else:
+                    outcome = sync.snapshot(event, at)  # type: ignore[arg-type]
+                if sync.state is not state:
+                    self._outcome(sync, state, outcome)
+                elif type(outcome) is TopOfBook:
+                    connection.counts.tops += 1
+                    self.changed[sync.id] = sync  # type: ignore[assignment]
+                elif outcome is not None:
+                    self._outcome(sync, state, outcome)
+            else:
+                self._other_event(connection, event, at)
 
     def _connect(self, entry: Input) -> Connection:
         venue = VenueId(entry.venue)
@@ -138,33 +165,7 @@ class Market:
                 connection = self._connect(entry)
                 connection.up = False
             other = self._connections.get((entry.venue, twin(entry.conn)))
-            (self._open if direction is Direction.OPEN else self._close)(entry, connection, other)
-            connection.up = direction is Direction.OPEN
-
-    def _open(self, entry: Input, connection: Connection, other: Connection | None) -> None:
-        connection.url = entry.url
-        connection.speak(None)
-        if other is not None and other.up and not connection.up:
-            begin(other, connection, self)
-            return
-        for sync in connection.syncs():
-            before = sync.state
-            sync.open()
-            if sync.state is not before:
-                self._outcome(sync, before, None)
-
-    def _close(self, entry: Input, connection: Connection, other: Connection | None) -> None:
-        connection.speak(None)
-        connection.up = False
-        reason = entry.payload.decode(errors="replace") or "connection closed"
-        if other is not None and other.up and connection.joining:
-            new_is_gone(other, connection, reason, self)
-        elif other is not None and other.up and other.joining:
-            old_is_gone(connection, other, reason, entry.at)
-        for sync in connection.syncs():
-            before = sync.state
-            sync.close(reason)
-            self._outcome(sync, before, None)
+            (opened if direction is Direction.OPEN else closed)(entry, connection, other, self)
 
     def _decoder(self, connection: Connection, payload: bytes) -> Decode:
         plugin = self._plugins.get(connection.venue)
@@ -192,8 +193,7 @@ class Market:
             return
         before = sync.state
         outcome = sync.delta(event, at) if type(event) is OrdersDelta else sync.snapshot(event, at)  # type: ignore[arg-type]
-        if outcome is not None or sync.state is not before:
-            self._outcome(sync, before, outcome)
+        self.told(sync, before, outcome)
 
     def _outcome(self, sync: Book, before: BookState, outcome: TopOfBook | Resync | None) -> None:
         assert isinstance(sync, BookSync), "what stands between two connections says nothing itself"
@@ -259,12 +259,11 @@ class Market:
         try:
             snapshot = found.read(entry)
         except Exception as error:  # noqa: BLE001 -- a stranger's codec
-            self._refuse_answer(sync, as_refusal(error))
+            self.counts[venue].refusal(refusal := as_refusal(error))
+            self.commands.append(Resync(sync.instrument.symbol, f"unreadable snapshot: {refusal.message[:120]}"))
             return
         state = sync.state
-        outcome = sync.snapshot(snapshot, entry.at)
-        if outcome is not None or sync.state is not state:
-            self._outcome(sync, state, outcome)
+        self.told(sync, state, sync.snapshot(snapshot, entry.at))
 
     def _relist(self, venue: VenueId, entry: Input) -> None:
         for instrument in self.listings.read(venue, entry):
@@ -290,10 +289,6 @@ class Market:
 
     def _refuse(self, connection: Connection, error: ProtocolError | VenueError) -> None:
         """A frame that cannot be read may have changed any book of its connection: none is proven any more."""
-        self.events = ()
+        self._events, self._lane = (), None
         connection.counts.refusal(error)
         self._resync(connection, Resync(None, f"unreadable frame: {error.message[:120]}"))
-
-    def _refuse_answer(self, sync: Book, error: ProtocolError | VenueError) -> None:
-        self.counts[sync.instrument.venue].refusal(error)
-        self.commands.append(Resync(sync.instrument.symbol, f"unreadable snapshot: {error.message[:120]}"))

@@ -111,6 +111,8 @@ class Heir:
         self._here[symbol] = self
         if not self._joins:
             self._there[symbol], self._elder.heard = self._elder, self._try
+            if old.lane is not None:
+                old.lane.disarm()
 
     def delta(self, delta: Delta, at: Nanos) -> None:
         """Changed levels as the new connection tells them."""

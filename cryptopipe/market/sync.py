@@ -68,7 +68,6 @@ class BookSync:
         self.last_frame_at: Nanos = 0
         self.gaps = 0
         self.resyncs = 0
-        self._last = 0
         self._behind: tuple[int, Nanos] = (-1, 0)
         self._apply: Callable[..., TopOfBook | None] = self.book.apply
         self._quote: Callable[..., TopOfBook | None] = self.book.quote if rule.orders is None else _no_quote
@@ -95,21 +94,22 @@ class BookSync:
             self._hold(delta)
             return None
         link = self._link
-        if link is not None and (verdict := link(self._last, delta)) is not _APPLY:
+        if link is not None and (verdict := link(self.book.version, delta)) is not _APPLY:
             return self._unlinked(delta, verdict)
         try:
             top = self._apply(delta.bids, delta.asks, delta.version, delta.event_time, at, delta.checksum)
         except ProtocolError as error:
-            return self._refuted(error)
-        self._last = delta.version
+            return self.refuted(error)
         self._link = self._link_after
         return top
 
     def _unlinked(self, delta: Delta, verdict: Link) -> Resync | None:
         if verdict is not Link.SKIP:
-            reason = f"sequence gap on {self.id}: expected {self._last + 1}, got {delta.first or delta.version}"
+            reason = f"sequence gap on {self.id}: expected {self.book.version + 1}, got {delta.first or delta.version}"
         elif (behind := self._behind_for(delta)) >= SHORTEST_LIMIT:
-            reason = f"{self.id} stands at {self._last}, and its stream is at {delta.version} for {seconds(behind)}"
+            reason = (
+                f"{self.id} stands at {self.book.version}, and its stream is at {delta.version} for {seconds(behind)}"
+            )
         else:
             return None
         self.gaps += 1
@@ -122,8 +122,8 @@ class BookSync:
         repetition, but a book that a wrong number brought ahead of its stream, where it would stand still.
         """
         last, since = self._behind
-        if last != self._last or delta.version == last:
-            self._behind = self._last, self.last_frame_at
+        if last != self.book.version or delta.version == last:
+            self._behind = self.book.version, self.last_frame_at
             return 0
         return self.last_frame_at - since
 
@@ -132,7 +132,7 @@ class BookSync:
         if self.state is BookState.DEAD:
             return None  # asked for before the connection closed: nothing would keep this book
         self.last_frame_at = at
-        if self.state is BookState.LIVE and self.rule.snapshot_by_request and snapshot.version <= self._last:
+        if self.state is BookState.LIVE and self.rule.snapshot_by_request and snapshot.version <= self.book.version:
             return None
         links = (self.rule.join(snapshot.version, delta) for delta in self._buffer)
         if next((link for link in links if link is not Link.SKIP), None) is Link.GAP:
@@ -141,9 +141,9 @@ class BookSync:
         try:
             top = self.book.load(s.bids, s.asks, s.version, s.event_time, at, s.checksum)
         except ProtocolError as error:
-            return self._refuted(error)
+            return self.refuted(error)
         self.state, self.reason = BookState.LIVE, ""
-        self._last, self._link = snapshot.version, self._join
+        self._link = self._join
         held, self._buffer = self._buffer, deque()
         for position, delta in enumerate(held):
             outcome = self.delta(delta, at)
@@ -164,21 +164,21 @@ class BookSync:
                 quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.version, quote.event_time, at
             )
         except ProtocolError as error:
-            return self._refuted(error)
+            return self.refuted(error)
 
     def judge(self, delta: Delta) -> Link:
         """How a delta would join a live book now."""
-        return Link.APPLY if self._link is None else self._link(self._last, delta)
+        return Link.APPLY if self._link is None else self._link(self.book.version, delta)
 
     def adopt(self, other: "BookSync", event_time: Nanos, at: Nanos) -> TopOfBook | Resync | None:
         """Go on as another connection's live book of the same stream, at once and keeping the window of tops."""
         bids, asks = texts_of(other.book, other.rule)
         try:
-            top = self.book.load(bids, asks, other._last, event_time, at)
+            top = self.book.load(bids, asks, other.book.version, event_time, at)
         except ProtocolError as error:
-            return self._refuted(error)
+            return self.refuted(error)
         self.state, self.reason, self.last_frame_at = BookState.LIVE, "", at
-        self._last, self._link = other._last, other._link
+        self._link = other._link
         self._buffer.clear()
         return top
 
@@ -222,7 +222,8 @@ class BookSync:
         self.resyncs += 1
         return Resync(self.instrument.symbol, self.reason)
 
-    def _refuted(self, error: ProtocolError) -> Resync | None:
+    def refuted(self, error: ProtocolError) -> Resync | None:
+        """What the book said of a frame that it was given: its content is not the venue's."""
         where = f"{self.id}: {error.message}"
         if error.remedy is Remedy.REJECT:
             self._refused = True

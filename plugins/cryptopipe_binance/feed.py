@@ -19,6 +19,7 @@ from cryptopipe.api import (
     Connect,
     FeedEvent,
     Frame,
+    Lane,
     Nanos,
     Notice,
     ProtocolError,
@@ -36,6 +37,17 @@ _BUY, _SELL = Side.BUY, Side.SELL  # an Enum's attribute costs as much as a smal
 _DEPTH, _BOOK_TICKER = b"db"
 _TRADES = b"ta"
 _NOT_PARTIAL = b'@"'  # after `@depth`; `@depth20` looks like a difference on futures, and is none
+_SPOT_SHAPES = tuple(
+    f'{{"stream":"<any>@{stream}","data":{{"e":"depthUpdate","E":<ms>,"s":"<symbol>","U":<first>,"u":<version>,'
+    '"b":<bids>,"a":<asks>}}'
+    for stream in ("depth@100ms", "depth")
+)
+_FUTURES_SHAPES = tuple(
+    f'{{"stream":"<any>@{stream}","data":{{"e":"depthUpdate","E":<ms>,"T":<number>,"s":"<symbol>",{pair}"U":<first>,'
+    '"u":<version>,"pu":<previous>,"b":<bids>,"a":<asks>}}'
+    for stream in ("depth@100ms", "depth@0ms", "depth")
+    for pair in ("", '"ps":"<any>",')
+)
 
 
 class _Spot(msgspec.Struct, gc=False):
@@ -155,6 +167,8 @@ class BinanceFeed:
     def __init__(self, market: Market) -> None:
         self._market = market
         self.rule = market.rule
+        shapes, link = (_FUTURES_SHAPES, "previous") if market.is_futures else (_SPOT_SHAPES, "next")
+        self.lane = Lane(self.rule.level_format, shapes, link)
         self._depth_frame: Callable[[Frame], _SpotFrame | _FuturesFrame] = (
             _futures_frame if market.is_futures else _spot_frame
         )

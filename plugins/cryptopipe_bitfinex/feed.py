@@ -20,6 +20,7 @@ from cryptopipe.api import (
     Connect,
     Frame,
     Heartbeat,
+    Lane,
     Nanos,
     Notice,
     Proof,
@@ -52,6 +53,10 @@ from cryptopipe_bitfinex.wire import (
 )
 
 _MINUS, _NINE = b"-9"
+_SHAPES = (
+    "[<symbol>,[<price>,<orders>,<amount>],<count>,<ms>]",
+    "[<symbol>,[<price>,<orders>,<amount>],<count>]",
+)
 _ASKED: dict[Channel, dict[str, str]] = {
     Channel.DEPTH: {"channel": "book", "prec": "P0", "freq": "F0", "len": LENGTH},
     Channel.TRADES: {"channel": "trades"},
@@ -162,6 +167,8 @@ class BitfinexFeed:
 
     def __init__(self) -> None:
         self._line = Line()
+        self.lane = Lane(self.rule.level_format, _SHAPES, "newer", counted=True)
+        self.lane.count = self._line.count
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One message a channel of an instrument; at most 25 fit one connection."""
@@ -188,7 +195,10 @@ class BitfinexFeed:
                     line.last = seq
                     return (delta,)
                 return line.placed(seq, (delta,))
-            return line.event(frame) if frame[0] == BRACE else self._other(frame)
+            if frame[0] == BRACE:
+                self.lane.disarm()  # the event may give a channel's id to another one
+                return line.event(frame)
+            return self._other(frame)
         except UNREADABLE as error:
             raise refused(error, frame) from error
 

@@ -34,6 +34,7 @@ from cryptopipe.api import (
     Unknown,
     VenueUnavailable,
 )
+from cryptopipe.api import Count as FrameCount
 
 VENUE_NAME = "bitfinex"
 URL = "wss://api-pub.bitfinex.com/ws/2"
@@ -61,7 +62,7 @@ _MAINTENANCE = (20060, 20061)
 _MOST_CHANNELS = 1000  # the venue opens 30 on a connection
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
-Count = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 2)]
 Millis = Annotated[int, msgspec.Meta(ge=0, le=2**63 // MS - 1)]
 Events = tuple[FeedEvent | Resync | Send, ...]
 
@@ -118,18 +119,27 @@ _count = msgspec.json.Decoder(Count).decode
 class Line:
     """One connection: the channels that it was told, and the count of its frames.
 
-    The count is the proof: it runs over all channels, so what is missing may have been of any book. `last` is the
-    newest number, `levels` the symbol of each book of levels, by the first bytes of its frames: `[225206`.
+    The count is the proof: it runs over all channels, so what is missing may have been of any book. `levels` is the
+    symbol of each book of levels, by the first bytes of its frames: `[225206`.
     """
 
     def __init__(self) -> None:
         self._told: dict[int, Told] = {}
         self.levels: dict[bytes, str] = {}
-        self.last = 0
+        self.count = FrameCount(1)
         self._awaited: dict[Told, str] = {}
         """Books that were asked for again, each with the text, until their channel is told."""
         self._left: set[int] = set()
         self._paused = False
+
+    @property
+    def last(self) -> int:
+        """The newest number."""
+        return self.count.next - 1
+
+    @last.setter
+    def last(self, seq: int) -> None:
+        self.count.next = seq + 1
 
     def channel(self, frame: Frame) -> tuple[Told | None, int]:
         """The channel of an array (None: never told), and where its payload begins. Raises `ValueError`."""

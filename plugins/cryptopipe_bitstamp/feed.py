@@ -14,7 +14,9 @@ from cryptopipe.api import (
     BookDelta,
     Channel,
     Connect,
+    Count,
     Frame,
+    Lane,
     Link,
     Nanos,
     Proof,
@@ -50,6 +52,10 @@ _DIFF, _TOP, _TRADES = "diff_order_book_", "order_book_", "live_trades_"
 _AT_DIFF = len(_DIFF)
 _T, _I = b"ti"  # stand at 10 in `{"data":{"timestamp"` and `{"data":{"id"`
 _SIDES = (Side.BUY, Side.SELL)
+_SHAPES = (
+    '{"data":{"timestamp":"<number>","microtimestamp":"<version_us>","bids":<bids>,"asks":<asks>},'
+    '"channel":"diff_order_book_<symbol>","event":"data"}',
+)
 
 
 def follows(last: int, delta: BookDelta) -> Link:
@@ -82,11 +88,13 @@ class BitstampFeed:
     )
 
     def __init__(self) -> None:
-        self._heard: dict[str, int] = {}
+        self._heard: dict[str, Count] = {}
+        self.lane = Lane(self.rule.level_format, _SHAPES, "heard")
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One text a channel. Raises `ProtocolError` for a channel that this connection does not carry."""
         self._heard.clear()
+        self.lane.disarm()
         channels: dict[str, None] = {}
         for one in subscriptions:
             name = _CHANNELS.get(one.channel)
@@ -116,8 +124,8 @@ class BitstampFeed:
         if not channel.startswith(_DIFF):
             return _on_top(f)
         symbol, version = channel[_AT_DIFF:], d.micros
-        previous = self._heard.get(symbol, 0)
-        self._heard[symbol] = version
+        heard = self.lane.count = self._heard.get(symbol) or self._heard.setdefault(symbol, Count(1))
+        previous, heard.next = heard.next - 1, version + 1
         return (BookDelta(symbol, d.bids, d.asks, version, version, previous, version * MICROSECOND),)
 
     def _other(self, frame: Frame) -> Events:

@@ -17,9 +17,11 @@ from cryptopipe.api import (
     BookSnapshot,
     Channel,
     Connect,
+    Count,
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     Nanos,
     Notice,
     Proof,
@@ -51,6 +53,12 @@ from cryptopipe_bybit.wire import DepthFrame, Other, depth_frame, other, ticker_
 
 _ORDERBOOK, _NINE, _DOT = b"o9."  # stand at 10, 20, 21 in `{"topic":"orderbook.1.BTCUSDT"`
 _SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
+_SHAPES = tuple(
+    f'{{"topic":"orderbook.{depth}.<any>","type":"delta","ts":{ts},"data":{{"s":"<symbol>","b":<bids>,"a":<asks>,'
+    f'"u":<count>,"seq":<version>}}{cts}}}'
+    for ts, cts in (("<number>", ',"cts":<ms>'), ("<ms>", ""))
+    for depth in (50, 200, 500, 1000)
+)
 
 Events = tuple[FeedEvent | Resync, ...]
 
@@ -58,12 +66,11 @@ Events = tuple[FeedEvent | Resync, ...]
 class _Line:
     """What a connection knows of one symbol: its name in the venue, and the update id that must come next."""
 
-    __slots__ = ("name", "next", "seq")
+    __slots__ = ("count", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.next: int | None = None
-        self.seq = 0
+        self.count = Count()
 
 
 class BybitFeed:
@@ -90,6 +97,7 @@ class BybitFeed:
     def __init__(self, naming: Naming = contract_name) -> None:
         self._naming = naming
         self._lines: dict[str, _Line] = {}
+        self.lane = Lane(self.rule.level_format, _SHAPES, counted=True)
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One request an instrument: a topic that the venue does not know fails its whole request, and spot takes ten
@@ -103,6 +111,7 @@ class BybitFeed:
         market = next(iter(markets.values()), LINEAR)
         self._naming = spot_name if market is SPOT else contract_name
         self._lines.clear()
+        self.lane.disarm()
         topics: dict[str, dict[str, None]] = {}
         for s in subscriptions:
             spelling = spelling_of(s.instrument.book_of or s.instrument.symbol)
@@ -124,9 +133,10 @@ class BybitFeed:
                 f = depth_frame(frame)
                 d = f.data
                 line = self._lines.get(d.symbol)
-                if line is not None and d.update == line.next and f.type == "delta":
-                    line.next = d.update + 1
-                    line.seq = seq = d.seq
+                if line is not None and d.update == line.count.next and f.type == "delta":
+                    count = self.lane.count = line.count
+                    count.next, count.version = d.update + 1, d.seq
+                    seq = d.seq
                     return (BookDelta(line.name, d.bids, d.asks, seq, seq, 0, (f.cts or f.ts) * MILLISECOND),)
                 return self._on_depth(f)
         except UNREADABLE:
@@ -150,15 +160,16 @@ class BybitFeed:
         """
         d, at = f.data, (f.cts or f.ts) * MILLISECOND
         line = self._line(d.symbol)
-        expected, before = line.next, line.seq
+        count = self.lane.count = line.count
+        expected, before = count.next, count.version
         if f.type == "snapshot":
-            line.next, line.seq = d.update + 1, d.seq
+            count.next, count.version = d.update + 1, d.seq
             return (BookSnapshot(line.name, d.bids, d.asks, d.seq, at),)
-        if expected is not None and d.update < expected and d.seq <= before:
+        if d.update < expected and d.seq <= before:
             return ()
-        line.next, line.seq = d.update + 1, d.seq
+        count.next, count.version = d.update + 1, d.seq
         delta = BookDelta(line.name, d.bids, d.asks, d.seq, d.seq, 0, at)
-        if expected is None or d.update == expected:
+        if expected < 0 or d.update == expected:
             return (delta,)
         reason = f"sequence gap on {VENUE}:{line.name}: expected {expected}, got {d.update}"
         return (Resync(line.name, reason), delta)

@@ -18,9 +18,11 @@ from cryptopipe.api import (
     BookSnapshot,
     Channel,
     Connect,
+    Count,
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     LevelFormat,
     Nanos,
     Notice,
@@ -42,6 +44,11 @@ URL = "wss://advanced-trade-ws.coinbase.com"
 
 _TWO = ord("2")  # stands at 13 in `{"channel":"l2_data",`
 _NAMES = {Channel.DEPTH: "level2", Channel.TOP: "ticker", Channel.TRADES: "market_trades"}
+
+_SHAPES = (
+    '{"channel":"l2_data","client_id":"<any>","timestamp":"<instant>","sequence_num":<count>,"events":[{"type":"update",'
+    '"product_id":"<symbol>","updates":<levels>}]}',
+)
 
 Sequence64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 2)]
 
@@ -183,7 +190,9 @@ class CoinbaseFeed:
     )
 
     def __init__(self) -> None:
-        self._next: int | None = None
+        self._count = Count()
+        self.lane = Lane(self.rule.level_format, _SHAPES, counted=True)
+        self.lane.count = self._count
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One message a channel, and the heartbeats, without which a quiet channel is closed after 60 to 90 s.
@@ -192,7 +201,7 @@ class CoinbaseFeed:
         asked for together with all others, by the same two texts whichever it was: a gap in the connection's numbers
         loses all of them at once, and eight messages a second are allowed (page websocket-rate-limits, 2026-11-21).
         """
-        self._next = None
+        self._count.next = -1
         products: dict[str, list[str]] = {"heartbeats": []}
         for s in subscriptions:
             products.setdefault(_NAMES[s.channel], []).append(s.instrument.book_of or s.instrument.symbol)
@@ -209,8 +218,8 @@ class CoinbaseFeed:
                 f = _book_frame(frame)
                 sequence, at = f.sequence_num, nanos(f.timestamp)
                 events = f.events
-                if sequence == self._next and len(events) == 1 and events[0].type == "update":
-                    self._next = sequence + 1
+                if sequence == self._count.next and len(events) == 1 and events[0].type == "update":
+                    self._count.next = sequence + 1
                     e = events[0]
                     return (BookDelta(e.product_id, e.updates, None, sequence, sequence, 0, at),)
                 return self._numbered(sequence, tuple(_book(e, sequence, at) for e in events))
@@ -225,8 +234,9 @@ class CoinbaseFeed:
             raise ProtocolError(f"unreadable frame: {error}, in {bytes(frame[:120])!r}", where="coinbase") from error
 
     def _numbered(self, sequence: int, events: Events) -> Events:
-        expected, self._next = self._next, max(sequence + 1, self._next or 0)
-        if expected is None or sequence == expected:
+        expected = self._count.next
+        self._count.next = max(sequence + 1, expected)
+        if expected < 0 or sequence == expected:
             return events
         if sequence < expected:
             return ()

@@ -20,6 +20,7 @@ from cryptopipe.api import (
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     LevelFormat,
     Nanos,
     Notice,
@@ -40,6 +41,8 @@ URL = "wss://ws-feed.exchange.coinbase.com"
 
 _TWO = ord("2")  # stands at 10 in `{"type":"l2update",`
 _NAMES = {Channel.DEPTH: "level2_batch", Channel.TOP: "ticker", Channel.TRADES: "matches"}
+
+_SHAPES = ('{"type":"l2update","product_id":"<symbol>","changes":<levels>,"time":"<instant>"}',)
 
 Pair = tuple[str, str]
 
@@ -196,6 +199,9 @@ class CoinbaseExchangeFeed:
         level_format=LevelFormat(1, 2, 0, "buy", "sell"),
         note="updates carry no number and no checksum",
     )
+
+    def __init__(self) -> None:
+        self.lane = Lane(self.rule.level_format, _SHAPES)
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One message for all; it must come within 5 s. The heartbeat of each product comes once a second."""

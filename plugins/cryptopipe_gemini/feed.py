@@ -26,6 +26,7 @@ from cryptopipe.api import (
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     Link,
     Nanos,
     Notice,
@@ -49,6 +50,7 @@ URL = "wss://ws.gemini.com/?snapshot=-1"
 _STREAMS = {Channel.DEPTH: "depth@100ms", Channel.TOP: "bookTicker", Channel.TRADES: "trade"}
 _DEPTH, _TICKER, _TRADE = b"euE"  # stand at 2 in `{"e":"depthUpdate"`, `{"u":…` and `{"E":…`
 _PING = "ping"
+_SHAPES = ('{"e":"depthUpdate","E":<ns>,"s":"<symbol>","U":<first>,"u":<version>,"b":<bids>,"a":<asks>}',)
 
 Events = tuple[FeedEvent, ...]
 
@@ -83,6 +85,9 @@ class GeminiFeed:
         snapshot_by_request=False,
         note="a delta begins at the id of the one before it, or before that; a snapshot's first and last id are equal",
     )
+
+    def __init__(self) -> None:
+        self.lane = Lane(self.rule.level_format, _SHAPES, "covers")
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One request an instrument, since one unknown name fails all of its request. Public streams need no key.

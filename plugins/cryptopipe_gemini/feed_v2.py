@@ -21,6 +21,7 @@ from cryptopipe.api import (
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     LevelFormat,
     Nanos,
     Notice,
@@ -41,6 +42,10 @@ _PATH = "/v2/marketdata"
 _Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Millis = Annotated[int, msgspec.Meta(ge=0, le=9_000_000_000_000)]
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_SHAPES = (
+    '{"type":"l2_updates","symbol":"<symbol>","changes":<levels>}',
+    '{"changes":<levels>,"symbol":"<symbol>","type":"l2_updates"}',
+)
 
 
 class _Trade(msgspec.Struct, gc=False, tag_field="type", tag="trade"):
@@ -110,6 +115,9 @@ class GeminiV2Feed:
         level_format=LevelFormat(1, 2, 0, "buy", "sell"),
         note="updates carry no number, no time and no checksum",
     )
+
+    def __init__(self) -> None:
+        self.lane = Lane(self.rule.level_format, _SHAPES)
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One message for all: `l2` brings the book and the trades, whichever is wanted; there is no top of book.

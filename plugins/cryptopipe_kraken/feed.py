@@ -20,6 +20,7 @@ from cryptopipe.api import (
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     LevelFormat,
     Nanos,
     Notice,
@@ -41,6 +42,10 @@ _PARAMS: dict[Channel, dict[str, object]] = {
     Channel.TOP: {"channel": "ticker", "event_trigger": "bbo"},
     Channel.TRADES: {"channel": "trade"},
 }
+_SHAPES = (
+    '{"channel":"book","type":"update","data":[{"symbol":"<symbol>","bids":<bids>,"asks":<asks>,"checksum":<crc>,'
+    '"timestamp":"<instant>"}]}',
+)
 
 
 class _Book(msgspec.Struct, gc=False):
@@ -197,6 +202,9 @@ class KrakenFeed:
     """
 
     rule = sync_rule(LevelFormat("price", "qty"))
+
+    def __init__(self) -> None:
+        self.lane = Lane(self.rule.level_format, _SHAPES)
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One subscription a channel. Once subscribed the venue sends a heartbeat a second; before, only pings keep

@@ -19,9 +19,11 @@ from cryptopipe.api import (
     BookSnapshot,
     Channel,
     Connect,
+    Count,
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     Link,
     Nanos,
     Notice,
@@ -51,6 +53,11 @@ from cryptopipe_okx.wire import (
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _QUOTE, _B = b'"b'  # stand at 24 and 19 in `{"arg":{"channel":"books"`
 _MOST = 2**62
+_SHAPES = tuple(
+    '{"arg":{"channel":"books","instId":"<symbol>"},"action":"update","data":[{"asks":<asks>,"bids":<bids>,"ts":"<ms>",'
+    f'{checksum}"seqId":<version>,"prevSeqId":<previous>}}]}}'
+    for checksum in ('"checksum":0,', "")
+)
 _UPGRADE = "64008"
 
 Events = tuple[FeedEvent, ...]
@@ -70,12 +77,21 @@ class _Line:
     """What a connection knows of one symbol: how far its versions are above the ids (after a reset), the books' newest
     version, the newest of all channels, and whether its book is that of `books`."""
 
-    __slots__ = ("base", "is_deep", "last", "newest")
+    __slots__ = ("_last", "base", "count", "is_deep", "newest")
 
     def __init__(self, is_deep: bool) -> None:
-        self.base = 0
-        self.last = self.newest = -1
+        self.base, self.newest, self._last = 0, -1, -1
+        self.count = Count(0)
         self.is_deep = is_deep
+
+    @property
+    def last(self) -> int:
+        """The books' newest version, whether the codec or its lane read that."""
+        return max(self._last, self.count.next - 1)
+
+    @last.setter
+    def last(self, version: int) -> None:
+        self._last = version
 
 
 class OkxFeed:
@@ -97,6 +113,7 @@ class OkxFeed:
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
+        self.lane = Lane(self.rule.level_format, _SHAPES, "previous", counted=True)
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One request an instrument, that a refusal names whom it concerns. A subscription to what is subscribed to
@@ -104,6 +121,7 @@ class OkxFeed:
         message is received, where N is less than 30. If the timer is triggered, […] send the String 'ping'."
         """
         self._lines.clear()
+        self.lane.disarm()
         args: dict[str, dict[str, None]] = {}
         again: dict[str, tuple[str, str]] = {}
         for one in subscriptions:
@@ -127,6 +145,7 @@ class OkxFeed:
                     if 0 <= d.previous <= d.seq:
                         previous = d.previous + line.base
                         line.last = version = d.seq + line.base
+                        self.lane.count = None if line.base else line.count  # its ids are not the versions
                         at = d.ts * MILLISECOND
                         return (BookDelta(symbol, d.bids, d.asks, previous + 1, version, previous, at),)
                 return tuple(self._on_books(symbol, f.action, d) for d in f.data)
@@ -152,6 +171,7 @@ class OkxFeed:
     def _on_books(self, symbol: str, action: str, d: Books) -> BookSnapshot | BookDelta:
         """A snapshot replaces whatever was there; where its id is below the last, ids were reset in between."""
         line, at = self._line(symbol), d.ts * MILLISECOND
+        self.lane.count = None
         previous = d.previous + line.base if d.previous >= 0 else -1
         is_snapshot = action == "snapshot"
         if d.seq + line.base < line.last if is_snapshot else d.seq < d.previous:
@@ -167,6 +187,7 @@ class OkxFeed:
         if above >= _MOST:
             raise ProtocolError(f"sequence ids of one connection add up to {above}, more than {_MOST}", where=VENUE)
         line.base = above + 1 - seq
+        self.lane.disarm()
 
     def _on_tops(self, frame: Frame) -> Events:
         """A book with an empty side has no top to tell. Without an id (before 2023) nothing says how new it is."""

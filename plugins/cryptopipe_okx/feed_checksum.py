@@ -8,11 +8,15 @@ The rule (www.okx.com/docs-v5/en, section on checksums of the order book channel
 or a bid), and then calculate the CRC32 value (32-bit signed integer)", bids and asks alternating.
 """
 
-from cryptopipe.api import BookDelta, BookSnapshot, Frame, Nanos, Proof, SyncRule, apply_always
+from cryptopipe.api import BookDelta, BookSnapshot, Frame, Lane, Nanos, Proof, SyncRule, apply_always
 from cryptopipe_okx.feed import Events, OkxFeed
 from cryptopipe_okx.market import MILLISECOND, UNREADABLE
 from cryptopipe_okx.wire import old_books_frame
 
+_SHAPES = (
+    '{"arg":{"channel":"books","instId":"<symbol>"},"action":"update","data":[{"asks":<asks>,"bids":<bids>,"ts":"<ms>",'
+    '"checksum":<signed_crc>}]}',
+)
 _QUOTE, _B = b'"b'  # stand at 24 and 19 in `{"arg":{"channel":"books"`
 
 
@@ -29,6 +33,10 @@ class OkxChecksumFeed(OkxFeed):
         checksum_levels=25,
         note="versions are sequence ids, or the venue's times where there are none",
     )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lane = Lane(self.rule.level_format, _SHAPES)
 
     def decode(self, frame: Frame, received_at: Nanos) -> Events:
         """As today's, but for the books."""

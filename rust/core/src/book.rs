@@ -32,7 +32,7 @@ impl Top {
 }
 
 /// What comes with a frame beside its levels.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Orders depth and quotes.
     pub version: i64,
@@ -64,6 +64,7 @@ pub struct Book {
     bids: Side,
     asks: Side,
     loaded: bool,
+    joined: bool,
     version: i64,
     quote: Option<Top>,
     top: Option<Top>,
@@ -81,6 +82,7 @@ impl Book {
             bids: Side::new(true),
             asks: Side::new(false),
             loaded: false,
+            joined: false,
             version: 0,
             quote: None,
             top: None,
@@ -94,7 +96,7 @@ impl Book {
         self.bids.clear();
         self.asks.clear();
         self.checksum.all_changed();
-        self.loaded = false;
+        (self.loaded, self.joined) = (false, false);
         self.top = None;
         self.quote = None;
     }
@@ -105,7 +107,7 @@ impl Book {
         self.bids.load(&mut self.new_bids);
         self.asks.load(&mut self.new_asks);
         self.checksum.all_changed();
-        self.loaded = true;
+        (self.loaded, self.joined) = (true, false);
         self.settle(stamp)
     }
 
@@ -116,15 +118,36 @@ impl Book {
             return Err(Error::Protocol("a delta without a snapshot never yields a book".into()));
         }
         self.read(bids, asks)?;
-        for (is_bid, side, levels) in [(true, &mut self.bids, &self.new_bids), (false, &mut self.asks, &self.new_asks)]
-        {
+        let (bids, asks) = (std::mem::take(&mut self.new_bids), std::mem::take(&mut self.new_asks));
+        let outcome = self.change(&bids, &asks, stamp);
+        (self.new_bids, self.new_asks) = (bids, asks);
+        outcome
+    }
+
+    /// Change levels that were read already; `apply` for a loaded book.
+    #[inline]
+    pub fn change(&mut self, bids: &[Level], asks: &[Level], stamp: Stamp) -> Result<Option<Top>, Error> {
+        for (is_bid, side, levels) in [(true, &mut self.bids, bids), (false, &mut self.asks, asks)] {
             let mut nearest = usize::MAX;
             for level in levels {
                 nearest = nearest.min(side.set(*level));
             }
             self.checksum.changed(is_bid, nearest);
         }
+        self.joined = true;
         self.settle(stamp)
+    }
+
+    /// Whether a change was applied since the last snapshot.
+    #[inline]
+    pub fn is_joined(&self) -> bool {
+        self.joined
+    }
+
+    /// The version of the last snapshot or change, 0 before the first.
+    #[inline]
+    pub fn version(&self) -> i64 {
+        self.version
     }
 
     /// A top from a faster channel as (bid, bid size, ask, ask size); the new top if it changed.

@@ -3,6 +3,8 @@
 //! It accepts what Python's `json.loads` accepts of UTF-8 text (`NaN` and `Infinity` included), nested at most
 //! `DEEPEST` deep.
 
+use std::ops::Range;
+
 use crate::number::{LONGEST_SHORT, Number};
 
 /// Containers in containers that are still followed; the reference stops where Python's stack ends.
@@ -80,12 +82,13 @@ pub struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
     wide: bool,
+    odd: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// At the beginning of a text.
     pub fn new(text: &'a [u8]) -> Self {
-        Cursor { text, at: 0, wide: false }
+        Cursor { text, at: 0, wide: false, odd: false }
     }
 
     /// Where the cursor stands.
@@ -149,25 +152,12 @@ impl<'a> Cursor<'a> {
     /// The number in plain quotes that begins here, in one pass; None, without a step, for anything less usual.
     #[inline]
     fn quoted_number(&mut self) -> Option<Number> {
-        let rest = self.text.get(self.at..)?;
-        let [b'"', digits @ ..] = rest else { return None };
-        let (mut mantissa, mut point, mut at) = (0u64, usize::MAX, 0);
-        for &byte in digits.iter().take(LONGEST_SHORT + 1) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit <= 9 {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(digit as u64);
-            } else if byte == b'.' && point == usize::MAX {
-                point = at;
-            } else {
-                break;
-            }
-            at += 1;
-        }
-        if at > LONGEST_SHORT || digits.get(at) != Some(&b'"') {
+        let [b'"', digits @ ..] = self.text.get(self.at..)? else { return None };
+        let (number, length) = number_at(digits)?;
+        if digits.get(length) != Some(&b'"') {
             return None;
         }
-        let number = Number::from_digits(mantissa, point, at)?;
-        self.at += at + 2;
+        self.at += length + 2;
         Some(number)
     }
 
@@ -178,6 +168,92 @@ impl<'a> Cursor<'a> {
         let number = self.quoted_number()?;
         self.space();
         Some(number)
+    }
+
+    /// The number, bare or in plain quotes, that begins here; None, without a step, for anything less usual.
+    #[inline]
+    pub fn plain_number(&mut self) -> Option<Number> {
+        if self.peek() == b'"' { self.quoted_number() } else { self.bare_number() }
+    }
+
+    /// The bare number of JSON that begins here; None, without a step, if it has a sign, an exponent or many digits.
+    #[inline]
+    pub fn bare_number(&mut self) -> Option<Number> {
+        let digits = self.text.get(self.at..)?;
+        let (number, length) = number_at(digits)?;
+        let zero_first = digits[0] == b'0' && length > 1 && digits[1] != b'.';
+        if zero_first || !matches!(digits.get(length), Some(b',' | b']' | b'}')) {
+            return None;
+        }
+        self.at += length;
+        Some(number)
+    }
+
+    /// Step over this text, or fail.
+    #[inline]
+    pub fn eat_text(&mut self, text: &[u8]) -> Option<()> {
+        let there = self.text.get(self.at..)?.starts_with(text);
+        self.at += if there { text.len() } else { 0 };
+        there.then_some(())
+    }
+
+    /// Step over `"key":`; false, without a step, if something else stands here.
+    #[inline]
+    pub fn eat_key(&mut self, key: &str) -> bool {
+        let end = key.len() + 1;
+        let there = self.text.get(self.at..).is_some_and(|rest| {
+            rest.len() > end + 1 && rest[0] == b'"' && &rest[1..end] == key.as_bytes() && rest[end..end + 2] == *b"\":"
+        });
+        self.at += if there { end + 2 } else { 0 };
+        there
+    }
+
+    /// Step over `"word"`; false, without a step, if something else stands here.
+    #[inline]
+    pub fn eat_quoted(&mut self, word: &str) -> bool {
+        let end = word.len() + 1;
+        let there = self.text.get(self.at..).is_some_and(|rest| {
+            rest.len() > end && rest[0] == b'"' && &rest[1..end] == word.as_bytes() && rest[end] == b'"'
+        });
+        self.at += if there { end + 1 } else { 0 };
+        there
+    }
+
+    /// Printable ASCII that needs no escape in JSON, up to `stop`; the cursor stands before that.
+    #[inline]
+    pub fn word(&mut self, stop: u8) -> Option<Range<usize>> {
+        let start = self.at;
+        let rest = self.text.get(start..)?;
+        let length =
+            rest.iter().position(|byte| *byte == stop || !matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e))?;
+        self.at += length;
+        (rest[length] == stop).then_some(start..self.at)
+    }
+
+    /// An integer from zero to below 2⁶².
+    #[inline]
+    pub fn integer(&mut self) -> Option<i64> {
+        let start = self.at;
+        let mut value = 0u64;
+        while self.peek().is_ascii_digit() {
+            value = value.wrapping_mul(10).wrapping_add((self.peek() - b'0') as u64);
+            self.at += 1;
+        }
+        let length = self.at - start;
+        let fits = (1..=19).contains(&length) && !(length > 1 && self.text[start] == b'0');
+        (fits && value < 1 << 62).then_some(value as i64)
+    }
+
+    /// Whether nothing follows.
+    #[inline]
+    pub fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// Whether there was an escape, a letter beyond ASCII, `NaN` or `Infinity`.
+    #[inline]
+    pub fn is_odd(&self) -> bool {
+        self.odd || self.wide
     }
 
     /// A key with its colon; the value begins after it.
@@ -215,6 +291,7 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn escape(&mut self) -> Option<()> {
+        self.odd = true;
         self.at += 1;
         match *self.text.get(self.at)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
@@ -233,6 +310,7 @@ impl<'a> Cursor<'a> {
             if rest.starts_with(word) {
                 self.at += word.len();
                 let kind = if word[0].is_ascii_lowercase() { Kind::Other } else { Kind::Bare };
+                self.odd |= kind == Kind::Bare;
                 return Some(Token { raw: &rest[..word.len()], kind });
             }
         }
@@ -312,6 +390,27 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// The number that a text begins with, and its length; None if it is not short and plain.
+#[inline]
+fn number_at(digits: &[u8]) -> Option<(Number, usize)> {
+    let (mut mantissa, mut point, mut at) = (0u64, usize::MAX, 0);
+    for &byte in digits.iter().take(LONGEST_SHORT + 1) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit as u64);
+        } else if byte == b'.' && point == usize::MAX {
+            point = at;
+        } else {
+            break;
+        }
+        at += 1;
+    }
+    if at > LONGEST_SHORT {
+        return None;
+    }
+    Some((Number::from_digits(mantissa, point, at)?, at))
 }
 
 /// Whether a text is one JSON value in UTF-8.

@@ -63,7 +63,9 @@ impl Form {
 /// Of two errors, unreadable JSON comes before an unreadable level; `sink` may have got levels before either.
 #[inline]
 pub fn parse(text: &[u8], form: &Form, sink: impl FnMut(Level, Option<bool>)) -> Result<(), Error> {
-    rows(text, form, sink).map_err(|error| {
+    let mut cursor = Cursor::new(text);
+    let done = rows(&mut cursor, form, sink).and_then(|()| cursor.finish().ok_or(NOT_LEVELS));
+    done.map_err(|error| {
         if error == NOT_LEVELS || !json::is_valid(text) {
             return Error::NotLevels(text[..text.len().min(80)].to_vec());
         }
@@ -103,26 +105,17 @@ fn row<'a>(cursor: &mut Cursor<'a>, place: &Place) -> Option<Cells<'a>> {
     }
 }
 
+/// Gives every level of the array here to `sink`, and steps over it.
 #[inline]
-fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> Result<(), Error> {
-    let mut cursor = Cursor::new(text);
+pub fn rows(cursor: &mut Cursor<'_>, form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> Result<(), Error> {
     cursor.expect(b'[').ok_or(NOT_LEVELS)?;
     cursor.space();
-    let pairs = matches!(form.place, Place::Array { price: 0, size: 1, side: None });
     if !cursor.eat(b']') {
         loop {
-            if pairs {
-                if let Some(level) = pair(&mut cursor) {
-                    sink(level, None);
-                    cursor.space();
-                    if cursor.eat(b',') {
-                        cursor.space();
-                        continue;
-                    }
-                    break;
-                }
-            }
-            let (level, side) = level(row(&mut cursor, &form.place).ok_or(NOT_LEVELS)?, form)?;
+            let (level, side) = match usual(cursor, form) {
+                Some(found) => found,
+                None => level(row(cursor, &form.place).ok_or(NOT_LEVELS)?, form)?,
+            };
             sink(level, side);
             cursor.space();
             if !cursor.eat(b',') {
@@ -132,27 +125,94 @@ fn rows(text: &[u8], form: &Form, mut sink: impl FnMut(Level, Option<bool>)) -> 
         }
         cursor.expect(b']').ok_or(NOT_LEVELS)?;
     }
-    cursor.finish().ok_or(NOT_LEVELS)
+    Ok(())
 }
 
-/// A level of the usual kind, `["61837.63","1.5", …]`, in one pass; None, without a step, for any other.
+/// A level of a usual kind in one pass; None, without a step, for any other.
 #[inline]
-fn pair(cursor: &mut Cursor<'_>) -> Option<Level> {
+fn usual(cursor: &mut Cursor<'_>, form: &Form) -> Option<(Level, Option<bool>)> {
     let start = cursor.mark();
-    let level = (|| {
-        let price = cursor.eat(b'[').then(|| cursor.spaced_number())??;
-        let size = cursor.eat(b',').then(|| cursor.spaced_number())??;
-        while cursor.eat(b',') {
-            cursor.space();
-            cursor.value()?;
-            cursor.space();
+    let found = match &form.place {
+        Place::Array { price: 0, size: 1, side: None } => pair(cursor).map(|level| (level, None)),
+        Place::Array { price: 1, size: 2, side: Some(0) } => {
+            cursor.eat(b'[').then(|| side_of(cursor, form)).flatten().and_then(|is_bid| {
+                let level = pair_after(cursor)?;
+                Some((level, Some(is_bid)))
+            })
         }
-        (cursor.eat(b']') && price.units != 0).then_some(Level { price, size })
-    })();
-    if level.is_none() {
+        Place::Array { .. } => None,
+        Place::Object { price, size, side } => named(cursor, form, price, size, side.as_deref()),
+    };
+    if found.is_none() {
         cursor.back_to(start);
     }
-    level
+    found
+}
+
+/// `["61837.63","1.5", …]`.
+#[inline]
+fn pair(cursor: &mut Cursor<'_>) -> Option<Level> {
+    let price = cursor.eat(b'[').then(|| cursor.spaced_number())??;
+    rest_of_pair(cursor, price)
+}
+
+/// What follows the side in `["buy","61837.63","1.5", …]`.
+#[inline]
+fn pair_after(cursor: &mut Cursor<'_>) -> Option<Level> {
+    let price = cursor.eat(b',').then(|| cursor.spaced_number())??;
+    rest_of_pair(cursor, price)
+}
+
+#[inline]
+fn rest_of_pair(cursor: &mut Cursor<'_>, price: Number) -> Option<Level> {
+    let size = cursor.eat(b',').then(|| cursor.spaced_number())??;
+    while cursor.eat(b',') {
+        cursor.space();
+        cursor.value()?;
+        cursor.space();
+    }
+    (cursor.eat(b']') && price.units != 0).then_some(Level { price, size })
+}
+
+#[inline]
+fn side_of(cursor: &mut Cursor<'_>, form: &Form) -> Option<bool> {
+    if cursor.eat_quoted(&form.ask) { Some(false) } else { cursor.eat_quoted(&form.bid).then_some(true) }
+}
+
+/// `{"side":"bid","price_level":"61837.63","new_quantity":1.5, …}`, its keys compared where they stand.
+#[inline]
+fn named(
+    cursor: &mut Cursor<'_>,
+    form: &Form,
+    price_key: &str,
+    size_key: &str,
+    side_key: Option<&str>,
+) -> Option<(Level, Option<bool>)> {
+    let (mut price, mut size, mut side) = (None, None, None);
+    if !cursor.eat(b'{') {
+        return None;
+    }
+    loop {
+        if cursor.eat_key(price_key) {
+            price = Some(cursor.plain_number()?);
+        } else if cursor.eat_key(size_key) {
+            size = Some(cursor.plain_number()?);
+        } else if side_key.is_some_and(|key| cursor.eat_key(key)) {
+            side = Some(side_of(cursor, form)?);
+        } else {
+            let key = cursor.key()?;
+            if key.kind == Kind::Escaped {
+                return None;
+            }
+            cursor.value()?;
+        }
+        if !cursor.eat(b',') {
+            break;
+        }
+    }
+    let whole = cursor.eat(b'}') && side.is_some() == side_key.is_some();
+    let (price, size) = (price?, size?);
+    (whole && price.units != 0).then_some((Level { price, size }, side))
 }
 
 #[inline]

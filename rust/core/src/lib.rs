@@ -16,6 +16,7 @@ pub mod number;
 pub mod orders;
 pub mod prices;
 pub mod queues;
+pub mod shape;
 pub mod side;
 pub mod window;
 
@@ -24,4 +25,5 @@ pub use error::Error;
 pub use levels::{Form, Level, Place};
 pub use number::Number;
 pub use orders::OrderBook;
+pub use shape::{Reading, Shape};
 pub use window::{Column, Window};

@@ -115,7 +115,7 @@ impl Queues {
     #[inline]
     fn queue(&mut self, is_bid: bool, price: i128) -> (u32, usize) {
         let prices = if is_bid { &mut self.bids } else { &mut self.asks };
-        match prices.find(price) {
+        match prices.seek(price) {
             Ok(at) => (prices.slot(at), prices.rank(at)),
             Err(at) => {
                 let queue = Queue { price, sum: 0, first: NONE, last: NONE, orders: 0, longest: 0, places: 0, is_bid };

@@ -196,6 +196,12 @@ impl Book {
         int(py, self.core.size_at(bids, price_units))
     }
 
+    /// The version of the last snapshot or change, 0 before the first.
+    #[getter]
+    fn version(&self) -> i64 {
+        self.core.version()
+    }
+
     /// Levels of the depth: (bids, asks).
     fn counts(&self) -> (usize, usize) {
         self.core.counts()
@@ -215,6 +221,19 @@ impl Book {
     /// The core's book and window, for a measurement without a crossing a frame.
     pub fn parts(&mut self) -> (&mut core::Book, &Py<Window>) {
         (&mut self.core, &self.window)
+    }
+
+    /// The book, if changes follow one another in it.
+    #[inline]
+    pub fn joined(&mut self) -> Option<&core::Book> {
+        self.core.is_joined().then_some(&self.core)
+    }
+
+    /// Change levels that were read already.
+    #[inline]
+    pub fn change(&mut self, py: Python<'_>, bids: &[core::Level], asks: &[core::Level], stamp: Stamp) -> Changed {
+        let outcome = self.core.change(bids, asks, stamp).map_err(|error| raise(py, error))?;
+        self.changed(py, outcome)
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 mod book;
 mod buffer;
 mod errors;
+mod lane;
 mod levels;
 mod orders;
 mod tape;
@@ -18,6 +19,8 @@ mod _rust {
 
     #[pymodule_export]
     use super::book::{Book, TopOfBook};
+    #[pymodule_export]
+    use super::lane::{Count, Lane};
     #[pymodule_export]
     use super::levels::Levels;
     #[pymodule_export]

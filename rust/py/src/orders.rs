@@ -52,6 +52,7 @@ pub struct OrderBook {
     core: core::OrderBook,
     window: Py<Window>,
     top: Option<Py<TopOfBook>>,
+    version: i64,
 }
 
 #[pymethods]
@@ -74,7 +75,7 @@ impl OrderBook {
         let place = place_of(form)?;
         let settings = Settings { place, depth, checksum: rule, covered: checksum_levels, transient_cross };
         let window = Py::new(py, Window(core::Window::new(span)))?;
-        Ok(OrderBook { core: core::OrderBook::new(settings), window, top: None })
+        Ok(OrderBook { core: core::OrderBook::new(settings), window, top: None, version: 0 })
     }
 
     /// The last top; None before the first snapshot, after `clear` and while best bid and ask cross.
@@ -87,6 +88,12 @@ impl OrderBook {
     #[getter]
     fn window(&self, py: Python<'_>) -> Py<Window> {
         self.window.clone_ref(py)
+    }
+
+    /// The version of the last snapshot or change, 0 before the first.
+    #[getter]
+    fn version(&self) -> i64 {
+        self.version
     }
 
     /// Forget all orders; until `load` there is no top and nothing to take.
@@ -109,6 +116,7 @@ impl OrderBook {
     ) -> Changed {
         let stamp = Stamp { version, event_time, received_at, checksum };
         let core = &mut self.core;
+        self.version = version;
         let outcome = with_bytes(asks, |asks| with_bytes(bids, |bids| core.load(bids, asks, stamp)))??;
         self.changed(bids.py(), outcome)
     }
@@ -139,6 +147,7 @@ impl OrderBook {
                 }
             }
         }
+        self.version = version;
         let outcome = self.core.finish(Stamp { version, event_time, received_at, checksum });
         self.changed(py, outcome)
     }
