@@ -78,6 +78,14 @@ CLIENTS = (
         seconds=MINUTE, moments=100, tls=False, orders=("bitfinex",),
     ),
     Client(
+        "ccxt_several", "main", "ccxt",
+        {
+            "binance": ("BTC/USDT", "ETH/USDT"), "bybit": ("BTC/USDT", "ETH/USDT"), "kraken": DOLLARS,
+            "coinbase_exchange": DOLLARS, "gemini": DOLLARS, "okx": ("BTC/USDT", "ETH/USDT"),
+        },
+        tls=False,
+    ),
+    Client(
         "cryptofeed_feeds", "main", "cryptofeed",
         {
             "binance": ("BTC-USDT", "ETH-USDT"), "bybit": ("BTC-USDT", "ETH-USDT"),

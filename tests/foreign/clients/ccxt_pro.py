@@ -92,26 +92,31 @@ SINGLE_ORDERS = {"bitfinex": (100, {"prec": "R0"})}
 """`limit` and `params` of `watch_order_book` where ccxt.pro has a venue's books of single orders."""
 
 
+def exchange_of(venue, **settings):
+    """ccxt's class of a venue at the sandbox; each of its messages is counted."""
+    made = getattr(ccxt.pro, CLASSES.get(venue, venue))({**settings, **KEYS.get(venue, {})})
+    made.urls = {**made.urls, "api": repointed(made.urls["api"], venue)}
+    handle = made.handle_message
+
+    def counted(client, message):
+        frames[venue] += 1
+        return handle(client, message)
+
+    made.handle_message = counted  # reads along
+    return made
+
+
 class Client:
     """One venue's books, followed as a user would; with `is_of_orders` nothing but its books of single orders."""
 
     def __init__(self, venue, symbols, is_of_orders=False):
         self.venue, self.symbols, self.is_of_orders = venue, symbols, is_of_orders
         checksum = {} if venue in UNCHECKED else {"watchOrderBook": {"checksum": True}}
-        settings = {"options": {**checksum, **OPTIONS.get(venue, {})}, **KEYS.get(venue, {})}
-        self.exchange = getattr(ccxt.pro, CLASSES.get(venue, venue))(settings)
-        self.exchange.urls = {**self.exchange.urls, "api": repointed(self.exchange.urls["api"], venue)}
+        self.exchange = exchange_of(venue, options={**checksum, **OPTIONS.get(venue, {})})
         self.books = {}
         streamed = {"watchOrderBook": "watch_order_book"} if is_of_orders else STREAMED
         self.streamed = [name for feature, name in streamed.items() if self.exchange.has.get(feature)]
         self.updates = dict.fromkeys(self.streamed, 0)
-        handle = self.exchange.handle_message
-
-        def counted(client, message):
-            frames[venue] += 1
-            return handle(client, message)
-
-        self.exchange.handle_message = counted  # reads along
 
     async def start(self):
         """What is asked before the first stream."""
@@ -183,4 +188,5 @@ async def main():
     finish()
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
