@@ -19,8 +19,8 @@ STREAMED = {
 }
 LEFT_OUT = {"coinbase_exchange": {"watchTradesForSymbols"}, "bybit": {"watchBidsAsks"}}
 """Of ccxt.pro 4.5.90's own making, whatever the server says: pro/coinbaseexchange.py waits for `matches:BTC/USD`
-(`subscribe_multiple`) and tells of `matches:BTC-USD` (`handle_trade`); pro/bybit.py (`handle_order_book`) takes the best
-levels that `watch_bids_asks` brings for the whole book that `watch_order_book_for_symbols` follows.
+(`subscribe_multiple`) and tells of `matches:BTC-USD` (`handle_trade`); pro/bybit.py (`handle_order_book`) takes the
+best levels that `watch_bids_asks` brings for the whole book that `watch_order_book_for_symbols` follows.
 """
 
 
