@@ -1,6 +1,7 @@
 """The kit itself: good plugins pass all of it, and each bad one fails the check that is made for it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -88,6 +89,24 @@ def test_the_kit_rejects_enough() -> None:
     seen = len(BUGS) + len(actions.BUGS)
     assert len(names) == len(set(names)) == seen + len(unseen.BUGS)
     assert seen >= 50 and seen / len(names) >= REJECTED
+
+
+def test_more_than_fifty_are_drawn_from_threads_that_anybody_can_read() -> None:
+    """`owner/name#number`, or the number of a well known project's."""
+    told = [*(bug.drawn_from for bug in (*BUGS, *unseen.BUGS)), *(one[2] for one in actions.BUGS)]
+    assert sum(re.search(r"[a-z]#\d+", text) is not None for text in told) >= 55
+    assert all(told), "each says at least what kind of mistake it is"
+
+
+def test_a_good_answer_of_the_time_passes() -> None:
+    kit(dialects.GOOD_CLOCK, BITBAR["corpus"]).test_3_mutations()
+
+
+def test_a_recording_is_read_in_the_dialect_that_its_url_tells() -> None:
+    """Seventeen levels, two numbers each."""
+    judge = TestBitBar()
+    judge.test_5_on_tick_recorded()
+    assert TestBitBar.told["5 on tick, recorded"] == "34 numbers in 5 recorded frames, of the dialects checked too"
 
 
 def test_off_grid_is_caught() -> None:

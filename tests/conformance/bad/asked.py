@@ -192,7 +192,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("secret in a URL", SIGNER, "a key in an access log", make(signer=InUrl())),
     Bug("secret in a body", SIGNER, "the secret sent beside its signature", make(signer=InBody())),
     Bug("secret handed to the codec", SIGNER, "the secret in a subscription", make(signer=HandedOn())),
-    Bug("nonce of its own", SIGNER, "a counter that a second process does not know", make(signer=Counting())),
+    Bug("nonce of its own", SIGNER, "cryptoeax/arbbot#8: a larger nonce was used elsewhere", make(signer=Counting())),
     Bug("nonce from the clock", SIGNER, "profit-trailer#1656: the clock was wrong", make(signer=Timed())),
     Bug("signature not sent", SIGNER, "a private channel asked for in public", with_dialect("orders", Unsigned)),
     Bug("step through a float", METADATA, "freqtrade#5415: dust", make(metadata=FloatTick())),

@@ -91,11 +91,12 @@ def beating(self: Any, f: Any, frame: api.Frame) -> Any:
 
 STRANGERS, GOLDENS, MUTATIONS = "7 strangers", "4 goldens", "3 mutations"
 BUGS: tuple[Bug, ...] = (
-    bar("unknown kind raises", STRANGERS, "a new channel of the venue costs the connection", other=refusing),
+    bar("unknown kind raises", STRANGERS, "Polymarket/rs-clob-client#200: a new kind broke its whole batch",
+        other=refusing),
     bar("unknown kind swallowed", STRANGERS, "cryptofeed#858: a feed that stops by itself", other=lambda self, f: ()),
     bar("only one unknown kind is known", STRANGERS, "a list of kinds to ignore",
         other=lambda self, f: (api.Unknown(f.e),) if f.e == "candle" else ()),
-    bar("one field more is fatal", STRANGERS, "a field added on a Tuesday stops the feed", decode=strict),
+    bar("one field more is fatal", STRANGERS, "bittrex4j#42: an unrecognized field stopped the parser", decode=strict),
     Bug("bare except", MUTATIONS, "connector bases with `except Exception` fifteen times",
         make_foo(Forgiving)),
     foo("the JSON library's error", MUTATIONS, "whoever catches ProtocolError never sees it", base=Leaking),
