@@ -14,7 +14,7 @@ from simulation.arena import START, Arena, plain
 from simulation.bitfoo_sandbox import bitfoo
 
 from cryptopipe import api
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import METADATA, Direction, Input
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.market.feeds import Ask, Feeds, Task
@@ -424,9 +424,10 @@ def test_trades_told_by_both_count_once() -> None:
 
 @VENUES
 def test_nothing_is_asked_for_again(name: str) -> None:
-    """Snapshots of single books are asked for once, at the start; a server time once a minute."""
-    (venue,) = renewed_twice(name).venues.values()
-    assert [at for at, _, _ in venue.requests if at > SECOND] == []
+    """Snapshots of single books are asked for once, at the start; a server time once a minute, metadata for the run."""
+    inputs = renewed_twice(name).inputs
+    answers = [one for one in inputs if one.direction is Direction.HTTP and one.at > START + SECOND]
+    assert [one.request for one in answers if one.request != METADATA] == []
 
 
 def test_refused_dials_leave_the_old_connection_alone() -> None:
