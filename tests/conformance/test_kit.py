@@ -218,6 +218,30 @@ def test_the_page_shows_a_test_that_passes() -> None:
         assert finding(shown(), getattr(getattr(shown, name), CHECK)) == ""
 
 
+def threads() -> list[str]:
+    """The rows of the page's table: how many bugs a check has, and the threads that they are drawn from."""
+    told = [*((bug.check, bug.drawn_from) for bug in BUGS), *((one[1], one[2]) for one in actions.BUGS)]
+    rows = []
+    for check in sorted(
+        dict.fromkeys(check for check, _ in told), key=lambda one: (one[0].isalpha(), number(one), one)
+    ):
+        texts = [text for name, text in told if name == check]
+        found = dict.fromkeys(thread for text in texts for thread in re.findall(r"[\w./-]+#\d+", text))
+        rows.append(f"| {check} | {len(texts)} | {', '.join(found) or 'none'} |")
+    return rows
+
+
+def number(check: str) -> int:
+    return int(re.sub(r"\D", "", check.split()[0]))
+
+
+def test_the_page_tells_every_bug_and_thread() -> None:
+    page = PAGE.read_text()
+    assert "\n".join(threads()) in page
+    seen, all_of_them = len(BUGS) + len(actions.BUGS), len(BUGS) + len(actions.BUGS) + len(unseen.BUGS)
+    assert f"`tests/conformance/bad` has {all_of_them} plugins" in page and f"rejects {seen} of them" in page
+
+
 def test_the_page_names_every_check() -> None:
     cells = [[cell.strip() for cell in row.split("|")] for row in PAGE.read_text().splitlines() if row.startswith("| ")]
     told = {f"{row[1]} {row[2]}" for row in cells if row[1][-1:].isdigit()}
