@@ -69,9 +69,10 @@ CANNOT = """
 - **A changed digit** (`corrupt` with `digit: true`) is no gap: numbers prove that no frame is missing, not what is in
   it. Kraken's checksums show it in the frame itself (the older dialect's snapshots have none: they are wrong until the
   first change); Bitfinex's sums come after the changes, and cover 25 levels or orders a side: what they refute was
-  shown for at most {summed} s. Elsewhere the column "wrong" counts. Where the digit is one of a number or a time, what
-  follows is taken for old, late or repeated: noticed as silence, lateness or a stream behind its book, after 2 s and
-  more. What damages a byte on a real connection also breaks its TCP or TLS checksum, so this is a venue's own error.
+  shown for at most {summed} s, until the sum came. Elsewhere the column "wrong" counts. Where the digit is one of a
+  number or a time, what follows is taken for old, late or repeated: noticed as silence, lateness or a stream behind its
+  book, after 2 s and more. What damages a byte on a real connection also breaks its TCP or TLS checksum, so this is a
+  venue's own error.
 - **Two changes of one level in the wrong order** are both proven by Kraken's checksum, each for the state that it
   makes: the book then steps back to the earlier one until the next change, which the checksum refutes.
   {backwards}
@@ -84,8 +85,9 @@ CANNOT = """
 - **A stale snapshot** is simulated for books of levels only. The answers with single orders are those of the moment.
 - **Reordering at Bitstamp** hits nothing here: a frame is overtaken by the next one only, and differences take turns
   with the books that give the top.
-- **Whole venues** were tried with ten seeds only: all books of each of the four default venues are back within the
-  promised 3 s too (with Binance's snapshots of 5,000 levels they were not: its weights allowed 24 a minute).
+- **Whole venues** were tried with ten seeds only, and with faults of connections: all books of each of eight venues are
+  back within the promised 3 s too (with Binance's snapshots of 5,000 levels they were not: its weights allowed 24 a
+  minute). Bitfinex counts all frames of a connection together: one that is lost costs every book of that connection.
 - **Unproven streams** ({unproven}) show a lost, reordered or changed frame only where
   the book comes to be crossed or a ticker contradicts it. No strategy trades on them by default
   (`risk.max_unproven_notional: 0`). Both venues' streams of single orders are numbered or chained, and proven.
