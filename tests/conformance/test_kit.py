@@ -98,6 +98,11 @@ def test_more_than_fifty_are_drawn_from_threads_that_anybody_can_read() -> None:
     assert all(told), "each says at least what kind of mistake it is"
 
 
+def test_an_answer_that_is_older_than_the_book_is_what_is_found() -> None:
+    (bug,) = (bug for bug in books.BUGS if bug.name == "answers taken for a stream's snapshots")
+    assert "a snapshot older than the book replaced it" in finding(bug.kit(), "8 sync")
+
+
 def test_a_good_answer_of_the_time_passes() -> None:
     kit(dialects.GOOD_CLOCK, BITBAR["corpus"]).test_3_mutations()
 

@@ -1,5 +1,6 @@
 """Books that are wrong and say that they are right."""
 
+from dataclasses import replace as part
 from typing import Any
 
 from conformance.bad.bug import Bug, bar, dialect, foo
@@ -130,6 +131,9 @@ BUGS: tuple[Bug, ...] = (
         rule=joined(api.apply_always)),
     bar("late snapshot accepted", SYNC, "bmoscon/cryptostore#57: no overlap with the first update",
         rule=joined(lambda last, d: SKIP if d.version <= last else APPLY)),
+    part(bar("answers taken for a stream's snapshots", SYNC, "a late answer to REST replaces the book",
+             rule=proven(BitBarFeed.rule.link, BitBarFeed.rule.join)),
+         also={"stream": ("snapshot", "depth_join", "depth_13", "depth_14", "depth_17")}),
     bar("version from the event time", SYNC, "versions of two clocks compared", depth=timed),
     Bug("snapshot's version from its time", SYNC, "versions of two clocks compared", make(snapshots=Newest())),
     dialect("checksum ignored", SYNC, "ccxt/ccxt#24461: the validation of checksums is off by default", "checked",
