@@ -77,9 +77,9 @@ CANNOT = """
   makes: the book then steps back to the earlier one until the next change, which the checksum refutes.
   {backwards}
 - **The answer to a subscription** is a frame too. Bitfinex numbers its channels, and tells the number there alone.
-  Where it is lost while a book is asked for again on its connection, the codec leaves the channel that speaks and asks
-  once more; where it is lost on a new connection, that is given up after 10 s.
-- **Healed later than 3 s** for these two reasons: {late}.
+  Where it is lost, the codec leaves the channel that speaks and asks once more; where it cannot know for which book, as
+  on a new connection of `R0` alone, that is given up after 10 s.
+- **Healed later than 3 s** for these two reasons: {late}
 - **A frame of single orders that comes twice** adds an order twice where nothing numbers frames (`kraken level3`): the
   book is asked for again, and was never wrong.
 - **A stale snapshot** is simulated for books of levels only. The answers with single orders are those of the moment.
@@ -170,7 +170,7 @@ def cannot(outcomes: Outcomes, nothing: Sequence[str]) -> str:
     back = [trial for end in sums for trial in outcomes["reorder", end] if trial.backwards]
     longest = at([till - since for trial in back for since, till in trial.wrong], 1)
     of = sum(len(outcomes["reorder", end]) for end in sums)
-    late = [f"`{case}` at {end} {len(found)} of {len(ones)} runs, longest {at(found, 1)} s"
+    late = [f"\n  - `{case}` at `{end}`: {len(found)} of {len(ones)} runs, the longest {at(found, 1)} s."
             for (case, end), ones in outcomes.items()
             if (found := [one.healed_in or 0 for one in ones if not healed_in_time(one)])]  # fmt: skip
     summed = [till - since for end in ENDS if end.startswith("bitfinex") for trial in outcomes["corrupt_digit", end]
@@ -178,7 +178,7 @@ def cannot(outcomes: Outcomes, nothing: Sequence[str]) -> str:
     text = CANNOT.format(
         backwards=f"Seen in {len(back)} of {of} runs of `reorder`"
         + (f", for at most {longest} s." if back else "; of 200 earlier ones in 4, for at most 0.06 s."),
-        late="; ".join(late) or "none",
+        late="".join(late) or "none.",
         summed=at(summed, 1),
         unproven=" and ".join(f"`{end}`" for end in nothing),
     )

@@ -166,7 +166,7 @@ class BitfinexFeed:
     )
 
     def __init__(self) -> None:
-        self._line = Line()
+        self._line = Line(_ASKED[Channel.DEPTH])
         self.lane = Lane(self.rule.level_format, _SHAPES, "newer", counted=True)
         self.lane.count = self._line.count
 

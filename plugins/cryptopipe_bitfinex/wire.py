@@ -11,7 +11,7 @@ checksum message has both as well no page says: github.com/thrasher-corp/gocrypt
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -54,6 +54,7 @@ LEVELS = "book P0"
 MS: Nanos = 1_000_000
 BRACE, QUOTE, BRACKET = b'{"['
 NOTHING = b"[]"
+NO_BOOK: Mapping[str, str] = {}
 
 _RESTART = 20051
 """ "Stop/Restart Websocket Server (please reconnect)": nothing says that books are wrong before the end."""
@@ -123,7 +124,9 @@ class Line:
     symbol of each book of levels, by the first bytes of its frames: `[225206`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, book: Mapping[str, str] = NO_BOOK) -> None:
+        """`book` is how one is asked for where a symbol's other channels are on the connection too."""
+        self._book = book
         self._told: dict[int, Told] = {}
         self.levels: dict[bytes, str] = {}
         self.count = FrameCount(1)
@@ -177,8 +180,7 @@ class Line:
         parts = _parts(frame)
         kind, number = bytes(parts[1]), int(bytes(parts[0]))
         named = kind[:1] == b'"' and kind != b'"hb"'
-        untold = self._awaited and number not in self._told and number not in self._left
-        sends = self._ask_again(number) if untold else ()
+        sends = () if number in self._told or number in self._left else self._ask_again(number)
         return self.placed(_count(parts[3 if named else 2]), (Unknown(what), *sends))
 
     def worded(self, text: str) -> str:
@@ -197,9 +199,13 @@ class Line:
         return next((_leave(one) for one, told in reversed(self._told.items()) if told == wanted), "")
 
     def _ask_again(self, number: int) -> Iterable[Send]:
-        """A channel speaks that nobody told, and a book is awaited: what told it was lost."""
-        if len(self._left) >= _MOST_CHANNELS:
-            raise ValueError(f"channel {number} after {len(self._left)} others that nobody told")
+        """A channel speaks that nobody told. If it may be that of a missing book, it is left, and those are asked for."""
+        told = set(self._told.values())
+        books = {Told(LEVELS, one.symbol) for one in told if self._book} - told
+        for book in sorted(books - self._awaited.keys()):
+            self._awaited[book] = _text("subscribe", {**self._book, "symbol": book.symbol})
+        if not self._awaited or len(self._left) >= _MOST_CHANNELS:
+            return ()
         self._left.add(number)
         return (Send(_leave(number)), *map(Send, self._awaited.values()))
 
@@ -271,7 +277,7 @@ def connect(requests: Iterable[dict[str, str]]) -> Connect:
     return Connect(URL, (conf, *texts), ping_every_s=20.0, ping_text='{"event":"ping","cid":1}', resubscribe=again)
 
 
-def _text(event: str, asked: dict[str, str]) -> str:
+def _text(event: str, asked: Mapping[str, str]) -> str:
     return msgspec.json.encode({"event": event, **asked}).decode()
 
 

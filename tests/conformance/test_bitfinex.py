@@ -149,6 +149,18 @@ def test_an_awaited_book_on_a_channel_that_nobody_told_is_asked_for_once_more() 
     assert not any(isinstance(one, Send) for one in codec.decode(b"[15,[100,1,3],4]", 0))
 
 
+def test_a_book_that_is_not_told_beside_its_ticker_is_asked_for_once_more() -> None:
+    """Else the connection would wait ten seconds for its first frame."""
+    codec = PLUGIN.feed()
+    snapshot, change = b"[11,[[100,1,2],[101,1,-2]],1]", b"[11,[100,1,3],2]"
+    codec.decode(told(9, "tETHUSD"), 0)
+    assert not any(isinstance(one, Send) for one in codec.decode(snapshot, 0)), "nobody knows whose it is"
+    codec.decode(b'{"event":"subscribed","channel":"ticker","chanId":12,"symbol":"tBTCUSD","pair":"BTCUSD"}', 0)
+    said = [one.text for frame in (change, change) for one in codec.decode(frame, 0) if isinstance(one, Send)]
+    again = '{"event":"subscribe","channel":"book","prec":"P0","freq":"F0","len":"250","symbol":"tBTCUSD"}'
+    assert said == ['{"event":"unsubscribe","chanId":11}', again]
+
+
 def test_a_venue_in_maintenance_is_asked_for_nothing() -> None:
     codec = PLUGIN.feed()
     codec.decode(told(11), 0)

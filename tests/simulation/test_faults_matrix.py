@@ -59,11 +59,11 @@ def healed_in_time(trial: Trial) -> bool:
 
 def _may_be_late(trial: Trial) -> bool:
     """A changed digit may be one of a time, a number, a channel's id; and where the answer to a subscription is lost on
-    a connection of Bitfinex that was made amid the fault, nothing tells what its frames are of: it is given up after
-    10 s. Once the venue has accepted a connection, or the last wait is over, all is well in time there too.
+    a connection of Bitfinex's single orders that was made amid the fault, nothing tells what its frames are of: it is
+    given up after 10 s. Once the venue has accepted a connection, or the last wait is over, all is well in time there.
     """
     waited = trial.up is not None and trial.up - trial.calm_from <= 3 * SECOND
-    return waited and (trial.case == "corrupt_digit" or (trial.end.startswith("bitfinex") and trial.dialled_amid))
+    return waited and (trial.case == "corrupt_digit" or (trial.end == "bitfinex R0" and trial.dialled_amid))
 
 
 def _adds_twice(trial: Trial) -> bool:
