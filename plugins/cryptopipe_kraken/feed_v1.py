@@ -18,6 +18,7 @@ from cryptopipe.api import (
     FeedEvent,
     Frame,
     Heartbeat,
+    Lane,
     LevelFormat,
     Nanos,
     Notice,
@@ -40,6 +41,15 @@ _NAMES: dict[Channel, dict[str, object]] = {
     Channel.TOP: {"name": "ticker"},
     Channel.TRADES: {"name": "trade"},
 }
+_SHAPES = tuple(
+    f'[<number>,{sides},"c":"<crc>"}},"{_CHANNEL}","<symbol>"]'
+    for sides in (
+        '{"b":<stamped_bids>',
+        '{"a":<stamped_asks>',
+        '{"a":<stamped_asks>},{"b":<stamped_bids>',
+        '{"b":<stamped_bids>},{"a":<stamped_asks>',
+    )
+)
 _SIDES = {"b": Side.BUY, "s": Side.SELL}
 _EMPTY = msgspec.Raw(b"[]")
 _ARRAY = ord("[")
@@ -213,6 +223,9 @@ class KrakenV1Feed:
     """One connection of the older dialect. Decoding keeps nothing."""
 
     rule = sync_rule(LevelFormat())
+
+    def __init__(self) -> None:
+        self.lane = Lane(self.rule.level_format, _SHAPES)
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One subscription a channel, in v1's names of the pairs."""

@@ -34,13 +34,14 @@ OF_RECORDINGS = {
     "coinbase": ("coinbase/DERIVED_advanced_trade_l2_20210417.jsonl.gz", 0.5),
     "coinbase_exchange": ("coinbase/exchange_level2_ticker_matches_20210417.jsonl.gz", 0.5),
     "kraken": ("kraken/DERIVED_v2_book1000_20210417.jsonl.gz", 0.9),
+    "kraken v1": ("kraken/v1_book1000_trade_ticker_20210417.jsonl.gz", 0.5),
     "bybit": ("bybit/DERIVED_v5_orderbook_trades_20210417.jsonl.gz", 0.5),
     "gemini": ("gemini/v2_l2_trades_20210624.jsonl.gz", 0.5),
     "okx": ("okx/v5_books_trades_tickers_20220513.jsonl.gz", 0.3),
     "bitstamp": ("bitstamp/diff_order_book_live_trades_20220105.jsonl.gz", 0.3),
     "bitfinex": ("bitfinex/P0_book_trades_ticker_seq_20210417.jsonl.gz", 0.5),
 }
-"""By venue: a recording, and the least share of its frames that go straight."""
+"""By venue (and dialect): a recording, and the least share of its frames that go straight."""
 
 
 def codec_alone(plugin: ExchangePlugin) -> ExchangePlugin:
@@ -63,7 +64,7 @@ class Pair:
     """Two markets with the same inputs, the second without lanes."""
 
     def __init__(self, venue: str) -> None:
-        plugin = registry.exchange(venue)
+        plugin = registry.exchange(venue.partition(" ")[0])
         self.venue = plugin.venue
         self.straight, self.plain = (Market({plugin.venue: one}) for one in (plugin, codec_alone(plugin)))
         self.taken = 0
@@ -120,7 +121,7 @@ def books(market: Market, venue: VenueId) -> Any:
 
 
 def inputs(venue: str, most: int) -> Iterator[Input]:
-    return islice(read(RECORDINGS / OF_RECORDINGS[venue][0], venue), most)
+    return islice(read(RECORDINGS / OF_RECORDINGS[venue][0], venue.partition(" ")[0]), most)
 
 
 @needs_recordings

@@ -31,12 +31,14 @@ enum Hole {
     Bids,
     Asks,
     Both,
+    StampedBids,
+    StampedAsks,
     Price,
     Orders,
     Amount,
 }
 
-const HOLES: [(&str, Hole); 19] = [
+const HOLES: [(&str, Hole); 21] = [
     ("any", Hole::Any),
     ("number", Hole::Number),
     ("symbol", Hole::Symbol),
@@ -53,6 +55,8 @@ const HOLES: [(&str, Hole); 19] = [
     ("bids", Hole::Bids),
     ("asks", Hole::Asks),
     ("levels", Hole::Both),
+    ("stamped_bids", Hole::StampedBids),
+    ("stamped_asks", Hole::StampedAsks),
     ("price", Hole::Price),
     ("orders", Hole::Orders),
     ("amount", Hole::Amount),
@@ -161,6 +165,8 @@ impl Shape {
                         Some(false) => asks.push(level),
                         _ => bids.push(level),
                     })?,
+                    Hole::StampedBids => reading.heard(cursor.stamped(|level| bids.push(level))?),
+                    Hole::StampedAsks => reading.heard(cursor.stamped(|level| asks.push(level))?),
                     Hole::Price => single.0 = cursor.bare_number().filter(|price| price.units != 0)?,
                     Hole::Orders => single.1 = cursor.integer()? > 0,
                     Hole::Amount => {
@@ -188,7 +194,54 @@ fn crc(found: i64) -> Option<i64> {
     (found < 1 << 32).then_some(found)
 }
 
+impl Reading {
+    /// The newest stamp of any level is that of the frame.
+    #[inline]
+    fn heard(&mut self, at: i64) {
+        self.event_time = self.event_time.max(Some(at));
+    }
+}
+
 impl Cursor<'_> {
+    /// Levels with a time each, `["5541.30000","2.50700000","1534614248.123678"]`, at most with `"r"` behind; the newest.
+    #[inline]
+    fn stamped(&mut self, mut sink: impl FnMut(Level)) -> Option<i64> {
+        let mut newest = 0;
+        self.eat_text(b"[")?;
+        if self.eat(b']') {
+            return Some(newest);
+        }
+        loop {
+            let price = self.eat(b'[').then(|| self.spaced_number())??;
+            let size = self.eat(b',').then(|| self.spaced_number())??;
+            self.eat_text(b",\"")?;
+            let start = self.mark();
+            let seconds = self.integer()?;
+            self.eat_text(b".")?;
+            let middle = self.mark();
+            let mut micros = 0;
+            while self.peek().is_ascii_digit() && self.mark() < middle + 6 {
+                micros = micros * 10 + i64::from(self.peek() - b'0');
+                self.eat(self.peek());
+            }
+            if middle - start != 11 || self.mark() - middle != 6 || seconds >= LATEST_MILLIS / 1000 || price.units == 0
+            {
+                return None;
+            }
+            self.eat_text(b"\"")?;
+            if self.eat(b',') {
+                self.eat_text(b"\"r\"")?;
+            }
+            self.eat_text(b"]")?;
+            newest = newest.max((seconds * 1_000_000 + micros) * 1000);
+            sink(Level { price, size });
+            if !self.eat(b',') {
+                break;
+            }
+        }
+        self.eat_text(b"]").map(|()| newest)
+    }
+
     #[inline]
     fn levels(&mut self, form: &Form, sink: impl FnMut(Level, Option<bool>)) -> Option<()> {
         levels::rows(self, form, sink).ok()
@@ -266,6 +319,26 @@ mod tests {
         let at = |frame: &str| read("{\"t\":\"<instant>\"}", frame).map(|(reading, _)| reading.event_time);
         assert_eq!(at("{\"t\":\"1970-01-01T00:00:01Z\"}"), Some(Some(1_000_000_000)));
         assert_eq!(at("{\"t\":\"1970-01-01T00:00:01\"}"), None);
+    }
+
+    #[test]
+    fn levels_with_stamps() {
+        let at = |levels: &str| {
+            read("{\"b\":<stamped_bids>}", &format!("{{\"b\":{levels}}}")).map(|(reading, _)| reading.event_time)
+        };
+        let two = r#"[["5541.3","2.5","1534614248.123678"],["5541","0","1534614247.000001","r"]]"#;
+        assert_eq!((at(two), at("[]")), (Some(Some(1_534_614_248_123_678_000)), Some(Some(0))));
+        for other in [
+            r#"[["5541.3","2.5","1534614248.12367"]]"#,
+            r#"[["5541.3","2.5","1534614248.1236789"]]"#,
+            r#"[["5541.3","2.5","153461424.123678"]]"#,
+            r#"[["5541.3","2.5","9534614248.123678"]]"#,
+            r#"[["5541.3","2.5","1534614248.123678","x"]]"#,
+            r#"[["5541.3","2.5"]]"#,
+            r#"[["5541.3","2.5","1534614248.123678"],]"#,
+        ] {
+            assert_eq!(at(other), None, "{other}");
+        }
     }
 
     #[test]
