@@ -199,7 +199,7 @@ class Line:
         return next((_leave(one) for one, told in reversed(self._told.items()) if told == wanted), "")
 
     def _ask_again(self, number: int) -> Iterable[Send]:
-        """A channel speaks that nobody told. If it may be that of a missing book, it is left, and those are asked for."""
+        """A channel speaks that nobody told. If it may be a missing book's, it is left, and those are asked for."""
         told = set(self._told.values())
         books = {Told(LEVELS, one.symbol) for one in told if self._book} - told
         for book in sorted(books - self._awaited.keys()):
