@@ -64,14 +64,16 @@ class MarketOptions:
     @contextmanager
     def open(self, plugins: Mapping["VenueId", "ExchangePlugin"], assets: Sequence[str]) -> Iterator[Place]:
         """The simulated venues, or the real ones. Raises `UsageError`, `VenueUnavailable`."""
-        from cryptopipe.drivers.streams import refuse_unready
-        from cryptopipe.market.feeds import as_written
+        from cryptopipe.drivers.sources import refuse_unready
+        from cryptopipe.drivers.streams import instruments_of
+        from cryptopipe.market.feeds import as_written, subscriptions_of
 
         if not plugins:
             raise UsageError("no venue is enabled", where="venues", fix="name some: --venues A,B")
         if self.kind == "live":
             _fit_for_live()
-            refuse_unready(plugins, assets)
+            wanted = {venue: subscriptions_of(instruments_of(one, assets)) for venue, one in plugins.items()}
+            refuse_unready(plugins, wanted)
             yield Place("live", "", None, as_written, str, lambda at: [])
             return
         from cryptopipe import registry

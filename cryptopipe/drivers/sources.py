@@ -6,17 +6,18 @@ that reaches the run, or a source that is left open.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.drivers.doors import text
 from cryptopipe.drivers.intake import Arrival
-from cryptopipe.errors import RateLimited
+from cryptopipe.errors import CryptopipeError, PluginError, RateLimited
 from cryptopipe.market.strangers import as_refusal
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import Dial
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.stream import Frame
+from cryptopipe.model.stream import Frame, Subscription
 
 SCHEME = "source:"
 """What the URL of a codec begins with whose frames its plugin brings itself."""
@@ -131,3 +132,23 @@ def end(task: "asyncio.Task[None]") -> None:
         task.cancel()
         again = asyncio.get_running_loop().call_later(GOODBYE, end, task)
         task.add_done_callback(lambda _: again.cancel())
+
+
+def refuse_unready(plugins: Mapping[VenueId, ExchangePlugin], wanted: Mapping[VenueId, Sequence[Subscription]]) -> None:
+    """Raises the `CryptopipeError` that a source raises as it is called: it cannot work here, and no second attempt
+    will help. Nothing is asked of it: an asynchronous generator that is not read has not begun.
+    """
+    for venue, plugin in plugins.items():
+        if plugin.source is None:
+            continue
+        try:
+            urls = [plugin.feed().connect(part, None, 0).url for part in plugin.split(wanted.get(venue, ()))]
+        except Exception:  # noqa: BLE001 -- a stranger's plugin: the run leaves it out, and says why
+            continue
+        for url in (one for one in urls if one.startswith(SCHEME)):
+            try:
+                plugin.source(url)
+            except CryptopipeError:
+                raise
+            except Exception as error:
+                raise PluginError(as_refusal(error).message, where=venue) from error

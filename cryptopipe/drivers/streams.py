@@ -18,13 +18,11 @@ from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
 from cryptopipe.drivers.singles import orders_subscriptions
-from cryptopipe.drivers.sources import SCHEME
 from cryptopipe.drivers.stop import Stop
-from cryptopipe.errors import ConfigError, CryptopipeError, PluginError, VenueUnavailable
+from cryptopipe.errors import ConfigError, VenueUnavailable
 from cryptopipe.market.feeds import NOBODY, Feeds, Rewrite, as_written, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.silence import seconds
-from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Kind, VenueId
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
@@ -44,8 +42,8 @@ class Streams:
 
     `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
     called between turns with the time, at most four times a second, for who shows the run. `ready` is where arrivals
-    wait for their turn. `credentials` are the keys for streams that need one. `refresh`: how often venues are asked what
-    they say of themselves, in place of their plugins' word; 0 never.
+    wait for their turn. `credentials` are the keys for streams that need one. `refresh`: how often venues are asked
+    what they say of themselves, in place of their plugins' word; 0 never.
     """
 
     plugins: Mapping[VenueId, ExchangePlugin]
@@ -188,24 +186,3 @@ def credentials_for(
     """The keys of a run: those of the settings, or on simulated venues the one that they all accept."""
     keys = {venue: SANDBOX_CREDENTIALS if simulated else settings.credentials(venue) for venue in plugins}
     return {venue: key for venue, key in keys.items() if key is not None}
-
-
-def refuse_unready(plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]) -> None:
-    """Raises the `CryptopipeError` that a source raises as it is called: it cannot work here, and no second attempt
-    will help. Nothing is asked of it: an asynchronous generator that is not read has not begun.
-    """
-    for plugin in plugins.values():
-        if plugin.source is None:
-            continue
-        try:
-            parts = plugin.split(subscriptions_of(instruments_of(plugin, assets)))
-            urls = [plugin.feed().connect(part, None, 0).url for part in parts]
-        except Exception:  # noqa: BLE001 -- a stranger's plugin: the run leaves it out, and says why
-            continue
-        for url in (one for one in urls if one.startswith(SCHEME)):
-            try:
-                plugin.source(url)
-            except CryptopipeError:
-                raise
-            except Exception as error:
-                raise PluginError(as_refusal(error).message, where=plugin.venue) from error

@@ -5,7 +5,7 @@ dropped (ccxt waits while nobody reads), a task that outlives the iterator, or a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -21,6 +21,8 @@ _LEVELS = 50
 """Levels a side that are handed on."""
 _WAITING = 1024
 """Lines that may wait for a reader."""
+_BROKEN = b""
+"""Stands in their row where a stream broke."""
 _BEAT = 1.0
 """Seconds between two lines that say that ccxt still follows."""
 _QUIET = 60.0
@@ -109,7 +111,7 @@ async def frames_of(exchange: Any, wanted: Wanted) -> AsyncIterator[bytes]:
     yield msgspec.json.encode({"alive": wanted.exchange})
     if absent:
         yield msgspec.json.encode({"absent": absent, "of": wanted.exchange})
-    lines: _Lines = asyncio.Queue(_WAITING)
+    lines: asyncio.Queue[bytes] = asyncio.Queue(_WAITING)
     heard: dict[str, float] = {}
     tellers = [_books(exchange, symbol, lines, heard) for symbol in wanted.depth if symbol in markets]
     if exchange.has.get("watchTrades"):  # polled trades would come twice
@@ -119,32 +121,33 @@ async def frames_of(exchange: Any, wanted: Wanted) -> AsyncIterator[bytes]:
     try:
         while True:
             line = await lines.get()
-            if isinstance(line, Exception):
-                raise line
+            if line == _BROKEN:
+                raise await _what_broke(exchange, tasks)
             yield line
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)  # the first that failed has been raised
+        await asyncio.gather(*tasks, return_exceptions=True)  # what broke first has been raised
 
 
-_Lines = asyncio.Queue[bytes | Exception]
-"""What was told, and at its end what broke."""
-
-
-async def _until_broken(teller: Awaitable[None], lines: _Lines) -> None:
+async def _until_broken(teller: Awaitable[None], lines: asyncio.Queue[bytes]) -> None:
+    """Behind what was told before, `_BROKEN`."""
     try:
         await teller
-    except asyncio.CancelledError:
+    finally:
         task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        await lines.put(VenueUnavailable("ccxt cancelled a stream, as it does when it closes"))
-    except Exception as error:  # noqa: BLE001 -- raised by who reads the lines
-        await lines.put(error)
+        if task is None or not task.cancelling():
+            await lines.put(_BROKEN)
 
 
-async def _books(exchange: Any, symbol: str, lines: _Lines, heard: dict[str, float]) -> None:
+async def _what_broke(exchange: Any, tasks: Iterable[asyncio.Task[None]]) -> BaseException:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    task = done.pop()
+    cancelled = VenueUnavailable("ccxt cancelled a stream, as it does when it closes", where=exchange.id)
+    return cancelled if task.cancelled() else task.exception() or VenueUnavailable("a stream ended", where=exchange.id)
+
+
+async def _books(exchange: Any, symbol: str, lines: asyncio.Queue[bytes], heard: dict[str, float]) -> None:
     watches = exchange.has.get("watchOrderBook")
     while True:
         if watches:
@@ -161,7 +164,7 @@ def book_line(symbol: str, book: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"book": symbol, **sides, "at": book.get("timestamp") or 0})
 
 
-async def _trades(exchange: Any, symbol: str, lines: _Lines) -> None:
+async def _trades(exchange: Any, symbol: str, lines: asyncio.Queue[bytes]) -> None:
     while True:
         found = await exchange.watch_trades(symbol)
         await lines.put(trades_line(symbol, found))
@@ -178,7 +181,7 @@ def trades_line(symbol: str, trades: Sequence[Mapping[str, Any]]) -> bytes:
     return msgspec.json.encode({"trades": symbol, "rows": rows})
 
 
-async def _beats(exchange: str, lines: _Lines, heard: Mapping[str, float]) -> None:
+async def _beats(exchange: str, lines: asyncio.Queue[bytes], heard: Mapping[str, float]) -> None:
     """ccxt pings its connections, and raises after missed pongs (4.5.90, `ws/client.py`): while it has raised nothing,
     a book without news is a quiet one. For so long at most: what it does not notice itself must end too.
     """

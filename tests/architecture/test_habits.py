@@ -20,6 +20,7 @@ BROAD_EXCEPT = {
     "cryptopipe/market/listings.py": "a stranger's metadata: what it raises makes an answer of no use",
     "cryptopipe/market/inquiry.py": "a stranger's metadata that cannot say what to ask: its venue is not asked",
     "cryptopipe/market/feeds.py": "a stranger's reading of the server time: what it raises is no time",
+    "cryptopipe/drivers/sources.py": "a stranger's source: what it raises closes its connection, or refuses the run",
     "cryptopipe/testing/damage.py": "the kit judges a stranger's codec: whatever escapes is the finding",
 }
 SLEEPS = {

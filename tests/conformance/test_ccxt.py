@@ -133,7 +133,7 @@ class Unified:
     """An exchange with the unified methods of ccxt 4.5.90 (`async_support/base/exchange.py`), each scripted."""
 
     def __init__(self, *, watches: bool, then: BaseException | None = None) -> None:
-        self.has = {"watchOrderBook": watches, "watchTrades": watches}
+        self.id, self.has = "x", {"watchOrderBook": watches, "watchTrades": watches}
         self.then, self.asked, self.left = then, list[str](), 0
 
     async def load_markets(self) -> dict[str, object]:

@@ -25,9 +25,9 @@ from cryptopipe.drivers import sources
 from cryptopipe.drivers.intake import Intake
 from cryptopipe.drivers.live import TURN, Live
 from cryptopipe.drivers.replay import ReplayLabel
-from cryptopipe.drivers.sources import Ended, Spring
+from cryptopipe.drivers.sources import Ended, Spring, refuse_unready
 from cryptopipe.drivers.stop import Stop
-from cryptopipe.drivers.streams import Streams, all_subscriptions, refuse_unready
+from cryptopipe.drivers.streams import Streams, all_subscriptions
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Feeds, subscriptions_of
 from cryptopipe.market.market import Market
@@ -390,8 +390,9 @@ def test_what_is_missing_is_said_before_anything_is_dialled() -> None:
     ):
         plugin = replace(brought_by(source), instruments=OnePair(VENUE))
         with pytest.raises(CryptopipeError, match=told):
-            refuse_unready({VENUE: plugin}, ["BTC", "USDT"])
-    refuse_unready({VENUE: replace(brought_by(begun), instruments=OnePair(VENUE))}, ["BTC", "USDT"])
+            refuse_unready({VENUE: plugin}, all_subscriptions({VENUE: plugin}, ["BTC", "USDT"]))
+    plugin = replace(brought_by(begun), instruments=OnePair(VENUE))
+    refuse_unready({VENUE: plugin}, all_subscriptions({VENUE: plugin}, ["BTC", "USDT"]))
 
 
 def unified(at: int, bid: str, ask: str) -> bytes:
