@@ -108,12 +108,14 @@ class Arbitrage:
         return msgspec.structs.replace(found, legs=legs)
 
     def _obstacles(self, view: MarketView, cycle: Cycle) -> tuple[Reason, ...]:
-        """What forbids a trade whatever its price: different kinds, unknown rules, an unknown fee."""
+        """What forbids a trade whatever its price: different kinds, contracts, unknown rules, an unknown fee."""
         found = []
         kinds = sorted({i.kind.value for i, _ in cycle.steps})
-        comparable = self._settings.compare_kinds and Kind.INVERSE_PERPETUAL.value not in kinds
-        if len(kinds) > 1 and not comparable:
+        contracts = [i.id for i, _ in cycle.steps if i.kind is Kind.INVERSE_PERPETUAL or i.contract_size != 1]
+        if len(kinds) > 1 and (contracts or not self._settings.compare_kinds):
             found.append(Reason("kind", False, "instruments of one kind", " and ".join(kinds)))
+        elif contracts:  # a step prices sizes in base
+            found.append(Reason("kind", False, "sizes in base", f"contracts on {', '.join(contracts)}"))
         for instrument, _ in cycle.steps:
             if instrument.rules is None:
                 found.append(Reason("rules", False, "known trading rules", f"unknown for {instrument.id}"))

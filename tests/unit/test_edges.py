@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
@@ -148,6 +149,15 @@ def test_an_inverse_contract_is_never_compared() -> None:
     a, inverse = market("a", "BTC/USDT"), market("b", "BTC/USDT", Kind.INVERSE_PERPETUAL)
     found = seen({a: ("99", "100"), inverse: ("101", "102")}, {"compare_kinds": True})
     assert found and all([r.check for r in o.obstacles] == ["kind"] for o in found)
+
+
+def test_contracts_that_are_not_one_unit_of_base_are_never_sized() -> None:
+    """Two dollar contracts of two venues are one kind, and their sizes are no bitcoins; nor are those of 0.01 BTC."""
+    for kind, size in ((Kind.INVERSE_PERPETUAL, "1"), (Kind.INVERSE_PERPETUAL, "10"), (Kind.LINEAR_PERPETUAL, "0.01")):
+        a, b = (replace(market(venue, "BTC/USDT", kind), contract_size=D(size)) for venue in "ab")
+        found = seen({a: ("99", "100"), b: ("101", "102")}, {"compare_kinds": True})
+        assert found and all([r.check for r in o.obstacles] == ["kind"] for o in found)
+        assert all(leg.quantity == 0 for o in found for leg in o.legs)
 
 
 def test_restoring_the_inventory_is_a_cost() -> None:
