@@ -1,9 +1,10 @@
 """Paper execution and the books of account: nothing is taken twice, nothing appears from nowhere."""
 
 from decimal import Decimal as D
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cryptopipe.act.ledger import Ledger
@@ -101,16 +102,19 @@ AMOUNTS = st.decimals(min_value=D("0.00000001"), max_value=D(10**6), places=8)
 
 
 @given(st.lists(st.tuples(st.sampled_from([Side.BUY, Side.SELL]), AMOUNTS, AMOUNTS, AMOUNTS), max_size=6))
+@example([(Side.BUY, D("999999.50000361"), D("999999.50000365"), D("999999.49000363"))])
 def test_balances_are_the_sum_of_fills_and_fees(trades: list[tuple[Side, D, D, D]]) -> None:
+    """Beyond the 28 digits of a sum of decimals too: fractions are exact."""
     ledger = Ledger()
     ledger.open(VenueId("a"), {Asset("X"): D(5), Asset("Y"): D(7)})
-    x, y = D(5), D(7)
+    x, y = Fraction(5), Fraction(7)
     for side, price, quantity, fee in trades:
         entries = ledger.fill(Fill("c", XY, side, price, quantity, Fee(fee, Asset("Y")), 1))
         for asset in {entry[1] for entry in entries}:
             assert sum(amount for _, a, amount in entries if a == asset) == 0
         sign = 1 if side is Side.BUY else -1
-        x, y = x + sign * quantity, y - sign * price * quantity - fee
+        cost = sign * Fraction(price) * Fraction(quantity)
+        x, y = x + sign * Fraction(quantity), y - cost - Fraction(fee)
     assert (ledger.balance(VenueId("a"), Asset("X")), ledger.balance(VenueId("a"), Asset("Y"))) == (x, y)
     assert ledger.profit() == {a: v for a, v in {Asset("X"): x - 5, Asset("Y"): y - 7}.items() if v}
 
