@@ -16,15 +16,20 @@ from conformance.test_actions_kit import TestBitfooActions
 
 from cryptopipe.api import (
     BookDelta,
+    BookSnapshot,
     ExchangePlugin,
     Frame,
     Instrument,
     Nanos,
+    Proof,
     Resync,
+    SyncRule,
     Trade,
+    apply_always,
 )
 from cryptopipe.testing import ExchangeConformance, StrategyConformance, spot
 from cryptopipe.testing.checks import CHECK, Judged
+from cryptopipe.testing.cores import Books, cores
 
 FRAMES = Path(__file__).parent / "frames"
 BTCUSDT = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001")
@@ -101,6 +106,18 @@ def test_more_than_fifty_are_drawn_from_threads_that_anybody_can_read() -> None:
 def test_an_answer_that_is_older_than_the_book_is_what_is_found() -> None:
     (bug,) = (bug for bug in books.BUGS if bug.name == "answers taken for a stream's snapshots")
     assert "a snapshot older than the book replaced it" in finding(bug.kit(), "8 sync")
+
+
+@pytest.mark.skipif(len(cores()) < 2, reason="the native core is not built")
+def test_two_cores_that_differ_are_told() -> None:
+    """As if one of them forgot to cut a book to its depth."""
+    event = BookSnapshot("btcusdt", b'[["1","1"],["2","1"]]', b"[]", 7, 0)
+    whole, cut = (Books(SyncRule(Proof.NONE, apply_always, apply_always, False, depth=depth)) for depth in (0, 1))
+    for books_of_both in (whole, cut):
+        books_of_both.judge(event, "a frame")
+    whole._books = (whole._books[0], cut._books[1])
+    with pytest.raises(AssertionError, match=r"a frame gave BookSnapshot.* cores make reference: .*; native: "):
+        whole.judge(event, "a frame")
 
 
 def test_a_good_answer_of_the_time_passes() -> None:

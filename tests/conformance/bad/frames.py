@@ -50,6 +50,17 @@ class Keeping(BitFooFeed):
         return events
 
 
+class Refusing(BitFooFeed):
+    """Keeps what it could not read, for somebody who never asks."""
+
+    def decode(self, frame: api.Frame, received_at: api.Nanos) -> Any:
+        try:
+            return super().decode(frame, received_at)
+        except api.ProtocolError as error:
+            KEPT.append(str(error))
+            raise
+
+
 class Caching(BitFooFeed):
     def decode(self, frame: api.Frame, received_at: api.Nanos) -> Any:
         for e in super().decode(frame, received_at):
@@ -102,6 +113,8 @@ BUGS: tuple[Bug, ...] = (
     foo("the JSON library's error", MUTATIONS, "whoever catches ProtocolError never sees it", base=Leaking),
     foo("brackets nested too deep", MUTATIONS, "RecursionError is no ValueError", base=Deep),
     foo("every event kept", MUTATIONS, "cryptofeed#426: memory grows", base=Keeping),
+    foo("every refusal kept", MUTATIONS, "ccxt/ccxt#26753: a cache that is filled after an error and never emptied",
+        base=Refusing),
     foo("module-level count", "2 determinism", "state that two connections share", base=Caching),
     bar("heartbeat as data", GOLDENS, "cryptofeed#223: a dead market looks alive", read=beating),
     bar("trades swallowed", GOLDENS, "a channel subscribed to and never read", decode=without(api.Trade)),
