@@ -69,7 +69,7 @@ CANNOT = """
 - **A changed digit** (`corrupt` with `digit: true`) is no gap: numbers prove that no frame is missing, not what is in
   it. Kraken's checksums show it in the frame itself (the older dialect's snapshots have none: they are wrong until the
   first change); Bitfinex's sums come after the changes, and cover 25 levels or orders a side: what they refute was
-  shown for at most {summed} s, until the sum came. Elsewhere the column "wrong" counts. Where the digit is one of a
+  shown for at most {summed} s, until a sum came. Elsewhere the column "wrong" counts. Where the digit is one of a
   number or a time, what follows is taken for old, late or repeated: noticed as silence, lateness or a stream behind its
   book, after 2 s and more. What damages a byte on a real connection also breaks its TCP or TLS checksum, so this is a
   venue's own error.
@@ -79,7 +79,7 @@ CANNOT = """
 - **The answer to a subscription** is a frame too. Bitfinex numbers its channels, and tells the number there alone.
   Where it is lost, the codec leaves the channel that speaks and asks once more; where it cannot know for which book, as
   on a new connection of `R0` alone, that is given up after 10 s.
-- **Healed later than 3 s** for these two reasons: {late}
+- **Healed later than 3 s** for one of these reasons:{late}
 - **A frame of single orders that comes twice** adds an order twice where nothing numbers frames (`kraken level3`): the
   book is asked for again, and was never wrong.
 - **A stale snapshot** is simulated for books of levels only. The answers with single orders are those of the moment.
@@ -178,7 +178,7 @@ def cannot(outcomes: Outcomes, nothing: Sequence[str]) -> str:
     text = CANNOT.format(
         backwards=f"Seen in {len(back)} of {of} runs of `reorder`"
         + (f", for at most {longest} s." if back else "; of 200 earlier ones in 4, for at most 0.06 s."),
-        late="".join(late) or "none.",
+        late="".join(late) or " none.",
         summed=at(summed, 1),
         unproven=" and ".join(f"`{end}`" for end in nothing),
     )

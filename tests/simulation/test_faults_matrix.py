@@ -44,8 +44,8 @@ def judge(trial: Trial) -> None:
         assert not trial.backwards or _cannot_tell_order(trial), trial
     if proven and (_content_is_proven(trial) or trial.proof is Proof.CHECKSUM):
         assert all(till - since <= 2 * SECOND for since, till in trial.wrong), trial
-    if kind in HARMLESS and not _adds_twice(trial):
-        assert trial.down is None, trial
+    if kind in HARMLESS:
+        assert trial.down is None or _adds_twice(trial), trial
     elif kind in SILENT:
         assert trial.silent_for is not None and trial.silent_for <= SHORTEST_LIMIT + SECOND, trial
     elif kind in AT_ONCE or (proven and _content_is_proven(trial) and trial.struck is not None):
