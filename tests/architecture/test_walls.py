@@ -38,7 +38,9 @@ def test_no_file_of_the_framework_is_named_after_a_venue() -> None:
 @pytest.mark.parametrize("source", sources(*PLUGINS), ids=lambda source: source.path)
 def test_a_plugin_imports_only_the_window(source: Source) -> None:
     folder, own, *_ = Path(source.path).parts
-    allowed = LIBRARIES_OF_PLUGINS[folder] | {own} | sys.stdlib_module_names | LIBRARIES_OF_FILES.get(source.path, set())
+    allowed = (
+        LIBRARIES_OF_PLUGINS[folder] | {own} | sys.stdlib_module_names | LIBRARIES_OF_FILES.get(source.path, set())
+    )
     for line, name in source.imports():
         window = name == "cryptopipe.api" or name.startswith("cryptopipe.api.")
         assert window or name.split(".")[0] in allowed, f"{source.path}:{line} imports {name}"
