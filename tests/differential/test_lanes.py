@@ -19,6 +19,8 @@ from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.reader import read
 from cryptopipe.core.lane import Lane as NoLane
 from cryptopipe.market.market import Market
+from cryptopipe.market.names import twin
+from cryptopipe.market.overlap import Switched
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import BookDelta
 from cryptopipe.model.facts import VenueId
@@ -72,7 +74,9 @@ class Pair:
     def receive(self, entry: Input) -> None:
         self.straight.receive(entry)
         self.plain.receive(entry)
-        self.taken += self.straight._lane is not None
+        if entry.direction is Direction.RECV:
+            self.taken += self.straight._lane is not None
+            assert events(self.straight) == events(self.plain), entry.payload[:300]
         assert said(self.straight, self.venue) == said(self.plain, self.venue), entry.payload[:300]
 
     def compare_books(self) -> None:
@@ -87,8 +91,13 @@ def said(market: Market, venue: VenueId) -> Any:
     syncs = [
         (s.state, s.reason, s.last_frame_at, s.gaps, s.resyncs, s.book.version) for s in market.books[venue].values()
     ]
-    events = [(e.symbol, e.version, e.event_time) if type(e) is BookDelta else e for e in market.events]
-    return changed, transitions, syncs, events, market.take_commands(), msgspec.structs.astuple(counted(market, venue))
+    commands = [vars(one) if isinstance(one, Switched) else one for one in market.take_commands()]
+    return changed, transitions, syncs, commands, msgspec.structs.astuple(counted(market, venue))
+
+
+def events(market: Market) -> list[Any]:
+    """What the last frame meant, for who watches connections."""
+    return [(e.symbol, e.version, e.event_time) if type(e) is BookDelta else e for e in market.events]
 
 
 class Counted(msgspec.Struct):
@@ -274,3 +283,23 @@ def test_a_lane_that_reads_otherwise_than_its_codec_takes_nothing() -> None:
         assert market._lane is None
     lane = next(iter(market._connections.values())).lane
     assert lane is not None and lane.disproved
+
+
+def test_an_old_connection_goes_straight_no_more_once_another_is_to_replace_it() -> None:
+    venue = "okx"
+    told = [
+        ("okx#1", "snapshot", "1", 10, -1), ("okx#1", "update", "2", 15, 10), ("okx#1", "update", "3", 17, 15),
+        (twin("okx#1"), "", "", 0, 0), ("okx#1", "update", "4", 20, 17), (twin("okx#1"), "snapshot", "4", 20, -1),
+        ("okx#1", "update", "9", 21, 20), (twin("okx#1"), "update", "5", 21, 20), ("okx#1", "update", "9", 22, 21),
+        (twin("okx#1"), "update", "6", 22, 21), (twin("okx#1"), "update", "7", 23, 22),
+    ]  # fmt: skip
+    pair, at, straight = Pair(venue), 1_790_000_000_000_000_000, []
+    pair.receive(Input(1, 1, at, Direction.OPEN, venue, "okx#1", "wss://ws.okx.com:8443/ws/v5/public", b""))
+    for number, (conn, *rest) in enumerate(told, 2):
+        text = (OKX % tuple(rest)).encode() if rest[0] else b""
+        kind, url = (Direction.RECV, "") if rest[0] else (Direction.OPEN, "wss://ws.okx.com:8443/ws/v5/public")
+        pair.receive(Input(number, number, at + number, kind, venue, conn, url, text))
+        pair.compare_books()
+        straight.append(pair.taken)
+    assert straight == [0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 3]
+    assert str(pair.straight.books[pair.venue]["BTC-USDT"].book.top.ask_size) == "7"  # type: ignore[union-attr]
