@@ -4,6 +4,7 @@ Enters: a watcher, what changed, width and height. Leaves: lines of styled text.
 with digits cut off, or rows left out without a word.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from cryptopipe.cli.cells import STYLES, Cell, Column, Table, fit
 from cryptopipe.cli.words import check_in_words
 from cryptopipe.clock import format_at
 from cryptopipe.market.sync import BookState, BookSync
+from cryptopipe.model.facts import Asset
 from cryptopipe.model.money import plain
 from cryptopipe.model.naming import named
 from cryptopipe.model.trading import Opportunity
@@ -48,9 +50,11 @@ class WatchTables:
         return Group(_text([(title, "head")], width), *(_text(row, width) for row in rows))
 
     def _price_lines(self) -> tuple[Sequence[Column], list[list[Cell]], int]:
-        books = self._watcher.market.books.values()
-        lines = [_price(sync) for venue in books for sync in sorted(venue.values(), key=lambda sync: sync.id)]
-        return _PRICES, lines, len(lines)
+        """Books of one pair stand together, the pair of the most books first: what can be compared is seen first."""
+        books = [sync for venue in self._watcher.market.books.values() for sync in venue.values()]
+        alike = Counter(map(_pair, books))
+        books.sort(key=lambda sync: (-alike[_pair(sync)], *_pair(sync), sync.id))
+        return _PRICES, [_price(sync) for sync in books], len(books)
 
     def _edge_lines(self, width: int) -> tuple[Sequence[Column], list[list[Cell]], int]:
         """The open ones by net value, then those that closed, as they were at their best; and how many there are."""
@@ -81,6 +85,10 @@ class WatchTables:
         break_even = f"{break_even_fee_bps(edge, self._watcher.fees):.2f}"
         rest = (break_even, f"{edge.notional:.2f} {edge.numeraire}", obstacles)
         return [*((text, style) for text in texts), (f"{edge.net_bps:.2f}", pays), *((text, style) for text in rest)]
+
+
+def _pair(sync: BookSync) -> tuple[Asset, Asset]:
+    return sync.instrument.base, sync.instrument.quote
 
 
 def _price(sync: BookSync) -> list[Cell]:

@@ -164,6 +164,19 @@ def test_prices_keep_names_and_digits_in_one_piece(
         assert [D(one) for one in (bid, bid_size, ask, ask_size)] == [D(one) for one in numbers]
 
 
+def test_books_of_one_pair_stand_together_and_the_most_compared_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venues = {
+        document["instrument"]: {k for k in document if isinstance(document[k], dict)} for document in lines(capsys)
+    }
+    pairs = {f"{venue}:{told['symbol']}": document["instrument"] for document in lines(capsys)
+             for venue, told in document.items() if isinstance(told, dict)}  # fmt: skip
+    rows = [pairs[row.split()[0]] for row in shown(capsys, monkeypatch, 200)[2:]]
+    assert len(set(rows)) == sum(a != b for a, b in zip(rows, [*rows[1:], ""], strict=True)) > 1
+    assert [len(venues[one]) for one in rows] == sorted((len(venues[one]) for one in rows), reverse=True)
+
+
 @pytest.mark.parametrize("columns", [0, 160, 100, 80])
 def test_edges_have_the_names_that_the_view_gives_them(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
