@@ -118,7 +118,7 @@ class Connection:
         found = [*sorted(self.books.items()), *sorted(self.orders.items())]
         return [sync for _, sync in found if isinstance(sync, BookSync)]
 
-    def cannot_tell(self, symbol: str, error: ProtocolError) -> None:
+    def cannot_tell(self, symbol: str, error: ProtocolError | VenueError) -> None:
         """The venue's plugin does not know this symbol; counted once."""
         if len(self.unknown) >= _STRANGE_SYMBOLS:
             self.unknown.clear()

@@ -6,6 +6,7 @@ decides enters as an input.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import index
 
 import msgspec
 
@@ -209,12 +210,11 @@ class Feeds:
         match command:
             case WakeAt():
                 self._due[venue] = min(self._due[venue], command.at)
-            case Fetch():
-                tasks.append((venue, Ask(self._request(venue, command.symbol), command.symbol, command.conn)))
-            case FetchTime():
-                clock = self._plugins[venue].clock
-                assert clock is not None, f"{venue} tells no time"
-                tasks.append((venue, Ask(self._rewritten(venue, clock.request()), SERVER_TIME)))
+            case Fetch() | FetchTime():
+                try:
+                    tasks.append((venue, self._asked(venue, command)))
+                except Exception as error:  # noqa: BLE001 -- a stranger's codec: it is as if nobody answered
+                    self._market.counts[venue].refusal(as_refusal(error))
             case Sign():
                 self._sign(venue, command.conn, at, tasks)
             case Send():
@@ -230,13 +230,17 @@ class Feeds:
             self._market.counts[venue].refusal(as_refusal(error))
             return ""
 
-    def _request(self, venue: VenueId, tag: str) -> HttpRequest:
-        """For the snapshot of a book of levels, or of single orders."""
-        plugin, symbol = self._plugins[venue], tag.removeprefix(ORDERS_OF)
+    def _asked(self, venue: VenueId, command: Fetch | FetchTime) -> Ask:
+        """For the server's time, or the snapshot of a book of levels or of single orders."""
+        plugin = self._plugins[venue]
+        if isinstance(command, FetchTime):
+            assert plugin.clock is not None, f"{venue} tells no time"
+            return Ask(self._rewritten(venue, plugin.clock.request()), SERVER_TIME)
+        tag, symbol = command.symbol, command.symbol.removeprefix(ORDERS_OF)
         dialect = orders_dialect(plugin) if symbol != tag else None
         snapshots = plugin.snapshots if dialect is None else dialect.snapshots
         assert snapshots is not None, f"{venue} has no snapshots to request: {tag}"
-        return self._rewritten(venue, snapshots.request(self._instruments[venue, symbol]))
+        return Ask(self._rewritten(venue, snapshots.request(self._instruments[venue, symbol])), tag, command.conn)
 
     def _rewritten(self, venue: VenueId, request: HttpRequest) -> HttpRequest:
         return msgspec.structs.replace(request, url=self._rewrite(venue, request.url))
@@ -267,7 +271,7 @@ class Feeds:
         clock = self._plugins[venue].clock
         assert clock is not None, f"{venue} tells no time"
         try:
-            server_time = clock.server_time(HttpResponse(entry.status, entry.payload, entry.url))
+            server_time = index(clock.server_time(HttpResponse(entry.status, entry.payload, entry.url)))
         except Exception:  # noqa: BLE001 -- a stranger's codec
             return TimeAnswered(None, clock.resolution, entry.status, _retry_after(entry))
         return TimeAnswered(server_time, clock.resolution, entry.status)

@@ -222,8 +222,8 @@ class Market:
                 raise ProtocolError(f"{symbol}: its codec's rule is not of {'single orders' if orders else 'levels'}")
             try:
                 instrument = self._plugins[connection.venue].instruments.find(symbol)
-            except ProtocolError as error:
-                connection.cannot_tell(symbol, error)
+            except Exception as error:  # noqa: BLE001 -- a stranger's plugin
+                connection.cannot_tell(symbol, as_refusal(error))
                 return None
             sync = books[symbol] = BookSync(self.listings.now(instrument), connection.codec.rule)
             if not orders:

@@ -102,10 +102,13 @@ class Lag:
         self.floor, self.late_since = None, 0
 
     def arrived(self, at: Nanos, event_time: Nanos) -> bool:
-        """Whether what arrives has been old for half a second. No event time, no judgement."""
+        """Whether what arrives has been old for half a second. No time, or none that is a number: no judgement."""
         if event_time == 0:
             return False
-        lag = at - event_time
+        try:
+            lag = at - event_time
+        except TypeError:
+            return False  # a stranger's codec
         floor = self.floor
         if floor is None:
             self._crept_at = at

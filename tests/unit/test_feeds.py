@@ -213,6 +213,38 @@ def test_a_server_time_that_its_plugin_trips_over_is_asked_for_again() -> None:
     assert [ask.tag for ask in run.tick(6 * SECOND) if isinstance(ask, Ask)] == [SERVER_TIME]
 
 
+def boom(*_: object) -> HttpRequest:
+    raise KeyError("boom")
+
+
+def test_a_request_that_its_plugin_trips_over_is_as_if_nobody_answered() -> None:
+    snapshots, clock = Snapshots(), Clock()
+    snapshots.request = clock.request = boom  # type: ignore[method-assign, assignment]
+    run = Run(replace(make(ByRequest), snapshots=snapshots, clock=clock)).opened()
+    run.hear(Direction.RECV, delta(5))
+    assert run.market.counts[VENUE].refusals[0].startswith("the plugin raised KeyError in boom")
+    refused = run.market.counts[VENUE].refused
+    for _ in range(20):
+        run.hear(Direction.RECV, delta(5))
+        run.tick(SECOND)
+    assert run.market.counts[VENUE].refused > refused, "asked for again"
+
+
+@pytest.mark.parametrize("time", [None, "2026-11-21"])
+def test_a_time_that_is_no_number_costs_no_run(time: object) -> None:
+    class Timed(BitFooFeed):
+        def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent]:
+            return (api.Heartbeat(time), *super().decode(frame, received_at))  # type: ignore[arg-type]
+
+    clock = Clock()
+    clock.server_time = lambda response: time  # type: ignore[method-assign, assignment, return-value]
+    run = Run(replace(make(Timed), clock=clock)).opened()
+    run.hear(Direction.RECV, snapshot(5))
+    list(run.intake.receive(Arrival(Direction.HTTP, VENUE, "", 0, b"1", "u", 200, (), SERVER_TIME)))
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
+    assert run.feeds.supervisors[VENUE].clock.error is None
+
+
 class Numbered(BitFooFeed):
     """A channel is left by a number that only its snapshot tells."""
 
@@ -616,3 +648,19 @@ def test_strange_symbols_are_remembered_up_to_a_bound() -> None:
     (connection,) = run.market._connections.values()
     assert len(connection.unknown) <= 1_000
     assert run.market.counts[VENUE].refused == 2_500
+
+
+def test_a_symbol_that_its_plugin_trips_over_is_unknown_and_costs_no_other_book() -> None:
+    class Tripping:
+        def listed(self) -> Sequence[api.Instrument]:
+            return (COIN,)
+
+        def find(self, symbol: str) -> api.Instrument:
+            return {"btcusdt": COIN}[symbol]
+
+    run = Run(replace(make(ByRequest), instruments=Tripping(), snapshots=Snapshots())).opened()
+    run.hear(Direction.HTTP, b"5", status=200, request="btcusdt")
+    run.hear(Direction.RECV, named("x", delta(5)))
+    run.market.receive(Input(99, 99, run.now, Direction.HTTP, VENUE, run.conn, "", b"5", 200, (), "x"))
+    assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
+    assert run.market.counts[VENUE].refusals[0].startswith("the plugin raised KeyError in ")
