@@ -27,10 +27,10 @@ class Lane:
 
     A shape is the venue's text with names for values: `<symbol>` (any text that stands for one book), `<first>`,
     `<version>`, `<previous>`, `<count>`, `<ms>`, `<ns>`, `<version_us>` (a time that is the version too), `<instant>`
-    (RFC 3339), `<crc>`, `<signed_crc>` (0: none), `<bids>`, `<asks>`, `<levels>` (of both sides),
-    `<stamped_bids>`, `<stamped_asks>` (whose newest stamp is the time), `<price>`, `<orders>` and a signed `<amount>`
-    (one level), `<number>`, `<any>` (not read). Without `<version>` the version is the count,
-    else the time, else that of receipt.
+    (RFC 3339), `<crc>`, `<signed_crc>` (0: none), `<bids>`, `<asks>`, `<levels>` (of both sides), `<stamped_bids>`,
+    `<stamped_asks>` (whose newest stamp is the time), `<price>`, `<orders>` and a signed `<amount>` (one level),
+    `<number>` (at most a time in ms) and `<any>` (neither is read). Without `<version>` the version is the count, else
+    the time, else that of receipt.
 
     `link` says when a change surely follows, always one for which the rule's `link` says APPLY: `always`; `next` (first
     at most last + 1); `previous` (equal to last); `covers` (first at most last), `newer` (than last); `heard` (the one

@@ -1,4 +1,4 @@
-"""The core in plain Python: the shortest obviously right version that no peer outruns, the oracle of the native one.
+"""The core in plain Python: the shortest obviously right version, the oracle of the native one.
 
 Enters: JSON text of level arrays, version numbers, stamps. Leaves: tops of book, ladders, window columns. Never: a
 rounded number (units of 10⁻¹² with the written decimal places), or a book half changed by a bad frame.

@@ -137,7 +137,7 @@ impl Shape {
                     }
                     Hole::Symbol => reading.symbol = cursor.word(*stop)?,
                     Hole::Number => {
-                        cursor.integer()?;
+                        cursor.integer().filter(|found| *found <= LATEST_MILLIS)?;
                     }
                     Hole::First => reading.first = cursor.integer()?,
                     Hole::Version => reading.version = Some(cursor.integer()?),
@@ -319,6 +319,14 @@ mod tests {
         let at = |frame: &str| read("{\"t\":\"<instant>\"}", frame).map(|(reading, _)| reading.event_time);
         assert_eq!(at("{\"t\":\"1970-01-01T00:00:01Z\"}"), Some(Some(1_000_000_000)));
         assert_eq!(at("{\"t\":\"1970-01-01T00:00:01\"}"), None);
+    }
+
+    #[test]
+    fn a_number_that_is_not_read_is_one_that_a_codec_takes_for_a_time() {
+        assert!(read("[<number>]", "[9000000000000]").is_some() && read("[<number>]", "[0]").is_some());
+        for other in ["[9000000000001]", "[-1]", "[]", "[1.5]", "[00]"] {
+            assert_eq!(read("[<number>]", other), None, "{other}");
+        }
     }
 
     #[test]
