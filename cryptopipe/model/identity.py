@@ -98,22 +98,20 @@ def identified(
 ) -> Asset:
     """The asset that a venue calls `code` and moves over these networks.
 
-    A network whose contract the table gives to the asset of this ticker, or whose chain's own coin that asset is,
-    confirms the ticker. If none does, contracts that the table gives to one other asset mean that asset, and a contract
-    that the table does not know means an asset of its own, `CODE@chain:contract`, which two venues share only if they
-    state the same. Contracts that say different things mean `CODE@venue`.
+    A network whose contract the table gives to the asset of this ticker, or whose chain's own coin that asset is and
+    which states no contract, confirms the ticker. If none does, contracts that the table gives to one other asset mean
+    that asset, and a contract that the table does not know means an asset of its own, `CODE@chain:contract`, which two
+    venues share only if they state the same. Contracts that say different things mean `CODE@venue`.
     """
     index, by_ticker = _index(), asset_of(venue, code, aliases)
     stated = [(one.chain, contract_on(one.chain, one.contract)) for one in networks if one.chain and one.contract]
     own = index.contracts.get(by_ticker, {})
     if not stated or any(own.get(chain) == contract for chain, contract in stated):
         return by_ticker
-    if any(one.chain in own and not own[one.chain] for one in networks):
+    if any(one.chain in own and not own[one.chain] and not one.contract for one in networks):
         return by_ticker
     owners = {index.owners[one] for one in stated if one in index.owners}
     if owners:
         return Asset(owners.pop()) if len(owners) == 1 else Asset(f"{code}@{venue}")
-    if any(chain in own for chain, _ in stated) or by_ticker == f"{code}@{venue}":
-        chain, contract = min(stated)
-        return Asset(f"{code}@{chain}:{contract}")
-    return by_ticker
+    chain, contract = min(stated)
+    return Asset(f"{code}@{chain}:{contract}")

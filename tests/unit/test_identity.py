@@ -57,6 +57,19 @@ def test_a_chains_own_coin_is_known_by_its_chain() -> None:
     assert identified(VENUE, "BTC", wrapped_too) == "BTC"
 
 
+def test_a_token_that_is_called_like_a_chains_own_coin_is_not_that_coin() -> None:
+    weth = next(one for one in TABLE["assets"] if one["asset"] == "WETH")["contracts"]["ethereum"]
+    assert identified(VENUE, "ETH", [Network("ERC20", "ethereum", weth)]) == "WETH"
+    assert identified(VENUE, "ETH", [Network("ERC20", "ethereum", "0xab")]) == "ETH@ethereum:0xab"
+    assert identified(VENUE, "SOL", [Network("SPL", "solana", "Mint1")]) == "SOL@solana:Mint1"
+
+
+def test_a_contract_that_nobody_knows_does_not_confirm_a_known_ticker_on_any_chain() -> None:
+    assert "base" not in next(one for one in TABLE["assets"] if one["asset"] == "PEPE")["contracts"]
+    assert identified(VENUE, "PEPE", [Network("BASE", "base", "0xab")]) == "PEPE@base:0xab"
+    assert identified(VENUE, "PEPE", [Network("BASE", "", "0xab")]) == "PEPE", "of a chain that nobody knows: no word"
+
+
 def test_two_venues_share_an_unknown_token_only_by_its_contract() -> None:
     one = identified(VENUE, "FROG", [Network("ERC20", "ethereum", "0xAB")])
     assert one == identified(OTHER, "FROG", [Network("ETH", "ethereum", "0xab")]) == "FROG@ethereum:0xab"
