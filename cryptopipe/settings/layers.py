@@ -4,6 +4,7 @@ Enters: a YAML file, the environment, `--set`, flags. Leaves: `Layer`s. Never: a
 part), a duplicate key, an alias or a tag resolved, a fault that hides the next one.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,10 @@ class Layer:
         self.places[key] = place
 
 
+_NAMED = re.compile(r"(undefined alias|undefined tag handle|duplicate anchor) .*", re.DOTALL)
+"""What follows may be a secret that was written without quotes."""
+
+
 def find_config(named: Path | None) -> Path | None:
     """`--config`, else ./config.yaml, else the user's. Raises `ConfigError` if the named one is not there."""
     if named is not None:
@@ -83,7 +88,8 @@ def read_file(path: Path) -> Layer:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        layer.problems.append(Problem(f"{path}{line}", f"not YAML: {error.problem or error.context}"))
+        said = _NAMED.sub(r"\1; a text that begins with * & or ! stands in quotes", str(error.problem or error.context))
+        layer.problems.append(Problem(f"{path}{line}", f"not YAML: {said}"))
         return layer
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         layer.problems.append(Problem(str(path), f"not YAML text in UTF-8: {' '.join(str(error).split())}"))
@@ -129,7 +135,7 @@ class NodeReader:
         return tree
 
     def _put(self, tree: Tree, name: str, node: yaml.Node, at: Key) -> None:
-        refusal = self._refusal(node)
+        refusal = self._refusal(node, at)
         if refusal:
             self._problem(node, at, refusal)
         else:
@@ -148,12 +154,16 @@ class NodeReader:
             return items
         return None if node.tag.endswith(":null") else str(node.value)
 
-    def _refusal(self, node: yaml.Node) -> str:
+    def _refusal(self, node: yaml.Node, at: Key) -> str:
         """Why a node is not read; empty if it is."""
         if id(node) in self._seen:
             return "an alias (`*name`) is not supported; write the value again"
         self._seen.add(id(node))
-        return "" if node.tag in _TAGS else f"the tag {node.tag!r} is not supported"
+        if node.tag in _TAGS:
+            return ""
+        if at[0] == "keys":  # it may be the secret
+            return "a tag (`!name`) is not supported; a text that begins with ! stands in quotes"
+        return f"the tag {node.tag!r} is not supported"
 
     def _problem(self, node: yaml.Node, at: Key, message: str) -> None:
         name = f"{'.'.join(at)}: " if at else ""

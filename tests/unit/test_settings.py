@@ -523,6 +523,9 @@ def test_a_key_is_read_from_the_file() -> None:
         ("keys:\n  foo: s-4711\n", [], "keys.foo"),
         ("keys:\n  Foo:\n    key: k-4711\n    secret: s-4711\n", [], "keys.Foo"),
         ("keys: s-4711\n", [], "keys: "),
+        ("keys:\n  foo:\n    secret: *s-4711\n", [], "config.yaml:3: not YAML: found undefined alias"),
+        ("keys:\n  foo:\n    secret: !s!4711\n", [], "config.yaml:3: not YAML: found undefined tag handle"),
+        ("keys:\n  foo:\n    secret: !s-4711\n", [], "keys.foo.secret: a tag (`!name`) is not supported"),
     ],
 )
 def test_a_key_that_is_refused_is_not_echoed(text: str, sets: list[str], expected: str) -> None:
