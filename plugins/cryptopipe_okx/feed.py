@@ -41,6 +41,7 @@ from cryptopipe.api import (
 from cryptopipe_okx.market import CHANNELS, MILLISECOND, UNREADABLE, URL, VENUE
 from cryptopipe_okx.wire import (
     Books,
+    OldBooks,
     Other,
     books_frame,
     levels_frame,
@@ -168,7 +169,7 @@ class OkxFeed:
         f = books_frame(frame)
         return tuple(self._on_books(f.arg.symbol, f.action, d) for d in f.data)
 
-    def _on_books(self, symbol: str, action: str, d: Books) -> BookSnapshot | BookDelta:
+    def _on_books(self, symbol: str, action: str, d: Books | OldBooks) -> BookSnapshot | BookDelta:
         """A snapshot replaces whatever was there; where its id is below the last, ids were reset in between."""
         line, at = self._line(symbol), d.ts * MILLISECOND
         self.lane.count = None

@@ -8,8 +8,10 @@ The rule (www.okx.com/docs-v5/en, section on checksums of the order book channel
 or a bid), and then calculate the CRC32 value (32-bit signed integer)", bids and asks alternating.
 """
 
-from cryptopipe.api import BookDelta, BookSnapshot, Frame, Lane, Nanos, Proof, SyncRule, apply_always
-from cryptopipe_okx.feed import Events, OkxFeed
+import msgspec
+
+from cryptopipe.api import BookDelta, BookSnapshot, Frame, Lane, Link, Nanos, Proof, SyncRule
+from cryptopipe_okx.feed import Events, OkxFeed, link
 from cryptopipe_okx.market import MILLISECOND, UNREADABLE
 from cryptopipe_okx.wire import old_books_frame
 
@@ -20,14 +22,19 @@ _SHAPES = (
 _QUOTE, _B = b'"b'  # stand at 24 and 19 in `{"arg":{"channel":"books"`
 
 
+def follows(last: int, delta: BookDelta) -> Link:
+    """By the ids where there are any: a checksum that became 0 proves nothing any more."""
+    return link(last, delta) if delta.previous else Link.APPLY
+
+
 class OkxChecksumFeed(OkxFeed):
     """The other channels are as today. Where books have no ids their versions are times, and a top, which has no id
     then either, cannot be compared with them."""
 
     rule = SyncRule(
         proof=Proof.CHECKSUM,
-        link=apply_always,
-        join=apply_always,
+        link=follows,
+        join=follows,
         snapshot_by_request=False,
         checksum="crc_interleaved",
         checksum_levels=25,
@@ -53,12 +60,13 @@ class OkxChecksumFeed(OkxFeed):
         symbol = f.arg.symbol
         found: list[BookSnapshot | BookDelta] = []
         for d in f.data:
-            at = d.ts * MILLISECOND
-            version = d.seq or at
-            if f.action == "snapshot":
-                found.append(BookSnapshot(symbol, d.bids, d.asks, version, at, d.checksum or None))
+            at, checksum = d.ts * MILLISECOND, d.checksum or None
+            if d.seq:
+                found.append(msgspec.structs.replace(self._on_books(symbol, f.action, d), checksum=checksum))
+            elif f.action == "snapshot":
+                found.append(BookSnapshot(symbol, d.bids, d.asks, at, at, checksum))
             else:
-                found.append(BookDelta(symbol, d.bids, d.asks, version, version, 0, at, d.checksum or None))
+                found.append(BookDelta(symbol, d.bids, d.asks, at, at, 0, at, checksum))
         return tuple(found)
 
     def _on_levels(self, frame: Frame) -> Events:

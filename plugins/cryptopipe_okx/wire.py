@@ -52,6 +52,7 @@ class OldBooks(msgspec.Struct, gc=False):
     ts: Millis
     checksum: Crc
     seq: Id = msgspec.field(name="seqId", default=0)
+    previous: Previous = msgspec.field(name="prevSeqId", default=-1)
 
 
 class OldBooksFrame(msgspec.Struct, gc=False):

@@ -373,6 +373,19 @@ def test_an_answer_without_a_connection_id_is_of_the_old_form() -> None:
     assert (rule.proof, rule.checksum, rule.checksum_levels) == (Proof.CHECKSUM, "crc_interleaved", 25)
 
 
+def test_ids_prove_a_book_of_the_old_form_whose_checksum_became_zero() -> None:
+    """A venue that no longer answers with `connId` would be read in the old form, and sends 0 since 2026-06-23."""
+    line = Line()
+    line.codec = PLUGIN.dialects[0].feed()
+    line.sync = BookSync(FIND("ETH-USDC"), line.codec.rule)
+    for name in SEQUENCE:
+        line.feed(frame(name))
+    assert (line.sync.state, line.sync.gaps) == (BookState.LIVE, 0)
+    assert line.best == ["2000.01", "3", "2000.02", "1"]
+    line.feed(update(9, 7))
+    assert (line.sync.state, line.sync.gaps) == (BookState.SYNCING, 1)
+
+
 # Instruments.
 
 
