@@ -218,9 +218,11 @@ class Line:
         if name == "subscribed":
             return self._subscribed(f)
         if name == "unsubscribed":
-            self._told.pop(f.channel_id, None)
             self.levels.pop(b"[%d" % f.channel_id, None)
-            return (Notice(name, str(f.channel_id), ok=f.status == "OK"),)
+            told, notice = self._told.pop(f.channel_id, None), Notice(name, str(f.channel_id), ok=f.status == "OK")
+            if told is None or not told.kind.startswith("book ") or told in self._told.values():
+                return (notice,)
+            return (notice, Resync(told.symbol, f"{VENUE_NAME} ended channel {f.channel_id}, {told.kind}"))
         if name == "conf":
             complete = f.status == "OK" and f.flags & SEQ_ALL != 0
             return (Notice(name, f"flags {f.flags} {f.status}", ok=complete),)
@@ -237,10 +239,9 @@ class Line:
         kind = f"{f.channel} {f.prec}" if f.channel == "book" else f.channel
         told = self._told[f.channel_id] = Told(kind, f.symbol)
         self._awaited.pop(told, None)
+        self.levels.pop(b"[%d" % f.channel_id, None)
         if kind == LEVELS:
             self.levels[b"[%d" % f.channel_id] = f.symbol
-        else:
-            self.levels.pop(b"[%d" % f.channel_id, None)
         return (Notice(f.event, f"{kind} {f.symbol}"),)
 
 

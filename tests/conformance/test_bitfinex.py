@@ -22,6 +22,7 @@ from cryptopipe.api import (
     OrdersSnapshot,
     ProtocolError,
     RateLimited,
+    Resync,
     Send,
     Subscription,
     TopUpdate,
@@ -134,6 +135,17 @@ def test_a_lost_book_leaves_its_channel_by_the_id_that_was_told_last() -> None:
     codec.decode(b'{"event":"unsubscribed","status":"OK","chanId":12}', 0)
     assert brought_again(codec)[0] == '{"event":"unsubscribe","chanId":11}'
     assert isinstance(codec, Worded) and codec.worded('{"event":"ping","cid":1}') == '{"event":"ping","cid":1}'
+
+
+def test_a_book_whose_channel_the_venue_ended_is_lost() -> None:
+    """Else it would stay as it is, and the other channels of the connection would pass for its signs of life."""
+    codec = PLUGIN.feed()
+    codec.decode(told(11), 0)
+    codec.decode(told(12, "tETHUSD"), 0)
+    _, lost = codec.decode(b'{"event":"unsubscribed","status":"OK","chanId":11}', 0)
+    assert lost == Resync("tBTCUSD", "bitfinex ended channel 11, book P0")
+    codec.decode(told(13, "tETHUSD"), 0)
+    assert len(tuple(codec.decode(b'{"event":"unsubscribed","status":"OK","chanId":12}', 0))) == 1, "13 brings it"
 
 
 def test_an_awaited_book_on_a_channel_that_nobody_told_is_asked_for_once_more() -> None:
