@@ -19,7 +19,6 @@ from cryptopipe.api import (
     Frame,
     Link,
     Nanos,
-    Notice,
     OrderChange,
     OrderEvent,
     OrderFormat,
@@ -52,6 +51,8 @@ _I = ord("i")  # stands at 10 in `{"data":{"id"`
 _MILLISECOND = 1000  # in microseconds
 _REMEMBERED = 1024
 """Prices of the newest orders: a taker's changes come within the millisecond of its creation."""
+_NOT_HEARD = 2**62
+"""The `previous` of an event of a millisecond that was not heard from its beginning: it follows no book."""
 _MARKET_BUY = "999999999"
 """The price of a market order to buy, as recorded on 2023-09-04; to sell it is zero."""
 _SET, _REMOVE = OrderChange.SET, OrderChange.REMOVE
@@ -161,8 +162,8 @@ class BitstampOrdersFeed:
         changes = _changes(f, chain.prices)
         if not expected and previous == micros:
             chain.begun = micros
-        if chain.begun == micros:
-            return (Notice("order", f"{symbol}: of a millisecond that was not heard from its beginning"),)
+        if chain.begun == micros:  # not told, and no book of that millisecond or before may pass for whole
+            return (OrdersDelta(symbol, (), (), version, version, _NOT_HEARD, micros * MICROSECOND),)
         if chain.begun:
             previous, chain.begun = max(previous, chain.begun + _MILLISECOND), 0
         bids, asks = ((), changes) if f.data.side else (changes, ())

@@ -16,6 +16,8 @@ from cryptopipe.api import OrderTold, Side, Told
 from cryptopipe_bitstamp.sandbox_listing import MICROSECOND, SECOND, Listing, order_id
 
 _MILLISECOND = 1000 * MICROSECOND
+_EARLIER = 1000
+"""In milliseconds: when the event before the first one told was made. Nobody was told of it."""
 _TYPES = {Side.BUY: 0, Side.SELL: 1}
 _OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
@@ -83,7 +85,7 @@ class OrderScribe:
             del self._sizes[number]
         listing, millis = self._listing, line.at // _MILLISECOND
         identity, price, size = _id(number), listing.price(line.price), listing.size(left)
-        before, self._last = self._last or self._event_id(millis), ""
+        before = self._last or self._event_id(millis - _EARLIER)
         self._events += 1
         self._last = self._event_id(millis)
         return (
