@@ -69,7 +69,7 @@ class Line:
         self._ping_due: Nanos = 0
         self._opened_at: Nanos = 0
         self._heartbeat_at: Nanos = 0
-        self._unheard = 0
+        self.unheard = 0
         self._healthy_since: Nanos = 0
         self._last_data: Nanos = 0
 
@@ -100,7 +100,7 @@ class Line:
         out.extend(Send(text, self.feed.conn) for text in connect.frames)
         self._ping_due = at + int(connect.ping_every_s * SECOND) if connect.ping_every_s else 0
         self._opened_at, self._heartbeat_at, self._healthy_since = at, 0, 0
-        self._unheard = len(self.supplies)
+        self.unheard = len(self.supplies)
         for supply in self.supplies:
             supply.open(at)
             supply.needed = supply.needed and not (self.succeeds and self.feed.joins)
@@ -228,9 +228,9 @@ class Line:
         watch = supply.watch
         if not watch.last:
             self.changed = True
-            self._unheard -= 0 if supply.absent else 1
+            self.unheard -= 0 if supply.absent else 1
             supply.absent = False
-            if not self._unheard:
+            if not self.unheard:
                 self._healthy_since = self._healthy_since or at
         self._last_data = at
         watch.arrived(at)
@@ -254,7 +254,7 @@ class Line:
                 watch.learn()
             if at >= self._deadline(supply):
                 silent = seconds(at - (watch.last or self._opened_at))
-                if not watch.last and self._unheard < len(self.supplies):
+                if not watch.last and self.unheard < len(self.supplies):
                     self._give_up(supply, at)
                     continue
                 if not watch.last:
@@ -274,8 +274,8 @@ class Line:
         not cost the others theirs; the next connection asks for it again.
         """
         supply.absent, supply.asked_at, supply.needed = True, 0, False
-        self._unheard -= 1
-        if not self._unheard:
+        self.unheard -= 1
+        if not self.unheard:
             self._healthy_since = at
 
     def _keep_alive(self, at: Nanos, out: list[Command]) -> None:

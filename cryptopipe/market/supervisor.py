@@ -14,7 +14,7 @@ from cryptopipe.market.line import Feed, Line, Stage
 from cryptopipe.market.names import twin
 from cryptopipe.market.pacing import Bucket, retry_after
 from cryptopipe.market.silence import VenueClock, Watch
-from cryptopipe.market.supply import ANSWER_WITHIN
+from cryptopipe.market.supply import ANSWER_WITHIN, carried_on
 from cryptopipe.market.tenure import Tenure
 from cryptopipe.market.told import (
     Answered,
@@ -177,6 +177,8 @@ class Supervisor:
         elif renewal is not None and line is renewal.old:
             line.closed(at)
             self._renewal, renewal.new.succeeds = None, False
+            if line.feed.joins:
+                renewal.new.unheard -= carried_on(renewal.new.supplies, line.supplies, at)
             lines = {renewal.new if one is line else one for one in self.lines.values()}
             self.lines = {one.feed.conn: one for one in sorted(lines, key=lambda one: one.feed.conn)}
             self._by_request.update(dict.fromkeys(_tags(renewal.new), renewal.new))

@@ -4,6 +4,7 @@ Enters: subscriptions, losses, requests, answers. Leaves: the earliest time for 
 one book at a time, a request before a delta was buffered where the snapshot is a REST answer, a delay to configure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptopipe.clock import SECOND, Nanos
@@ -109,3 +110,15 @@ class Supply:
         if self._restored_at and at - self._restored_at >= HEALTHY_AFTER:
             self.backoff.reset()
             self._asked_lately = False
+
+
+def carried_on(supplies: Sequence[Supply], before: Sequence[Supply], at: Nanos) -> int:
+    """The connection of `before` is gone, and its books go on by this one: those that were not heard here yet must be
+    heard from now on, as if they had just spoken. How many that were still waited for.
+    """
+    count = 0
+    for mine, its in zip(supplies, before, strict=True):
+        if its.watch.arrivals and not its.absent and not mine.watch.last:
+            count += not mine.absent
+            mine.absent, mine.watch.last = False, at
+    return count

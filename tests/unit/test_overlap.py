@@ -489,12 +489,12 @@ class SignedStream(Streamed):
 
 
 class Commanded:
-    """One venue's feeds over one book."""
+    """One venue's feeds over one book, or more."""
 
-    def __init__(self, codec: type[Numbered], **more: object) -> None:
+    def __init__(self, codec: type[Numbered], *others: str, **more: object) -> None:
         plugin = replace(bitfoo, feed=codec, instruments=Listed(VENUE), snapshots=Rest(), lifetime=LIFE, **more)  # type: ignore[arg-type]
         self.now, self.market = START, Market({VENUE: plugin})
-        wanted = [api.Subscription(plugin.instruments.find("btcusdt"), api.Channel.DEPTH)]
+        wanted = [api.Subscription(plugin.instruments.find(one), api.Channel.DEPTH) for one in ("btcusdt", *others)]
         keys = {VENUE: api.SANDBOX_CREDENTIALS}
         self.feeds = Feeds(self.market, {VENUE: plugin}, {VENUE: wanted}, lambda: 1.0, START, credentials=keys)
         self.intake = Intake(self.feeds, self.market.receive, Stamper(lambda: self.now, lambda: self.now))
@@ -558,3 +558,39 @@ def test_the_new_connection_is_signed_when_it_is_dialled() -> None:
     assert run.spoken(venue, "bitfoo#1", [2, 3]) == []
     assert run.spoken(venue, "bitfoo#1+", [3]) == [Close("bitfoo#1+ carries its books", "bitfoo#1")]
     assert run.state is BookState.LIVE
+
+
+class Both(Numbered):
+    """`btcusdt 7`: a change of that book."""
+
+    def decode(self, frame: bytes, received_at: Nanos) -> Sequence[api.FeedEvent]:
+        symbol, number = frame.decode().split()
+        n = int(number)
+        return (api.BookDelta(symbol, b'[["90","1"]]', b"[]", n, n, n - 1, 0),)
+
+
+def test_a_book_that_the_new_connection_never_speaks_of_does_not_stay_live() -> None:
+    """Its venue took it off the list while both were open; what the other one says is no sign of its life."""
+    venue, run, number, up = Venue([], timed=False), Commanded(Both, "ethusdt"), 1, set[str]()
+    eth = run.market.books[VENUE]
+
+    def carry_out(tasks: list[Task]) -> None:
+        for task in tasks:
+            if isinstance(task, Dial):
+                up.add(task.conn)
+                carry_out(run.hear(task.conn, Direction.OPEN))
+            elif isinstance(task, Close):
+                up.discard(task.conn)
+            elif isinstance(task, Ask):
+                whole = venue.whole(0).replace(b'"n":0', b'"n":%d' % number)
+                carry_out(run.hear(task.conn, Direction.HTTP, whole, status=200, request=task.tag))
+
+    for tenth in range(250):
+        carry_out(run.tick(tenth * SECOND // 10))
+        number += 1
+        for conn in sorted(up):
+            carry_out(run.hear(conn, Direction.RECV, b"btcusdt %d" % number))
+            if conn == "bitfoo#1" and tenth < 121:
+                carry_out(run.hear(conn, Direction.RECV, b"ethusdt %d" % number))
+        assert tenth > 121 or not eth or eth["ethusdt"].state is BookState.LIVE
+    assert (eth["btcusdt"].state, eth["ethusdt"].state) == (BookState.LIVE, BookState.SYNCING)
