@@ -20,6 +20,7 @@ from conformance.bitfoo import BitFooFeed, make
 from cryptopipe import api, registry
 from cryptopipe.app import Origin, Running, act_live
 from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.cli.logs import configure
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers import sources
 from cryptopipe.drivers.intake import Intake
@@ -456,6 +457,7 @@ def test_a_run_over_sources_trades_nothing_says_why_and_replays_without_ccxt(
 
         return Streams(plugins, running.pipe.market, wanted, running.take, running.turn_ended, ended=told)
 
+    configure(verbose=1)  # an earlier command of this process may have asked for warnings only
     with structlog.testing.capture_logs() as log:
         result = act_live(wiring, Origin("live", ReplayLabel(True, "", ()), None), streams)
     watched = [(one["venue"], one["symbols"]) for one in log if one["event"] == "feed.watched"]

@@ -315,6 +315,7 @@ def test_a_run_in_lines() -> None:
         {}, {"decisions": (refused,)}, {"decisions": (accepted, refused)}, {"venues": (lost,)}, {"faults": ("reset",)},
         {"halted": "loss"}, {"at": AT + 11 * SECOND}, {"at": AT + 20 * SECOND}, {"at": AT + 21 * SECOND},
     ]  # fmt: skip
+    configure(verbose=1)  # an earlier command of this process may have asked for warnings only
     with structlog.testing.capture_logs() as lines:
         for change in changes:
             narrator.draw(msgspec.structs.replace(calm, **change))
@@ -339,6 +340,7 @@ def test_lines_leave_out_refusals_that_are_far_from_paying() -> None:
         decision(4, "once", "-80"), decision(5, "far", "-300"), decision(6, "near", "-9"),
     ]  # fmt: skip
     one = msgspec.structs.replace(picture(3), venues=(), halted="", faults=(), decisions=tuple(reversed(decisions)))
+    configure(verbose=1)  # an earlier command of this process may have asked for warnings only
     with structlog.testing.capture_logs() as lines:
         Narrator().draw(one)
     told = [(line["event"], line["net_bps"]) for line in lines if line["event"].startswith("edge.")]
