@@ -66,13 +66,14 @@ def follows(last: int, delta: BookDelta | OrdersDelta) -> Link:
 
 
 class GeminiFeed:
-    """One connection. Decoding keeps nothing, so a frame means the same wherever it stands.
+    """One connection. What it keeps is which symbols have had their snapshot since the last answer about them.
 
     "The FIRST frame after subscribing is the snapshot", and nothing in it says so. What does: its range is one id,
     `U` equal to `u`, while a delta begins at the `u` before it and so never has equal ids (measured by others on the
     venue in September 2026; a keeper of recordings tells them apart by it since July). So a recording that begins amid
     a connection yields no book from its first delta. If the venue sent a snapshot with different ids, its book would
-    stay without one, and never be wrong.
+    stay without one, and never be wrong. A later frame of one id, not asked for, is judged as a change: a repeated
+    snapshot is passed over, anything newer is a gap.
 
     `{"e":"depthUpdate","E":1751508260659505382,"s":"btcusd","U":12345677,"u":12345678,"b":[["45000.50","1.25000000"],
     ["45000.25","0.00000000"]],"a":[["45001.00","0.75000000"]]}`
@@ -88,6 +89,7 @@ class GeminiFeed:
 
     def __init__(self) -> None:
         self.lane = Lane(self.rule.level_format, _SHAPES, "covers")
+        self._begun: set[int | str | None] = set()
 
     def connect(self, subscriptions: Sequence[Subscription], auth: StreamAuth | None, at: Nanos) -> Connect:
         """One request an instrument, since one unknown name fails all of its request. Public streams need no key.
@@ -114,7 +116,7 @@ class GeminiFeed:
                 d = depth_frame(frame)
                 if d.first != d.last:
                     return (BookDelta(d.symbol, d.bids, d.asks, d.first, d.last, 0, d.time),)
-                return _on_depth(d)
+                return self._on_depth(d)
             if key == _TICKER:
                 return _on_ticker(ticker_frame(frame))
             if key == _TRADE:
@@ -122,15 +124,30 @@ class GeminiFeed:
         except UNREADABLE:
             pass  # not that shape after all
         try:
-            return _other(frame)
+            return self._other(frame)
         except UNREADABLE as error:
             raise ProtocolError(f"unreadable frame: {error}, in {bytes(frame[:120])!r}", where=VENUE) from error
 
+    def _on_depth(self, d: Depth) -> Events:
+        if d.first == d.last and d.symbol not in self._begun:
+            self._begun.add(d.symbol)
+            return (BookSnapshot(d.symbol, d.bids, d.asks, d.last, d.time),)
+        return (BookDelta(d.symbol, d.bids, d.asks, d.first, d.last, 0, d.time),)
 
-def _on_depth(d: Depth) -> Events:
-    if d.first == d.last:
-        return (BookSnapshot(d.symbol, d.bids, d.asks, d.last, d.time),)
-    return (BookDelta(d.symbol, d.bids, d.asks, d.first, d.last, 0, d.time),)
+    def _other(self, frame: Frame) -> Events:
+        found = other(frame)
+        match found.kind:
+            case "depthUpdate":
+                return self._on_depth(depth_frame(frame))
+            case "trade":
+                return _on_trade(trade_frame(frame))
+            case "bookTicker":
+                return _on_ticker(ticker_frame(frame))
+            case "":
+                self._begun.discard(found.id)
+                return _nameless(frame, found)
+            case kind:
+                return (Unknown(kind),)
 
 
 def _on_ticker(t: Ticker) -> Events:
@@ -144,21 +161,6 @@ def _on_trade(t: Print) -> Events:
     """Where the buyer made, the taker sold."""
     side = Side.SELL if t.buyer_is_maker else Side.BUY
     return (Trade(t.symbol, str(t.trade_id), t.price, t.size, side, t.time),)
-
-
-def _other(frame: Frame) -> Events:
-    found = other(frame)
-    match found.kind:
-        case "depthUpdate":
-            return _on_depth(depth_frame(frame))
-        case "trade":
-            return _on_trade(trade_frame(frame))
-        case "bookTicker":
-            return _on_ticker(ticker_frame(frame))
-        case "":
-            return _nameless(frame, found)
-        case kind:
-            return (Unknown(kind),)
 
 
 def _nameless(frame: Frame, found: Other) -> Events:

@@ -142,8 +142,9 @@ def book_after(*frames: str) -> BookSync:
     sync = BookSync(FIND("btcusd"), codec.rule)
     for number, frame in enumerate(frames, 1):
         for event in codec.decode(frame.encode(), number):
-            assert isinstance(event, BookSnapshot | BookDelta)
-            _ = sync.snapshot(event, number) if isinstance(event, BookSnapshot) else sync.delta(event, number)
+            assert isinstance(event, BookSnapshot | BookDelta | Notice)
+            if not isinstance(event, Notice):
+                _ = sync.snapshot(event, number) if isinstance(event, BookSnapshot) else sync.delta(event, number)
     return sync
 
 
@@ -156,12 +157,23 @@ def levels(sync: BookSync) -> tuple[list[Any], list[Any]]:
     return list(sync.book.levels(True)), list(sync.book.levels(False))
 
 
+ANSWER = '{"id":"btcusd","status":200}'
+
+
 def test_a_second_snapshot_replaces_the_book_whatever_its_id() -> None:
     first = depth(500, 500, [["10.00", "1"], ["9.00", "2"]], [["11.00", "3"]])
     for number in (900, 500, 20):
-        sync = book_after(first, depth(number, number, [["9.50", "4"]], []))
+        sync = book_after(first, ANSWER, depth(number, number, [["9.50", "4"]], []))
         assert levels(sync) == ([(Decimal("9.50"), Decimal(4))], [])
         assert sync.state is BookState.LIVE
+
+
+@pytest.mark.parametrize(("number", "state"), [(501, BookState.SYNCING), (500, BookState.LIVE), (499, BookState.LIVE)])
+def test_what_looks_like_a_snapshot_and_was_not_asked_for_is_no_book(number: int, state: BookState) -> None:
+    """ "The FIRST frame after subscribing is the snapshot": another one of a single id is a change, or came twice."""
+    sync = book_after(depth(500, 500, [["10.00", "1"], ["9.00", "2"]], []), depth(number, number, [["9.00", "4"]], []))
+    assert sync.state is state
+    assert levels(sync)[0] in ([], [(Decimal("10.00"), Decimal(1)), (Decimal("9.00"), Decimal(2))])
 
 
 def test_deletes_of_unknown_levels_one_side_and_an_empty_book() -> None:
@@ -186,7 +198,8 @@ def test_a_gap_loses_the_book_until_the_next_snapshot() -> None:
     assert (sync.state, sync.gaps) == (BookState.SYNCING, 1)
     assert sync.reason == "sequence gap on gemini:btcusd: expected 501, got 501"
     assert sync.book.top is None
-    sync = book_after(whole, late, depth(520, 520, [["10.60", "1"]], []), depth(515, 521, [["10.70", "2"]], []))
+    again = depth(520, 520, [["10.60", "1"]], [])
+    sync = book_after(whole, late, ANSWER, again, depth(515, 521, [["10.70", "2"]], []))
     assert sync.state is BookState.LIVE
     assert levels(sync) == ([(Decimal("10.70"), Decimal(2)), (Decimal("10.60"), Decimal(1))], [])
 
