@@ -14,7 +14,7 @@ from cryptopipe.capture.inputs import Input
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.contracts import ExchangePlugin, Listing
-from cryptopipe.model.facts import Currency, FeeSchedule, Instrument, TradingRules, TradingState, VenueId
+from cryptopipe.model.facts import Asset, Currency, FeeSchedule, Instrument, TradingRules, TradingState, VenueId
 from cryptopipe.model.money import plain
 from cryptopipe.model.stream import HttpResponse
 
@@ -58,6 +58,8 @@ class _Venue:
         self.ends: dict[str, tuple[Nanos, int]] = {}
         """When trading ends, where an answer told that alone, and that answer's input."""
         self.currencies: dict[str, Currency] = {}
+        self.strangers: dict[str, tuple[Asset, int]] = {}
+        """By code, what is called like an asset and by its contract is not that asset; and that answer's input."""
         self.fees: FeeSchedule | None = None
 
 
@@ -112,8 +114,9 @@ class Listings:
         self._keep(venue, listing, rows, currencies, entry.seq)
         self._venues[venue].ends.update(ends)
         ours = [id_ for id_, one in self._known.items() if one.venue == venue]
-        touched = rows.keys() | ends.keys()
-        changed = [id_ for id_ in ours if self._known[id_].symbol in touched and self._renew(id_)]
+        touched, strangers = rows.keys() | ends.keys(), self._venues[venue].strangers.keys() & currencies.keys()
+        concerned = [id_ for id_ in ours if self._known[id_].symbol in touched or strangers & _assets(self._known[id_])]
+        changed = [id_ for id_ in concerned if self._renew(id_)]
         return [self._now[id_] for id_ in changed]
 
     def _keep(
@@ -128,6 +131,8 @@ class Listings:
             known = kept.currencies.get(code)
             networks = told.networks or (known.networks if known is not None else ())
             kept.currencies[code] = msgspec.structs.replace(told, networks=networks)
+            if told.asset.startswith(f"{code}@"):
+                kept.strangers[code] = told.asset, seq
         fees, before_fees = listing.fees, kept.fees or self._plugins[venue].fees
         if fees is not None:
             kept.fees = fees
@@ -142,6 +147,9 @@ class Listings:
         if row is not None:
             why = why or _another(known, row.told)
             now, told_by = _as_told(known, row.told), max(told_by, row.seq)
+        for name in sorted(venue.strangers.keys() & _assets(known)):
+            other, seq = venue.strangers[name]
+            why, told_by = why or f"its {name} is told as {other}, by its contract", max(told_by, seq)
         earliest = min((at for at in (ends, now.delists_at) if at), default=0)
         now = msgspec.structs.replace(now, delists_at=earliest)
         if why:
@@ -152,6 +160,10 @@ class Listings:
         self._now[id_] = now
         self.news += _changes(before, now, told_by, why)
         return True
+
+
+def _assets(one: Instrument) -> set[str]:
+    return {one.base, one.quote}
 
 
 def _word(before: Instrument, told: Instrument) -> Instrument:

@@ -26,6 +26,7 @@ from cryptopipe.market.inquiry import AFTER_OPENING, AGAIN, LONGEST_AGAIN, Inqui
 from cryptopipe.market.listings import FeesTold, InstrumentChange, Listings
 from cryptopipe.market.market import Market
 from cryptopipe.market.pacing import Bucket
+from cryptopipe.model.identity import identified
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 
 T: Nanos = 1_800_000_000 * SECOND
@@ -214,6 +215,20 @@ def test_currencies_are_kept_as_told_last_with_the_networks_that_were_told() -> 
 
 def flat(maker: str, taker: str) -> api.FeeSchedule:
     return api.FeeSchedule.flat(maker, taker, "told", "as answered", "received")
+
+
+def test_an_instrument_of_a_token_that_is_only_called_like_its_asset_is_halted_for_good() -> None:
+    """USDT by a contract that is not Tether's; LUNA is another venue's word for LUNC, and no contract speaks of it."""
+    desk, usdt = Desk(), "0xab"
+    fake = identified(VENUE, "USDT", [api.Network("ERC20", "ethereum", usdt)])
+    frog = identified(VENUE, "FROG", [api.Network("ERC20", "ethereum", usdt)])
+    luna = api.Currency(VENUE, "LUNA", api.Asset("LUNC"))
+    assert desk.hear(currencies=[luna, api.Currency(VENUE, "BTC", api.Asset("BTC"))]) == []
+    assert desk.hear(currencies=[api.Currency(VENUE, "FROG", frog), api.Currency(VENUE, "USDT", fake)]) == [desk.now]
+    assert desk.news() == [("state", "trading", "halted", 2)]
+    assert desk.listings.refused == {COIN.id: "its USDT is told as USDT@ethereum:0xab, by its contract"}
+    assert desk.hear(COIN, currencies=[api.Currency(VENUE, "USDT", api.Asset("USDT"))]) == []
+    assert desk.now.state is HALTED
 
 
 def test_fees_are_news_when_they_differ_from_the_plugins_table_and_again_when_they_change() -> None:
