@@ -35,6 +35,8 @@ from cryptopipe.model.facts import VenueId
 
 _DAMAGED = "\ufffd"
 """What a damaged byte is read as. Of a frame with one in its kind or symbol nobody knows which book it changed."""
+_MOST_BOOKS = 10_000
+"""Of one venue; the largest lists a few thousand instruments, and one that makes up symbols may not fill the memory."""
 _RECV, _LIVE = Direction.RECV, BookState.LIVE  # before Python 3.12 an Enum's attribute costs as much as a call
 
 Book = BookSync | Elder | Heir
@@ -221,6 +223,8 @@ class Market:
             if (connection.codec.rule.orders is not None) is not orders:
                 raise ProtocolError(f"{symbol}: its codec's rule is not of {'single orders' if orders else 'levels'}")
             try:
+                if len(books) >= _MOST_BOOKS:
+                    raise ProtocolError(f"{symbol} beside {len(books)} other books", where=connection.venue)
                 instrument = self._plugins[connection.venue].instruments.find(symbol)
             except Exception as error:  # noqa: BLE001 -- a stranger's plugin
                 connection.cannot_tell(symbol, as_refusal(error))

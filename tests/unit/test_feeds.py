@@ -664,3 +664,20 @@ def test_a_symbol_that_its_plugin_trips_over_is_unknown_and_costs_no_other_book(
     run.market.receive(Input(99, 99, run.now, Direction.HTTP, VENUE, run.conn, "", b"5", 200, (), "x"))
     assert run.market.books[VENUE]["btcusdt"].state is BookState.LIVE
     assert run.market.counts[VENUE].refusals[0].startswith("the plugin raised KeyError in ")
+
+
+def test_a_venue_that_makes_up_symbols_gets_no_books_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Any:
+        def listed(self) -> Sequence[api.Instrument]:
+            return (COIN,)
+
+        def find(self, symbol: str) -> api.Instrument:
+            return msgspec.structs.replace(COIN, symbol=symbol)
+
+    monkeypatch.setattr("cryptopipe.market.market._MOST_BOOKS", 100)
+    run = Run(replace(make(), instruments=Any())).opened()
+    for number in range(250):
+        run.hear(Direction.RECV, named(f"x{number}", snapshot(5)))
+    assert len(run.market.books[VENUE]) == 100
+    assert run.market.counts[VENUE].refusals[-1] == "x249 beside 100 other books"
+    assert run.market.books[VENUE]["x0"].state is BookState.LIVE
