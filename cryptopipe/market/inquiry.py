@@ -95,6 +95,8 @@ class Inquiries:
         try:
             requests = tuple(codec.requests())
             refresh = self.refresh or max(APART, codec.refresh)
+            if not all(isinstance(one, HttpRequest) for one in requests):
+                raise TypeError(f"no requests: {requests}")
         except Exception as error:  # noqa: BLE001 -- a stranger's plugin
             self.unasked[plugin.venue] = as_refusal(error).message
             return

@@ -6,7 +6,8 @@ each change. Never: a field that no answer spoke of, or an instrument that becom
 
 from collections.abc import Mapping
 from copy import copy
-from typing import NamedTuple
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -104,7 +105,7 @@ class Listings:
             return []
         try:
             answer = HttpResponse(entry.status or 200, entry.payload, entry.url, dict(entry.headers))
-            listing = codec.read(answer)
+            listing = _sound(codec.read(answer))
             rows = {one.symbol: _Row(one, entry.seq) for one in listing.instruments if one.venue == venue}
             currencies = {one.code: one for one in listing.currencies if one.venue == venue}
             ends = {symbol: (at, entry.seq) for symbol, at in listing.delists.items()}
@@ -160,6 +161,20 @@ class Listings:
         self._now[id_] = now
         self.news += _changes(before, now, told_by, why)
         return True
+
+
+def _sound(listing: Listing) -> Listing:
+    """Raises `TypeError` for a value that is not of its kind: whatever reads it later would trip over it."""
+    for one in listing.instruments:
+        kinds = ((one.state, TradingState), (one.delists_at, int), (one.rules, TradingRules | None))
+        if not all(isinstance(value, kind) for value, kind in (*kinds, (one.contract_size, Decimal))):
+            raise TypeError(f"{one.symbol} is told as {one}")
+    values: list[tuple[object, Any]] = [(listing.fees, FeeSchedule | None)]
+    values += [(at, int) for at in listing.delists.values()]
+    values += [(one.asset, str) for one in listing.currencies]
+    if not all(isinstance(value, kind) for value, kind in values):
+        raise TypeError(f"told are {values[:3]}")
+    return listing
 
 
 def _assets(one: Instrument) -> set[str]:

@@ -185,6 +185,25 @@ def test_an_answer_of_no_use_changes_nothing_and_says_why(status: int, told: api
     assert desk.listings.failure == ""
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"instruments": [so(state="halted")]},
+        {"instruments": [so(delists_at="soon")]},
+        {"instruments": [so(rules={"tick": "1"})]},
+        {"instruments": [], "delists": {"btcusdt": "soon"}},
+        {"instruments": [], "fees": "0.1"},
+        {"instruments": [], "currencies": [api.Currency(VENUE, "USDT", None)]},  # type: ignore[arg-type]
+    ],
+    ids=["state", "end", "rules", "ends", "fees", "currency"],
+)
+def test_values_of_another_kind_are_an_answer_of_no_use(told: dict[str, object]) -> None:
+    desk = Desk()
+    desk.told.answers[b"x"] = api.Listing(**told)  # type: ignore[arg-type]
+    assert (desk.listings.read(VENUE, answer(b"x")), desk.now) == ([], COIN)
+    assert desk.listings.failure.startswith("the plugin raised TypeError in ")
+
+
 def test_what_a_codec_remembers_of_one_run_is_nothing_to_another() -> None:
     class Once(Told):
         def read(self, response: HttpResponse) -> api.Listing:
@@ -334,11 +353,17 @@ def test_zero_asks_nobody_and_a_plugin_that_cannot_say_what_to_ask_is_left_out()
         def requests(self) -> Sequence[HttpRequest]:
             raise OSError("no")
 
+    class Texts(Told):
+        def requests(self) -> Sequence[HttpRequest]:
+            return ["https://bitfoo.example"]  # type: ignore[list-item]
+
     asking, _ = inquiries(Told(), MANY, refresh=0)
     asking.opened(VENUE, T)
     assert asking.tick(T + HOUR) == []
     asking, _ = inquiries(Bug(), MANY)
     assert "the plugin raised OSError in " in asking.unasked[VENUE]
+    asking, _ = inquiries(Texts(), MANY)
+    assert "the plugin raised TypeError in " in asking.unasked[VENUE]
 
 
 class Run:
