@@ -1,7 +1,8 @@
 """A venue is one folder: without it the framework's own tests are green.
 
-Enters: a copy of the checkout from which one plugin and its entry points are taken. Leaves: the child's result. Never:
-the plugin by another way: the child refuses to import it.
+Enters: a copy of the checkout from which one plugin and its entry points are taken. Leaves: the child's result; tests
+of the core alone, which knows no plugins, are left out. Never: the plugin by another way: the child refuses to import
+it. `scripts/test all` takes two of the folders, `scripts/test-long` each.
 """
 
 import os
@@ -57,8 +58,8 @@ def test_the_framework_is_green_without(gone: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     _without(gone, copy)
     child = subprocess.run(
-        [sys.executable, "-m", "pytest", "-qx", "-n2", "-p", "no:cacheprovider", "-m", "not slow", "tests/unit",
-         "tests/architecture", "tests/conformance/test_kit.py"],
+        [sys.executable, "-m", "pytest", "-qx", "-p", "no:xdist", "-p", "no:cacheprovider",
+         "-m", "not slow and not core", "tests/unit", "tests/architecture", "tests/conformance/test_kit_messages.py"],
         cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert child.returncode == 0, child.stdout[-4000:] + child.stderr[-2000:]
