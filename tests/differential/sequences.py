@@ -162,7 +162,7 @@ def state(book: Any, core: ModuleType) -> object:
     depth = [levels_as_text(book.levels(bids, limit)) for bids in (True, False) for limit in (0, 2)]
     prices = [10**11 * n for n in range(0, 210, 5)]
     displayed = [book.size_at(bids, price) for bids in (True, False) for price in prices]
-    return top_as_text(book.top), ladders, depth, book.counts(), displayed, columns(book.window, core)
+    return top_as_text(book.top), book.version, ladders, depth, book.counts(), displayed, columns(book.window, core)
 
 
 def columns(window: Any, core: ModuleType) -> object:

@@ -88,6 +88,7 @@ pub struct OrderBook {
     settings: Settings,
     queues: Queues,
     loaded: bool,
+    version: i64,
     top: Option<Top>,
     checksum: Checksum,
     steps: Vec<Step>,
@@ -102,10 +103,16 @@ impl OrderBook {
             settings,
             queues: Queues::default(),
             loaded: false,
+            version: 0,
             top: None,
             steps: Vec::new(),
             told: HashMap::new(),
         }
+    }
+
+    /// The version of the last snapshot or change, 0 before the first.
+    pub fn version(&self) -> i64 {
+        self.version
     }
 
     /// Forget all orders; until `load` there is no top and nothing to take.
@@ -290,6 +297,7 @@ impl OrderBook {
 
     #[inline]
     fn settle(&mut self, stamp: Stamp) -> Result<Option<Top>, Error> {
+        self.version = stamp.version;
         if self.settings.depth > 0 {
             self.trim();
         }

@@ -52,7 +52,6 @@ pub struct OrderBook {
     core: core::OrderBook,
     window: Py<Window>,
     top: Option<Py<TopOfBook>>,
-    version: i64,
 }
 
 #[pymethods]
@@ -75,7 +74,7 @@ impl OrderBook {
         let place = place_of(form)?;
         let settings = Settings { place, depth, checksum: rule, covered: checksum_levels, transient_cross };
         let window = Py::new(py, Window(core::Window::new(span)))?;
-        Ok(OrderBook { core: core::OrderBook::new(settings), window, top: None, version: 0 })
+        Ok(OrderBook { core: core::OrderBook::new(settings), window, top: None })
     }
 
     /// The last top; None before the first snapshot, after `clear` and while best bid and ask cross.
@@ -93,7 +92,7 @@ impl OrderBook {
     /// The version of the last snapshot or change, 0 before the first.
     #[getter]
     fn version(&self) -> i64 {
-        self.version
+        self.core.version()
     }
 
     /// Forget all orders; until `load` there is no top and nothing to take.
@@ -116,7 +115,6 @@ impl OrderBook {
     ) -> Changed {
         let stamp = Stamp { version, event_time, received_at, checksum };
         let core = &mut self.core;
-        self.version = version;
         let outcome = with_bytes(asks, |asks| with_bytes(bids, |bids| core.load(bids, asks, stamp)))??;
         self.changed(bids.py(), outcome)
     }
@@ -147,7 +145,6 @@ impl OrderBook {
                 }
             }
         }
-        self.version = version;
         let outcome = self.core.finish(Stamp { version, event_time, received_at, checksum });
         self.changed(py, outcome)
     }
