@@ -96,6 +96,7 @@ class GeminiFeed:
 
         The application's ping is answered like any request: a quiet connection has something to show every 20 s.
         """
+        self._begun.clear()
         streams: dict[str, dict[str, None]] = {}
         for s in subscriptions:
             streams.setdefault(s.instrument.symbol, {})[f"{s.instrument.symbol}@{_STREAMS[s.channel]}"] = None

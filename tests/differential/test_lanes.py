@@ -205,9 +205,12 @@ WRITTEN: dict[str, tuple[str, list[str], int]] = {
         ],
         2,
     ),
-    "gemini: a snapshot, steps, a repeated one, a gap, a snapshot": (
+    "gemini: a snapshot, steps, a repeated one, a gap, an answer, a snapshot": (
         "gemini",
-        [GEMINI % (*ids, n) for n, ids in enumerate(IDS_OF_GEMINI, 1)],
+        [
+            text for n, ids in enumerate(IDS_OF_GEMINI, 1)
+            for text in (['{"id":"btcusd","status":200}'] * (ids == (30, 30)) + [GEMINI % (*ids, n)])
+        ],
         3,
     ),
     "bybit: steps, no engine's time, a repeated one, a gap, a restart": (
