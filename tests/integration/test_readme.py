@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?:<!-- (not run here: .+?) -->\n)?```console\n(.*?)```", re.DOTALL)
+OF_THEIR_OWN = {"tutorial.md": "packaging/test_tutorial.py"}
+"""Pages that install what they write: a test runs each in an environment of its own."""
 IN_PLACE = Path(sys.prefix) == ROOT / ".venv"
 
 
@@ -40,6 +42,11 @@ def test_each_page_shows_commands_that_bash_understands() -> None:
     assert any(command.startswith("bash scripts/run") for command in _commands(ROOT / "README.md"))
 
 
+def test_pages_that_are_run_elsewhere_are_run_there() -> None:
+    for page, test in OF_THEIR_OWN.items():
+        assert page in (ROOT / "tests" / test).read_text(encoding="utf-8")
+
+
 def test_the_scripts_exist_and_parse() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     named = set(re.findall(r"\b(scripts/[\w.-]+|\.ci/run)", text))
@@ -50,7 +57,9 @@ def test_the_scripts_exist_and_parse() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if _commands(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if _commands(page) and page.name not in OF_THEIR_OWN], ids=lambda page: page.name
+)
 def test_the_commands_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith("CRYPTOPIPE_")}
     for name in ("CRYPTOPIPE_RECORDINGS", "CRYPTOPIPE_CORE"):
