@@ -4,10 +4,11 @@ Enters: inputs. Leaves: after each turn the edges that changed, and the unified 
 balance: sizes are bounded by the strategy's stake and the depth alone.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from cryptopipe.capture.inputs import Input
 from cryptopipe.market.fees import FeesInForce
@@ -23,6 +24,7 @@ from cryptopipe.model.trading import Leg, Opportunity
 _ENOUGH = Decimal(10) ** 15
 _NEWTON_STEPS = 6  # each doubles the digits; a fee begins with three or more
 
+C = TypeVar("C")
 Fees = Callable[[Instrument], FeeSchedule | None]
 
 
@@ -36,19 +38,14 @@ class Change:
     closed: tuple[str, ...]
 
 
-class Watcher:
-    """A market and a strategy without a gate."""
+class TurnByTurn(ABC, Generic[C]):
+    """A market that is looked at when a turn ends."""
 
-    def __init__(self, market: Market, strategy: Strategy, view: View, in_force: FeesInForce | None = None) -> None:
-        self.market, self._strategy, self._view, self._in_force = market, strategy, view, in_force
-        self.fees: Fees = view.fees
-        self.edges: dict[str, Opportunity] = {}
-        """The edges above zero now."""
-        self.best: dict[str, Opportunity] = {}
-        """Every edge seen, as it was when its net value was greatest."""
+    def __init__(self, market: Market) -> None:
+        self.market = market
         self._turn, self._now = 0, 0
 
-    def changes(self, inputs: Iterable[Input]) -> Iterator[Change]:
+    def changes(self, inputs: Iterable[Input]) -> Iterator[C]:
         """One change a turn in which something moved."""
         for entry in inputs:
             if (change := self.receive(entry)) is not None:
@@ -56,7 +53,7 @@ class Watcher:
         if (change := self.end_turn()) is not None:
             yield change
 
-    def receive(self, entry: Input) -> Change | None:
+    def receive(self, entry: Input) -> C | None:
         """The next input; the change of the turn before, if this one begins another."""
         change = None
         if entry.turn != self._turn:
@@ -65,6 +62,23 @@ class Watcher:
         self._now = entry.at
         self.market.receive(entry)
         return change
+
+    @abstractmethod
+    def end_turn(self) -> C | None:
+        """What this turn changed; None if nothing."""
+
+
+class Watcher(TurnByTurn[Change]):
+    """A market and a strategy without a gate."""
+
+    def __init__(self, market: Market, strategy: Strategy, view: View, in_force: FeesInForce | None = None) -> None:
+        super().__init__(market)
+        self._strategy, self._view, self._in_force = strategy, view, in_force
+        self.fees: Fees = view.fees
+        self.edges: dict[str, Opportunity] = {}
+        """The edges above zero now."""
+        self.best: dict[str, Opportunity] = {}
+        """Every edge seen, as it was when its net value was greatest."""
 
     def end_turn(self) -> Change | None:
         """What this turn changed; None if nothing."""

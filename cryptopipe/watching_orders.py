@@ -4,17 +4,16 @@ Enters: inputs. Leaves: after each turn the books of which something shown has c
 is not live, or an order that is not in the book.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from cryptopipe.capture.inputs import Input
 from cryptopipe.clock import SECOND, Nanos, format_at
 from cryptopipe.core import OrderBook
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.money import plain
+from cryptopipe.watching import TurnByTurn
 
 FIRST = 10
 """Orders of a queue that are told one by one."""
@@ -53,34 +52,15 @@ class OrdersChange:
     books: tuple[Shown, ...]
 
 
-class OrdersWatcher:
+class OrdersWatcher(TurnByTurn[OrdersChange]):
     """A market of which only single orders are looked at."""
 
     def __init__(self, market: Market) -> None:
-        self.market = market
+        super().__init__(market)
         self.shown: dict[str, Shown] = {}
         """Every book as it is now, by id."""
         self._seen: dict[str, tuple[Nanos, BookState]] = {}
         self._counted: dict[str, tuple[Nanos, tuple[int, int]]] = {}
-        self._turn, self._now = 0, 0
-
-    def changes(self, inputs: Iterable[Input]) -> Iterator[OrdersChange]:
-        """One change a turn in which something moved."""
-        for entry in inputs:
-            if (change := self.receive(entry)) is not None:
-                yield change
-        if (change := self.end_turn()) is not None:
-            yield change
-
-    def receive(self, entry: Input) -> OrdersChange | None:
-        """The next input; the change of the turn before, if this one begins another."""
-        change = None
-        if entry.turn != self._turn:
-            change = self.end_turn()
-            self._turn = entry.turn
-        self._now = entry.at
-        self.market.receive(entry)
-        return change
 
     def end_turn(self) -> OrdersChange | None:
         """What this turn changed; None if nothing."""
@@ -88,6 +68,7 @@ class OrdersWatcher:
         market.take_changed()
         market.transitions.clear()
         market.appeared.clear()
+        market.listings.news.clear()
         changed = [one for books in market.orders.values() for sync in books.values() if (one := self._look(sync))]
         return OrdersChange(self._now, tuple(changed)) if changed else None
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
+from rich.text import Text
 
 Cell = tuple[str, str]
 """Text and the name of its style."""
@@ -152,3 +153,12 @@ def _row_changes(number: int, old: Row, new: Row, paint: Callable[[str, str], st
         for style, run in groupby(now[first : last + 1], key=lambda cell: cell[1]):
             told.append(paint("".join(one for one, _ in run), style))
     return "".join(told)
+
+
+def line_of(cells: Sequence[Cell], width: int) -> Text:
+    """The cells as one line that is not wrapped."""
+    line = Text(no_wrap=True, overflow="crop")
+    for text, style in fit(cells, width):
+        line.append(text, STYLES[style])
+    line.rstrip()
+    return line

@@ -7,14 +7,12 @@ watched. Never: rows left out without a word.
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group
-from rich.text import Text
 
-from cryptopipe.cli.cells import STYLES, Cell, Column, Table, fit
+from cryptopipe.cli.cells import Cell, Column, Table, line_of
 from cryptopipe.clock import format_at
-from cryptopipe.drivers.singles import orders_subscriptions
+from cryptopipe.drivers.singles import orders_subscriptions, telling_orders
 from cryptopipe.drivers.streams import instruments_of
 from cryptopipe.errors import ConfigError
-from cryptopipe.market.names import orders_dialect
 from cryptopipe.market.sync import BookState
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
@@ -40,21 +38,17 @@ def wanted_orders(
     """
     listed = {venue: instruments_of(plugin, assets) for venue, plugin in plugins.items()}
     if not orders:
-        able = [venue for venue, plugin in plugins.items() if orders_dialect(plugin) is not None]
-        orders = [listed[venue][0].id for venue in able if listed[venue]]
+        orders = [listed[venue][0].id for venue in telling_orders(plugins.values()) if listed[venue]]
     if not orders:
+        from cryptopipe import registry
+
+        able = ",".join(telling_orders(registry.exchanges().values()))
         raise ConfigError(
             f"no venue of this run tells single orders: {', '.join(plugins)}",
             where="--venues",
-            fix=f"name one that does: --venues {','.join(_able()) or '…'}",
+            fix=f"name one that does: --venues {able or '…'}",
         )
     return orders_subscriptions(plugins, orders, place, listed if simulated else None)
-
-
-def _able() -> list[str]:
-    from cryptopipe import registry
-
-    return [name for name, plugin in registry.exchanges().items() if orders_dialect(plugin) is not None]
 
 
 class OrdersTables:
@@ -70,7 +64,7 @@ class OrdersTables:
         count = "" if len(part) == len(lines) else f", {len(part)} of {len(lines)}"
         title = f"single orders at {format_at(change.at)[:19]}Z{count}" + (f" ({self._label})" if self._label else "")
         rows = self._table.rows(_COLUMNS, part, width)
-        return Group(_text([(title, "head")], width), *(_text(row, width) for row in rows))
+        return Group(line_of([(title, "head")], width), *(line_of(row, width) for row in rows))
 
 
 def _line(shown: Shown) -> list[Cell]:
@@ -87,11 +81,3 @@ def _queue(queue: Queue | None) -> list[Cell]:
     sizes = " ".join(plain(size) for _, size in queue.first[:_FIRST])
     more = " …" if queue.orders > _FIRST else ""
     return [(plain(queue.price), ""), (plain(queue.size), ""), (f"{queue.orders}: {sizes}{more}", "dim")]
-
-
-def _text(cells: Sequence[Cell], width: int) -> Text:
-    line = Text(no_wrap=True, overflow="crop")
-    for text, style in fit(cells, width):
-        line.append(text, STYLES[style])
-    line.rstrip()
-    return line

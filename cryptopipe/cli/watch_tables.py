@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rich.console import Group
-from rich.text import Text
 
-from cryptopipe.cli.cells import STYLES, Cell, Column, Table, fit
+from cryptopipe.cli.cells import Cell, Column, Table, line_of
 from cryptopipe.cli.words import check_in_words
 from cryptopipe.clock import format_at
 from cryptopipe.market.sync import BookState, BookSync
@@ -45,9 +44,9 @@ class WatchTables:
         part = "" if len(shown) == count else f", {len(shown)} of {count}"
         title = f"{what} at {format_at(change.at)[:19]}Z{part}" + (f" ({self._label})" if self._label else "")
         if not lines:
-            return Group(_text([(title, "head")], width), _text([(f"no {what} yet", "dim")], width))
+            return Group(line_of([(title, "head")], width), line_of([(f"no {what} yet", "dim")], width))
         rows = self._tables.setdefault(len(columns), Table()).rows(columns, shown, width)
-        return Group(_text([(title, "head")], width), *(_text(row, width) for row in rows))
+        return Group(line_of([(title, "head")], width), *(line_of(row, width) for row in rows))
 
     def _price_lines(self) -> tuple[Sequence[Column], list[list[Cell]], int]:
         """Books of one pair stand together, the pair of the most books first: what can be compared is seen first."""
@@ -97,11 +96,3 @@ def _price(sync: BookSync) -> list[Cell]:
     texts = ["-" if number is None else plain(number) for number in numbers]
     state = sync.state.value, "" if sync.state is BookState.LIVE else "warn"
     return [(sync.id, ""), state, (sync.rule.proof.value, "dim"), *((text, "") for text in texts)]
-
-
-def _text(cells: Sequence[Cell], width: int) -> Text:
-    line = Text(no_wrap=True, overflow="crop")
-    for text, style in fit(cells, width):
-        line.append(text, STYLES[style])
-    line.rstrip()
-    return line

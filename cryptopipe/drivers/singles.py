@@ -4,7 +4,7 @@ Enters: the run's plugins, names such as `alpha:XYUSD`, the place that set them.
 a name that is passed over because nothing in the run fits it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cryptopipe.errors import ConfigError, did_you_mean
 from cryptopipe.market.names import orders_dialect
@@ -51,7 +51,7 @@ def _wanted(
     if plugin is None:
         return f"{venue} is not in this run, which has {', '.join(plugins)}"
     if orders_dialect(plugin) is None:
-        able = _able(plugins)
+        able = telling_orders(plugins.values())
         return f"{venue} tells no single orders; of this run's venues {', '.join(able) or 'none'} {_does(able)}"
     listed = plugin.instruments.listed() if simulated is None else simulated.get(plugin.venue, ())
     found = next((one for one in listed if one.symbol == symbol), None)
@@ -65,8 +65,9 @@ def _does(venues: Sequence[VenueId]) -> str:
     return "do" if len(venues) > 1 else "does"
 
 
-def _able(plugins: Mapping[VenueId, ExchangePlugin]) -> list[VenueId]:
-    return [venue for venue, plugin in plugins.items() if orders_dialect(plugin) is not None]
+def telling_orders(plugins: Iterable[ExchangePlugin]) -> list[VenueId]:
+    """The venues that have a stream of single orders."""
+    return [plugin.venue for plugin in plugins if orders_dialect(plugin) is not None]
 
 
 def _near(symbol: str, known: Sequence[str]) -> str:
@@ -81,7 +82,7 @@ def _near(symbol: str, known: Sequence[str]) -> str:
 
 
 def _fix(plugins: Mapping[VenueId, ExchangePlugin]) -> str:
-    able = _able(plugins)
+    able = telling_orders(plugins.values())
     example = ""
     if able and (listed := plugins[able[0]].instruments.listed()):
         example = f", as in {listed[0].id}"

@@ -150,7 +150,7 @@ class _Wire:
         self._plugin, self._venue, self._instrument = plugin, venue, wanted.instrument
         connect = codec.connect([wanted], self._auth(wanted.channel, at), at)
         self.url = connect.url
-        opened = venue.open(_path(connect.url), at)
+        opened = venue.open(path_of(connect.url), at)
         if isinstance(opened, HttpResponse):
             raise AssertionError(
                 f"the sandbox of {plugin.venue} refuses {connect.url}: {opened.status} {opened.body!r}"
@@ -167,7 +167,7 @@ class _Wire:
         return signer.auth(SANDBOX_CREDENTIALS, token_of_sandbox(self._plugin, signer, self._venue, at), at)
 
     def _answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
-        return self._venue.answer(msgspec.structs.replace(request, url=_path(request.url)), at)
+        return self._venue.answer(msgspec.structs.replace(request, url=path_of(request.url)), at)
 
     def step(self, at: Nanos) -> None:
         """What is due."""
@@ -206,10 +206,11 @@ def answer_of_sandbox(
     """What the simulated venue answers to a request; None where there is no such venue."""
     if plugin.sandbox is None:
         return None
-    return (venue or plugin.sandbox({})).answer(msgspec.structs.replace(request, url=_path(request.url)), at)
+    return (venue or plugin.sandbox({})).answer(msgspec.structs.replace(request, url=path_of(request.url)), at)
 
 
-def _path(url: str) -> str:
+def path_of(url: str) -> str:
+    """Path and query of a URL: what a simulated venue is asked by."""
     parts = urlsplit(url)
     return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 

@@ -7,7 +7,6 @@ the clock of this side stands still, which is the worst offset there is.
 from collections.abc import Iterable
 from decimal import Decimal
 from operator import itemgetter
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from msgspec.structs import replace
@@ -29,7 +28,7 @@ from cryptopipe.api import (
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.testing.books import Player
 from cryptopipe.testing.corpus import AT, snapshots_of
-from cryptopipe.testing.streams import Arrival, Stream, token_of_sandbox
+from cryptopipe.testing.streams import Arrival, Stream, path_of, token_of_sandbox
 
 pytestmark = pytest.mark.core
 
@@ -110,12 +109,6 @@ class Follower:
         top = self.player.sync.book.top
         assert top is not None or not (bids or asks)
         assert top is None or (top.bid is not None, top.ask is not None) == (bids > 0, asks > 0)
-
-
-def path_of(url: str) -> str:
-    """Path and query."""
-    parts = urlsplit(url)
-    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 @pytest.mark.parametrize(("plugin", "dialect", "channels"), WAYS, ids=lambda one: getattr(one, "venue", None))
