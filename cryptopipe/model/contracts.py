@@ -24,6 +24,8 @@ from cryptopipe.model.stream import (
 from cryptopipe.model.trading import Opportunity
 
 if TYPE_CHECKING:
+    from cryptopipe.model.accounts import SimulatedDesk
+    from cryptopipe.model.actions import ActionCodec, PrivateStream
     from cryptopipe.model.simulated import SandboxVenue, SimulatedBook
 
 API_VERSION = 1
@@ -118,6 +120,9 @@ class ExchangePlugin:
     key. `metadata`: what the venue says of itself. `lifetime`: how long the venue lets a connection live; it is
     replaced before. `source`: where the codec's URL begins with `source:`, what a driver
     runs instead of a websocket: it gets that URL, and ends or raises a `VenueError` where a connection would close.
+    `actions`: the codec of orders, balances and transfers, over the instruments of a run. `private`: the stream of
+    orders, fills and balances. `trading_sandbox`: the simulated venue with its private side, over the same books and
+    the accounts of a desk; `wallets`: the currencies and networks that this desk has.
     """
 
     venue: VenueId
@@ -138,16 +143,25 @@ class ExchangePlugin:
     metadata: MetadataCodec | None = None
     lifetime: Nanos | None = None
     source: Callable[[str], AsyncIterator[Frame]] | None = None
+    actions: Callable[[Sequence[Instrument]], "ActionCodec"] | None = None
+    private: "PrivateStream | None" = None
+    trading_sandbox: Callable[[Mapping[str, "SimulatedBook"], "SimulatedDesk"], "SandboxVenue"] | None = None
+    wallets: Callable[[], Sequence[Currency]] | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """In words: `feed`, and of `orders` (L3), `metadata`, `sandbox`, `source` what is there."""
+        """In words: `feed`, and of `orders` (L3), `metadata`, `sandbox`, `source`, `actions`, `private`, `accounts`
+        what is there.
+        """
         brought = {
             "feed": True,
             "orders": any(Channel.ORDERS in one.channels for one in self.dialects),
             "metadata": self.metadata is not None,
             "sandbox": self.sandbox is not None,
             "source": self.source is not None,
+            "actions": self.actions is not None,
+            "private": self.private is not None,
+            "accounts": self.trading_sandbox is not None,
         }
         return frozenset(name for name, there in brought.items() if there)
 

@@ -16,7 +16,18 @@ from cryptopipe.model.facts import Instrument, Side, TradingRules
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 
 SANDBOX_CREDENTIALS = Credentials("sandbox-key", "c2FuZGJveC1zZWNyZXQ=", "sandbox-passphrase")
-"""The one key that simulated venues accept; its secret is base64, as some venues have theirs. Of no real account."""
+"""A key that simulated venues accept, with all rights; its secret is base64, as some venues have theirs. Of no real
+account.
+"""
+
+SANDBOX_TRADER = Credentials("sandbox-trader-key", "c2FuZGJveC10cmFkZXItc2VjcmV0", "sandbox-passphrase")
+"""Of the same account, without the right to withdraw: what a run trades with."""
+
+SANDBOX_READER = Credentials("sandbox-reader-key", "c2FuZGJveC1yZWFkZXItc2VjcmV0", "sandbox-passphrase")
+"""Of the same account, with the right to read alone."""
+
+SANDBOX_OTHER = Credentials("sandbox-other-key", "c2FuZGJveC1vdGhlci1zZWNyZXQ=", "sandbox-passphrase")
+"""Of a second account, with all rights."""
 
 SANDBOX_TOKEN = "sandbox-token"
 """What simulated venues give out and accept where a stream needs a token."""

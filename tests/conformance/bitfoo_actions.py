@@ -9,6 +9,7 @@ quote it and as recomputed here. Codes: errors.md of the same repository (2025-0
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -35,7 +36,13 @@ class BitfooActions:
     supports = frozenset[type[api.Action]]({api.PlaceOrder, api.CancelOrder})
     method: ClassVar[dict[type, str]] = {api.PlaceOrder: "POST", api.CancelOrder: "DELETE"}
 
-    def build(self, action: api.Action, credentials: api.Credentials, at: api.Nanos) -> api.HttpRequest:
+    def build(
+        self,
+        action: api.Action,
+        credentials: api.Credentials,
+        at: api.Nanos,
+        earlier: Sequence[api.HttpResponse] = (),
+    ) -> api.HttpRequest:
         """Raises `VenueError` for an action that is not supported."""
         query = urlencode({**self.fields(action), "recvWindow": 5000, "timestamp": self.stamp(at)})
         url = f"{URL}?{query}&signature={self.sign(query, credentials)}"
@@ -60,7 +67,9 @@ class BitfooActions:
             told |= {"quantity": f"{action.size:f}", "price": f"{action.price:f}"}
         return told | ({"newClientOrderId": action.client_id} if action.client_id else {})
 
-    def parse(self, action: api.Action, response: api.HttpResponse) -> api.Outcome:
+    def parse(
+        self, action: api.Action, response: api.HttpResponse, earlier: Sequence[api.HttpResponse] = ()
+    ) -> api.Outcome:
         """Raises `UnknownOutcome`, `RateLimited`, `VenueError`."""
         told = self.read(response)
         if response.status == 200 and told.order_id is not None:
