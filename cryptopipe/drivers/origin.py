@@ -12,7 +12,7 @@ from typing import NoReturn
 import structlog
 from aiohttp import WSMsgType, web
 
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.outbox import Delays, Outbox
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.house import House
@@ -64,8 +64,17 @@ class OriginServer:
         if ws.can_prepare(request):
             return await self._upgraded(request, ws)
         asked = HttpRequest(request.method, request.raw_path, dict(request.headers), await request.read() or None)
-        answer = self.house.answer(asked, self._stamp())
-        return _as_web(answer) if answer is not None else await _silence()
+        at = self._stamp()
+        reply = self.house.answer(asked, at)
+        if reply is None:
+            return await _silence()
+        if reply.after:  # each request is a task of its own: nobody else waits
+            await asyncio.sleep(reply.after / SECOND)
+        answer = _as_web(reply.response)
+        await answer.prepare(request)
+        await answer.write_eof()
+        self._delays.add(self._stamp() - at - reply.after)
+        return answer
 
     async def _upgraded(self, request: web.BaseRequest, ws: web.WebSocketResponse) -> web.StreamResponse:
         conn = self.house.dial(request.raw_path, self._stamp())

@@ -174,14 +174,15 @@ class Simulation:
 
     def _ask(self, venue: VenueId, house: House, ask: Ask, life: int) -> None:
         request = msgspec.structs.replace(ask.request, url=_path(ask.request.url))
-        answer = house.answer(request, self.now)
+        reply = house.answer(request, self.now)
         url = ask.request.url
-        if answer is None:
+        if reply is None:
             arrival = Arrival(Direction.HTTP, venue, ask.conn, life, b"no answer", url, NO_ANSWER, (), ask.tag)
             self._at(self.now + ANSWER_WITHIN, arrival)
             return
-        body, headers = answer.body, tuple(answer.headers.items())
-        self._soon(Arrival(Direction.HTTP, venue, ask.conn, life, body, url, answer.status, headers, ask.tag))
+        answer, headers = reply.response, tuple(reply.response.headers.items())
+        arrival = Arrival(Direction.HTTP, venue, ask.conn, life, answer.body, url, answer.status, headers, ask.tag)
+        self._at(self.now + reply.after + self._latency, arrival)
 
 
 def _path(url: str) -> str:

@@ -4,42 +4,37 @@ Enters: dials, texts, pings, requests and steps, each with its time. Leaves: wha
 connection. Never: a socket, a clock, an order of a connection's frames that its session did not say.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import PluginError
+from cryptopipe.model.accounts import SimulatedDesk
 from cryptopipe.model.contracts import ExchangePlugin
-from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession, Say, SimulatedBook
+from cryptopipe.model.simulated import HangUp, Outgoing, SandboxVenue, Say, SimulatedBook
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.line import Delivery, Line, Mute, Pong, Reset
 from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
-from cryptopipe.sandbox.trouble import Marks, Trouble
+from cryptopipe.sandbox.trouble import Trouble
+
+__all__ = ["Delivery", "House", "HousedDesk", "Pong", "Reply", "Reset"]
 
 
-class Pong(msgspec.Struct, frozen=True, gc=False):
-    """The answer to the client's ping."""
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """The answer to one request, which the client gets `after` this long; it is decided now."""
 
-    payload: bytes
-
-
-class Reset(msgspec.Struct, frozen=True, gc=False):
-    """The connection breaks, without a close frame."""
+    response: HttpResponse
+    after: Nanos = 0
 
 
-class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """What a connection gets now: a text frame, a ping, a pong, a close, a break. After one of the last two the house
-    has forgotten the connection.
+class HousedDesk(SimulatedDesk, Protocol):
+    """A desk as its house moves it."""
 
-    `since`: from when it could have been delivered. For what a session publishes that is the step before, so the age of
-    a delivery at the socket is an upper bound of the sandbox's own delay beyond the venue's cadence.
-    """
-
-    conn: int
-    what: "str | Beat | Pong | HangUp | Reset"
-    since: Nanos
+    def turn(self, at: Nanos, shown: Nanos) -> None:
+        """It is `at` now, which never falls, and the venue's clock shows `shown`. All that is due by then is done."""
 
 
 class House:
@@ -56,19 +51,23 @@ class House:
         faults: Collection[Fault] = (),
         seed: int = 0,
         start_at: Nanos = 0,
+        desk: HousedDesk | None = None,
     ) -> None:
-        """`books` by the venue's symbols. Raises `PluginError` if the plugin brings no sandbox."""
+        """`books` by the venue's symbols. With a `desk` the venue has its private side, if its plugin brings it. Raises
+        `PluginError` if the plugin brings no sandbox.
+        """
         if plugin.sandbox is None:
             raise PluginError("brings no simulated venue", where=f"exchange {plugin.venue}")
         self.venue = plugin.venue
         self.symbols = tuple(books)
         self._trouble = Trouble(faults, plugin.venue, seed, start_at)
         self._clock = WrongClock(self._trouble.faults, start_at)
-        self._simulated = plugin.sandbox(self._timed(books))
+        self._desk = None if plugin.trading_sandbox is None else desk
+        self._simulated = self._venue(plugin, self._timed(books))
         ages = {fault["age"] for fault in self._trouble.faults if fault.kind == "stale_snapshot"}
         self._lagging = {age: {symbol: LaggedBook(book) for symbol, book in books.items()} for age in ages}
         self._stale = {age: plugin.sandbox(self._timed(lagging)) for age, lagging in self._lagging.items()}
-        self._lines: dict[int, _Line] = {}
+        self._lines: dict[int, Line] = {}
         self._dialled = 0
         self._stepped_at: Nanos = 0
 
@@ -91,18 +90,18 @@ class House:
         """A connection to `path` (with its query): its id, the answer that refuses the upgrade, or None: a black hole,
         which answers nothing, ever.
         """
-        self._trouble.turn(at)
+        self._turn(at)
         if self._trouble.swallows():
             return None
         refused = self._trouble.refusal()
         if refused is not None:
             return refused
         goodbye = self._trouble.goodbye()
-        opened = _Mute() if goodbye else self._simulated.open(path, self._time(at))
+        opened = Mute() if goodbye else self._simulated.open(_rooted(path), self._time(at))
         if isinstance(opened, HttpResponse):
             return opened
         self._dialled += 1
-        line = self._lines[self._dialled] = _Line(opened)
+        line = self._lines[self._dialled] = Line(opened)
         if goodbye:
             line.put(goodbye, at, at, at)
         return self._dialled
@@ -110,27 +109,27 @@ class House:
     def receive(self, conn: int, text: str, at: Nanos) -> None:
         """A text from the client; a connection that is no more says nothing."""
         line = self._lines.get(conn)
-        self._trouble.turn(at)
+        self._turn(at)
         if line is not None and not line.ending and not self._deaf(line):
             self._take(line, line.session.receive(text, self._time(at)), at, at)
 
     def pinged(self, conn: int, payload: bytes, at: Nanos) -> Delivery | None:
         """The client's websocket ping: its pong, to be sent at once, or None."""
         line = self._lines.get(conn)
-        self._trouble.turn(at)
+        self._turn(at)
         return None if line is None or self._deaf(line) else Delivery(conn, Pong(payload), at)
 
     def closed(self, conn: int, at: Nanos) -> bool:
         """The client closed the connection or it broke. False if its close frame is not to be answered."""
         line = self._lines.pop(conn, None)
-        self._trouble.turn(at)
+        self._turn(at)
         return line is None or not self._deaf(line)
 
     def step(self, at: Nanos) -> list[Delivery]:
         """Publishes every session; all that is due by `at`, in order for each connection."""
         due: list[Delivery] = []
         since, self._stepped_at = self._stepped_at or at, at
-        self._trouble.turn(at)
+        self._turn(at)
         for age, lagging in self._lagging.items():
             for book in lagging.values():
                 book.follow(at - age)
@@ -142,16 +141,28 @@ class House:
                 del self._lines[conn]
         return due
 
-    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
-        """The answer to one request, its `url` path and query; None: a black hole."""
-        self._trouble.turn(at)
+    def answer(self, request: HttpRequest, at: Nanos) -> Reply | None:
+        """The answer to one request, its `url` path and query; None: silence, for ever."""
+        self._turn(at)
         if self._trouble.swallows():
             return None
         error = self._trouble.answer()
         if error is not None:
-            return error
+            return Reply(error)
         age = self._trouble.age()
-        return (self._stale[age] if age else self._simulated).answer(request, self._time(at))
+        request = msgspec.structs.replace(request, url=_rooted(request.url))
+        return Reply((self._stale[age] if age else self._simulated).answer(request, self._time(at)))
+
+    def _turn(self, at: Nanos) -> None:
+        self._trouble.turn(at)
+        if self._desk is not None:
+            self._desk.turn(at, self._time(at))
+
+    def _venue(self, plugin: ExchangePlugin, books: Mapping[str, SimulatedBook]) -> SandboxVenue:
+        if plugin.trading_sandbox is not None and self._desk is not None:
+            return plugin.trading_sandbox(books, self._desk)
+        assert plugin.sandbox is not None, "was asked before"
+        return plugin.sandbox(books)
 
     def _timed(self, books: Mapping[str, SimulatedBook]) -> Mapping[str, SimulatedBook]:
         """The books as the venue's clock times them."""
@@ -160,10 +171,10 @@ class House:
     def _time(self, at: Nanos) -> Nanos:
         return self._clock(at) if self._clock else at
 
-    def _deaf(self, line: "_Line") -> bool:
+    def _deaf(self, line: "Line") -> bool:
         return bool(self._trouble.in_force) and self._trouble.afflicts("black_hole", line.marks)
 
-    def _publish(self, line: "_Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
+    def _publish(self, line: "Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
         trouble = self._trouble
         if trouble.in_force:
             if trouble.afflicts("reset", line.marks):
@@ -179,7 +190,7 @@ class House:
                 said = [one for one in said if not isinstance(one, Say)]
         self._take(line, said, at, since)
 
-    def _take(self, line: "_Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
+    def _take(self, line: "Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
         """What a session says, and what the faults make of it: nothing overtakes what was put before."""
         for one in said:
             if isinstance(one, Say):
@@ -196,42 +207,6 @@ class House:
                 line.put(frame.text, at, at, at)
 
 
-class _Mute:
-    """A session that says nothing."""
-
-    def receive(self, message: str, at: Nanos) -> Iterable[Outgoing]:
-        return ()
-
-    def publish(self, at: Nanos) -> Iterable[Outgoing]:
-        return ()
-
-
-class _Line:
-    """One connection: its session, and what it will be told when."""
-
-    def __init__(self, session: SandboxSession) -> None:
-        self.session = session
-        self.marks = Marks()
-        self.ending = False
-        self._due: Nanos = 0
-        self._waiting: deque[tuple[Nanos, Nanos, str | Beat | HangUp | Reset]] = deque()
-
-    def put(self, what: str | Beat | HangUp | Reset, due: Nanos, at: Nanos, since: Nanos) -> None:
-        """One thing, due then or when what stands before it is."""
-        self._due = due = max(due, self._due)
-        self._waiting.append((due, due if due > at else since, what))
-        self.ending = self.ending or isinstance(what, HangUp | Reset)
-
-    def forget(self) -> None:
-        """What waits is lost."""
-        self._waiting.clear()
-        self.marks.held.clear()
-        self._due = 0
-
-    def deliver(self, conn: int, at: Nanos, into: list[Delivery]) -> bool:
-        """Append all that is due; whether that was the end of the connection."""
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= at:
-            _, since, what = waiting.popleft()
-            into.append(Delivery(conn, what, since))
-        return self.ending and not waiting
+def _rooted(path: str) -> str:
+    """With one slash at its beginning: after two of them a host would be read."""
+    return "/" + path.lstrip("/") if path.startswith("//") else path

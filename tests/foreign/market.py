@@ -22,7 +22,7 @@ from cryptopipe.drivers.serve import Served, serve
 from cryptopipe.model.facts import Side, VenueId
 from cryptopipe.model.simulated import Grid, SimulatedBook, Told
 from cryptopipe.model.stream import HttpRequest, HttpResponse
-from cryptopipe.sandbox.house import House
+from cryptopipe.sandbox.house import House, Reply
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
 
@@ -43,9 +43,9 @@ class Overheard(House):
         self._note("DIAL", path, got.status if isinstance(got, HttpResponse) else 101)
         return got
 
-    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
+    def answer(self, request: HttpRequest, at: Nanos) -> Reply | None:
         got = super().answer(request, at)
-        self._note(request.method, request.url, 0 if got is None else got.status)
+        self._note(request.method, request.url, 0 if got is None else got.response.status)
         return got
 
     def _note(self, method: str, path: str, status: int) -> None:

@@ -85,7 +85,7 @@ def test_no_path_and_no_query_breaks_a_venue(name: str) -> None:
         assert opened is not None
         if isinstance(opened, HttpResponse):
             assert 400 <= opened.status < 600
-        answer = one.answer(HttpRequest("GET", f"/{path}"), at)
-        assert answer is not None and 200 <= answer.status < 600
+        reply = one.answer(HttpRequest("GET", f"/{path}"), at)
+        assert reply is not None and 200 <= reply.response.status < 600
 
     law()

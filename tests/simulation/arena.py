@@ -26,7 +26,7 @@ from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SimulatedBook
 from cryptopipe.model.stream import USUAL_CHANNELS, Channel, Credentials, HttpRequest, HttpResponse, Subscription
 from cryptopipe.sandbox.engine import LEAST_KEPT, Engine
 from cryptopipe.sandbox.faults import Fault
-from cryptopipe.sandbox.house import House
+from cryptopipe.sandbox.house import House, Reply
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World, simulated
 
@@ -261,10 +261,11 @@ class _Watched(House):
         self._seen.dials.append((at - START, status, _wait(opened)))
         return opened
 
-    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
-        answer = super().answer(request, at)
+    def answer(self, request: HttpRequest, at: Nanos) -> Reply | None:
+        reply = super().answer(request, at)
+        answer = None if reply is None else reply.response
         self._seen.requests.append((at - START, 0 if answer is None else answer.status, _wait(answer)))
-        return answer
+        return reply
 
 
 def _wait(answer: object) -> Nanos:

@@ -33,10 +33,11 @@ def test_a_simulated_venue_tells_what_its_plugin_knows(name: str) -> None:
         assert listings.now(one) == one
     told: set[str] = set()
     for request in plugin.metadata.requests():
-        answer = house.answer(
+        reply = house.answer(
             HttpRequest(request.method, urlsplit(request.url)._replace(scheme="", netloc="").geturl()), START
         )
-        assert answer is not None
+        assert reply is not None
+        answer = reply.response
         headers = tuple(answer.headers.items())
         entry = Input(
             1, 1, START, Direction.HTTP, name, "", request.url, answer.body, answer.status, headers, METADATA

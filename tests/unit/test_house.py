@@ -291,8 +291,8 @@ def test_a_huge_frame_says_the_same_once() -> None:
     [(always("http_429"), 429, {"Retry-After": "5"}), (always("http_5xx", status=502), 502, {})],
 )
 def test_requests_fail(fault: Fault, status: int, headers: dict[str, str]) -> None:
-    answer = house(fault).answer(HttpRequest("GET", "/"), T)
-    assert answer is not None and (answer.status, answer.headers) == (status, headers)
+    reply = house(fault).answer(HttpRequest("GET", "/"), T)
+    assert reply is not None and (reply.response.status, reply.response.headers) == (status, headers)
 
 
 def test_a_probability_is_that_of_each_draw() -> None:
@@ -336,9 +336,9 @@ def market(*faults: Fault) -> tuple[Engine, House]:
 
 
 def asked(one: House, path: str, at: Nanos) -> dict[str, int]:
-    answer = one.answer(HttpRequest("GET", path), at)
-    assert answer is not None and answer.status == 200
-    document: dict[str, int] = json.loads(answer.body)
+    reply = one.answer(HttpRequest("GET", path), at)
+    assert reply is not None and reply.response.status == 200
+    document: dict[str, int] = json.loads(reply.response.body)
     return document
 
 
