@@ -4,8 +4,9 @@ Enters: the packaged `parameters.yaml`, and a user's file over it. Leaves: froze
 code, an unknown key, or a value out of its range.
 """
 
+import math
 from collections.abc import Collection, Mapping
-from math import isfinite
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -39,6 +40,12 @@ def _in_order(**named: float) -> None:
     (low, least), (high, most) = named.items()
     if least > most:
         raise ValueError(f"has {low} {least:g} above {high} {most:g}")
+
+
+def _within(least: float, most: float, **named: Decimal) -> None:
+    for name, value in named.items():
+        if not least <= value <= most:
+            raise ValueError(f"has {name} {value}: expected a number between {least:g} and {most:g}")
 
 
 class Price(_Section, frozen=True):
@@ -140,8 +147,36 @@ class VenueProfile(_Section, frozen=True):
     reach_bp: NotNegative
 
 
+class AccountProfile(_Section, frozen=True):
+    """What a venue's customers begin with, and what its desk allows them."""
+
+    opening: dict[str, Decimal]
+    open_orders: Count
+    price_band: Decimal
+    market_reach_percent: Decimal
+    largest_order_usd: Positive
+    leverage: Decimal
+    leverage_most: Decimal
+    maintenance_rate: Decimal
+    margin_check_ms: Annotated[float, msgspec.Meta(ge=1, le=60000)]
+    funding_interval_s: Annotated[float, msgspec.Meta(ge=1)]
+    funding_interest: Decimal
+    funding_cap: Decimal
+
+    def __post_init__(self) -> None:
+        for asset, amount in self.opening.items():
+            _within(0, math.inf, **{f"opening.{asset}": amount})
+        _within(1, 1000, price_band=self.price_band, leverage=self.leverage, leverage_most=self.leverage_most)
+        _within(0, 50, market_reach_percent=self.market_reach_percent)
+        _within(0, 1, maintenance_rate=self.maintenance_rate, funding_cap=self.funding_cap)
+        _within(-1, 1, funding_interest=self.funding_interest)
+        _in_order(leverage=float(self.leverage), leverage_most=float(self.leverage_most))
+
+
 class Parameters(_Section, frozen=True):
-    """Everything about the simulated market but seed, time and instruments. `venues` always has `default`."""
+    """Everything about the simulated market but seed, time and instruments. `venues` and `accounts` always have
+    `default`.
+    """
 
     assets: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
     rate: Positive
@@ -156,6 +191,7 @@ class Parameters(_Section, frozen=True):
     lasting_premium: Reverting
     orders: Orders
     venues: dict[str, VenueProfile]
+    accounts: dict[str, AccountProfile]
 
     @classmethod
     def load(cls, path: Path | None = None, venues: Collection[str] | None = None) -> "Parameters":
@@ -177,6 +213,10 @@ class Parameters(_Section, frozen=True):
         """Of a venue; `default` where none is stated."""
         return self.venues.get(venue, self.venues[_DEFAULT])
 
+    def account(self, venue: str) -> AccountProfile:
+        """Of a venue's customers; `default` where none is stated."""
+        return self.accounts.get(venue, self.accounts[_DEFAULT])
+
 
 def _read(path: Path) -> tuple[Tree, dict[Key, str]]:
     from cryptopipe.settings.layers import read_file  # reads YAML: not on a path that loads no parameters
@@ -193,11 +233,14 @@ def _read(path: Path) -> tuple[Tree, dict[Key, str]]:
 
 def _refuse_unknown(own: Tree, places: Places, venues: Collection[str] | None) -> None:
     """What is said of a venue that does not exist would silently not be used."""
-    named = own.get("venues")
-    for name in named if isinstance(named, dict) and venues is not None else ():
-        if name != _DEFAULT and name not in (venues or ()):
-            message = f"'venues.{name}': no such venue is installed{did_you_mean(name, [*(venues or ()), _DEFAULT])}"
-            raise ConfigError(message, where=places["venues", name], fix=_FIX)
+    for table in ("venues", "accounts"):
+        named = own.get(table)
+        for name in named if isinstance(named, dict) and venues is not None else ():
+            if name != _DEFAULT and name not in (venues or ()):
+                meant = did_you_mean(name, [*(venues or ()), _DEFAULT])
+                raise ConfigError(
+                    f"'{table}.{name}': no such venue is installed{meant}", where=places[table, name], fix=_FIX
+                )
 
 
 def _merged(under: Tree, over: Tree) -> Tree:
@@ -209,11 +252,10 @@ def _merged(under: Tree, over: Tree) -> Tree:
 
 
 def _completed(tree: Tree) -> Tree:
-    """Entries of `venues` take from `default` what they do not say; a price that says nothing of it is steady."""
-    venues = tree.get("venues")
-    default = venues.get(_DEFAULT) if isinstance(venues, dict) else None
-    for table, under in (("prices", _STEADY), ("venues", default)):
+    """Entries of tables of venues take from `default` what they do not say; a price that says nothing of it is steady."""
+    for table in ("prices", "venues", "accounts"):
         entries = tree.get(table)
+        under = _STEADY if table == "prices" else entries.get(_DEFAULT) if isinstance(entries, dict) else None
         if isinstance(entries, dict) and isinstance(under, dict):
             tree[table] = {n: _merged(under, one) if isinstance(one, dict) else one for n, one in entries.items()}
     return tree
@@ -248,13 +290,13 @@ class _Builder:
         if get_origin(hint) is dict:
             if not isinstance(value, dict):
                 raise self._fault(at, f"is {value!r}: expected `name: …` lines")
-            return {name: self.section(get_args(hint)[1], one, (*at, name)) for name, one in value.items()}
+            return {name: self._value(get_args(hint)[1], one, (*at, name)) for name, one in value.items()}
         try:
             made = msgspec.convert(value, hint, strict=False)
         except msgspec.ValidationError as error:
             choice = f", one of {', '.join(get_args(hint))}" if get_origin(hint) is Literal else ""
             raise self._fault(at, f"is {value!r}: {str(error).partition(' - at ')[0]}{choice}") from None
-        if isinstance(made, float) and not isfinite(made):
+        if isinstance(made, float | Decimal) and not math.isfinite(made):
             raise self._fault(at, f"is {value!r}: expected a finite number")
         return made
 
