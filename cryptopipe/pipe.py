@@ -1,35 +1,35 @@
 """The pipe: from numbered inputs to the journal, one turn at a time.
 
-Enters: inputs in order, and the records' sink. Leaves: decisions, paper trades, postings, and the summary, all as
-journal records that are a function of the inputs and the configuration. Never: a look at a clock, a task, or an order
-without a durable intent.
+Enters: inputs in order, and the records' sink. Leaves: decisions, trades, postings, and the summary, all as journal
+records that are a function of the inputs and the configuration; instructions for the driver. Never: a look at a clock,
+a task, or an order without a durable intent.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from cryptopipe.act.execution import Execution, Instruction, PaperExecution
 from cryptopipe.act.ledger import Ledger
-from cryptopipe.act.paper import PaperVenue, TakenLiquidity, closed_by
-from cryptopipe.act.plan import Plan
-from cryptopipe.act.unwind import closing_orders
-from cryptopipe.capture.inputs import Input
-from cryptopipe.clock import Agenda, Nanos
-from cryptopipe.evaluate.value import executable_value
+from cryptopipe.act.paper import TakenLiquidity
+from cryptopipe.act.plan import Naming, same, unique_since
+from cryptopipe.at_venues import AtVenues
+from cryptopipe.capture.inputs import ACTION, SETTLE, Direction, Input
+from cryptopipe.clock import LAST, Nanos
 from cryptopipe.gate.episodes import Episodes, Lately
-from cryptopipe.gate.gate import Gate, GateState, Limits, TradingMode
+from cryptopipe.gate.gate import Gate, GateState, Limits
 from cryptopipe.journal import told
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import Body, RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
-from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
+from cryptopipe.model.actions import ActionCodec
 from cryptopipe.model.contracts import ExchangePlugin, Strategy
-from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
-from cryptopipe.model.money import exact, plain
-from cryptopipe.model.trading import Decision, Opportunity, Order
-from cryptopipe.summary import BestEdges, Summary, TradingValue, venue_counts
+from cryptopipe.model.facts import Asset, FeeSchedule, Side, VenueId
+from cryptopipe.model.trading import Fill, Opportunity, Order
+from cryptopipe.summary import BestEdges, Summary, venue_counts
+from cryptopipe.trading import Trading
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class PipeSettings:
     restoring_bps: Decimal
     own_fees: frozenset[VenueId] = frozenset()
     """Venues whose rates the user has set."""
+    codecs: Mapping[VenueId, ActionCodec] = field(default_factory=dict)
+    """Where orders go to the venues: what reads their answers. None on paper."""
 
 
 class Pipe:
@@ -57,7 +59,6 @@ class Pipe:
     ) -> None:
         self.market = Market(plugins)
         self.ledger = Ledger()
-        self.state = GateState()
         self.episodes = Episodes()
         self.lately = Lately()
         self.best = BestEdges(settings.limits.max_age)
@@ -67,15 +68,24 @@ class Pipe:
         self._strategy = strategy
         self._settings = settings
         self._sink = sink
-        self._gate = Gate(settings.limits, self.state)
-        self._paper = PaperVenue(self._liquidity)
-        self._agenda: Agenda[Order] = Agenda()
-        self._plan: Plan | None = None
-        self._value = TradingValue(settings.limits.numeraire)
+        self._trading = Trading(
+            self.view, self.ledger, self._fees, settings.limits, settings.restoring_bps, self._tell, sink.sync
+        )  # fmt: skip
+        self._gate = Gate(settings.limits, self._trading.state)
+        self._naming: Naming = same
+        self._execution: Execution
+        self.at_venues: AtVenues | None = None
+        if settings.codecs:
+            self.at_venues = AtVenues(
+                settings.codecs, self._trading, self.ledger, self._order_ended, self._open, self._tell
+            )  # fmt: skip
+            self._execution = self.at_venues.execution
+        else:
+            self._execution = PaperExecution(
+                self.market, self._liquidity, self._fees, settings.latency, self._order_ended
+            )  # fmt: skip
         self._seq, self._turn, self._now = 0, 0, 0
-        self.turns, self.plans, self.fills = 0, 0, 0
-        self.exposure: dict[Asset, Decimal] = {}
-        """What unfilled legs have left so far, by asset, in all plans together."""
+        self.turns = 0
 
     def receive(self, entry: Input) -> None:
         """Take the next input. A new turn number first ends the turn before; timers due before it run first."""
@@ -85,6 +95,8 @@ class Pipe:
             self.turns += 1
         self._run_due(entry.at)
         self._seq, self._now = entry.seq, entry.at
+        if self.at_venues is not None and self._of_the_account(entry, self.at_venues):
+            return
         self.market.receive(entry)
         touched = self.market.touched
         if touched:
@@ -105,13 +117,13 @@ class Pipe:
         self.view.turn += 1
         if market.transitions:
             self._tell_transitions()
-            self._value.observe(self.view)
+            self._trading.value.observe(self.view)
         found: dict[str, Opportunity] = {}
         for sync in changed.values():
             for opportunity in self._strategy.evaluate(self.view, sync.instrument):
                 found[opportunity.edge] = opportunity
         if found and self.state.loss is None:
-            self._measure_loss()
+            self._trading.measure_loss()
         decisions = self._gate.decide(found.values(), self.view) if found else []
         self.best.observe(decisions, self.view)
         for chapter in self.episodes.turn(changed, decisions, self._now):
@@ -119,16 +131,19 @@ class Pipe:
             self._tell(told.decided(chapter))
         for decision in decisions:
             if decision.accepted:
-                self._start(decision)
+                self.market.touched = {}
+                self._trading.start(decision, self._execution, self._naming)
 
     def finish(self, stopped_by: str) -> Summary:
         """End the run: the last turn, the orders still on their way, the open episodes, the closing books."""
         self.end_turn()
-        while self._agenda:
-            self._run_due(self._agenda.next_due())
+        while self.at_venues is None and (due := self._execution.next_due()) < LAST:
+            self._run_due(due)
         self.view.now = self._now
         for chapter in self.episodes.close(self._now):
             self._tell(told.decided(chapter))
+        if self.at_venues is not None and self.at_venues.execution.in_flight:
+            self._trading.halt(f"the run ended before it was known: {', '.join(self.at_venues.unsettled())}")
         self.view.at_end = True
         summary = self._summary(stopped_by)
         self._tell(told.run_ended(summary))
@@ -146,11 +161,11 @@ class Pipe:
             accepted=episodes.accepted,
             refused=episodes.refused,
             refusals=dict(sorted(episodes.refusals.items())),
-            plans=self.plans,
+            plans=self._trading.plans,
             fills=self.fills,
             profit=self.ledger.profit(),
             balances=self.ledger.balances(),
-            value=self._value.lines(self.view, self.ledger),
+            value=self._trading.value.lines(self.view, self.ledger),
             gross=self.best.gross,
             net=self.best.net,
             halted=self.state.halted_because,
@@ -174,7 +189,7 @@ class Pipe:
         """New instruments: their venue's opening balances are booked. News of venues: journalled, and in force from now
         on. The strategy learns of both.
         """
-        for sync in self.market.appeared:
+        for sync in self.market.appeared if self.at_venues is None else ():
             venue = sync.instrument.venue
             assets = [sync.instrument.holding, sync.instrument.quote]
             amounts = {
@@ -183,111 +198,72 @@ class Pipe:
                 if (amount := self._settings.opening(venue, asset)) and not self.ledger.opened(venue, asset)
             }
             if amounts:
-                self._post("opening", self.ledger.open(venue, amounts))
+                self._trading.post("opening", self.ledger.open(venue, amounts))
         for news in self.market.listings.news:
             self._tell(told.listed(news, self._fees.take(news)))
         self.market.listings.news.clear()
         self.market.appeared.clear()
         self._strategy.start(self.view.instruments)
 
-    def _post(self, why: str, entries: list[tuple[str, Asset, Decimal]]) -> None:
-        self._tell(told.posted(self.ledger.transactions, why, entries))
-
-    def _start(self, decision: Decision) -> None:
-        """Carry out an accepted decision."""
-        price = self._in_numeraire(decision.opportunity.numeraire, Decimal(1))
-        assert price is not None, "an edge whose asset has no price is not accepted"
-        self._plan = Plan.of(decision, price)
-        self.plans += 1
-        self._send(self._plan.orders)
-
-    def _send(self, orders: Iterable[Order]) -> None:
-        """Intents first, durable; only then are the orders on their way."""
-        for order in orders:
-            self._tell(told.intended(order))
-        self._sink.sync()
-        self.market.touched = {}
-        for order in orders:
-            self._agenda.wake_at(self._now + self._settings.latency, order)
-
     def _run_due(self, until: Nanos) -> None:
-        while (due := self._agenda.pop_due(until)) is not None:
-            self._now = max(self._now, due[0])
-            self.view.now = self._now
-            self._arrive(due[1])
+        while (due := self._execution.next_due()) <= until:
+            self._now = self.view.now = max(self._now, due)
+            self._execution.wake(due)
 
-    def _arrive(self, order: Order) -> None:
-        """An order reaches its venue: fills are booked, an unfilled rest ends with it."""
-        plan = self._plan
-        assert plan is not None, "an order arrives only while its plan is in flight"
-        sync: BookSync = self.market.books[order.instrument.venue][order.instrument.symbol]
-        obstacle = closed_by(sync, self._now)
-        fills = self._paper.execute(order, sync, self._fees[order.instrument.venue], self._now)
-        for fill in fills:
-            self._tell(told.filled(fill))
-            self._post(f"fill {fill.client_id}", self.ledger.fill(fill))
-        plan.fills += fills
-        plan.arrived += 1
-        self.fills += len(fills)
-        self._tell(told.order_ended(order, fills, obstacle))
-        if plan.done:
-            self._end_plan(plan)
+    def _order_ended(self, order: Order, fills: Sequence[Fill], obstacle: str, at: Nanos) -> None:
+        self._trading.ended(order, fills, obstacle, self._execution)
+        if self.at_venues is None:
+            return
+        sync = self.market.books.get(order.instrument.venue, {}).get(order.instrument.symbol)
+        if sync is not None:
+            for fill in fills:  # the book tells of it later, or has told of it already: until it moves it is gone
+                self._liquidity.take(sync, fill.side is Side.SELL, fill.price, fill.quantity)
+        self.at_venues.proceed(at)
 
-    def _end_plan(self, plan: Plan) -> None:
-        dust, exposure = plan.split()
-        if exposure and not plan.closing:
-            orders = closing_orders(plan, exposure, self.view, self._fees, self.ledger.balance, self._limits.unwind_bps)
-            if orders:
-                plan.close_with(orders)
-                self._send(orders)
-                return
-        restoring = Decimal(0)
-        if plan.legs == 2:
-            with exact():
-                restoring = plan.moved() * plan.price * self._settings.restoring_bps / 10_000
-        self._value.plan_ended(dust, restoring)
-        with exact():
-            for asset, amount in exposure.items():
-                self.exposure[asset] = self.exposure.get(asset, Decimal(0)) + amount
-        left = {asset: amount for asset, amount in sorted(self.exposure.items()) if amount}
-        at_risk = [self._in_numeraire(asset, amount) for asset, amount in left.items()]
-        self._tell(told.plan_ended(plan, dust, exposure, restoring))
-        self.state.plan_in_flight, self._plan = None, None
-        self._judge_residual(plan, left, at_risk)
-        self._measure_loss()
+    def _of_the_account(self, entry: Input, at_venues: AtVenues) -> bool:
+        """What concerns our accounts, and no book; the first input of all begins the reckoning."""
+        if self._naming is same:
+            self._naming = unique_since(entry.at)
+            at_venues.begin(entry.at)
+        self.view.now = self._now
+        if entry.direction is Direction.HTTP and entry.request.startswith(ACTION):
+            at_venues.execution.answered(entry)
+        elif entry.direction is Direction.COMMAND and entry.payload == SETTLE:
+            at_venues.settle(entry.at)
+        else:
+            return False
+        return True
 
-    def _judge_residual(self, plan: Plan, left: Mapping[Asset, Decimal], at_risk: Sequence[Decimal | None]) -> None:
-        known = [abs(value) for value in at_risk if value is not None]
-        worth, limit, unit = sum(known, Decimal(0)), self._limits.max_residual, self._limits.numeraire
-        text = ", ".join(f"{plain(amount)} {asset}" for asset, amount in left.items())
-        what = f"residual after plan {plan.decision.decision_id}: {text}"
-        if len(known) < len(at_risk):
-            self._halt(f"{what}, has no price in {unit}, so risk.max_residual ({plain(limit)} {unit}) cannot be kept")
-        elif worth > limit:
-            self._halt(f"{what}, worth {worth:.2f} {unit}, above risk.max_residual ({plain(limit)} {unit})")
+    def _open(self, venue: VenueId, held: Mapping[Asset, Decimal]) -> None:
+        self._trading.post("opening", self.ledger.open(venue, held))
 
-    def _measure_loss(self) -> None:
-        """The trading loss now. None where something traded has no price: the gate refuses until it has one again."""
-        self.state.loss = self._value.loss(self.view, self.ledger)
-        active, loss = self.state.mode is TradingMode.ACTIVE, self.state.loss
-        if active and loss is not None and loss >= self._limits.max_loss:
-            limit, unit = plain(self._limits.max_loss), self._limits.numeraire
-            self._halt(f"loss {loss:.2f} {unit} at or above risk.max_loss ({limit} {unit})")
+    def take_instructions(self) -> list[Instruction]:
+        """What the driver has to sign and send."""
+        return self._execution.take_instructions()
+
+    @property
+    def settled(self) -> bool:
+        """Whether a run that settles has nothing more to learn."""
+        return self.at_venues is None or self.at_venues.settled
+
+    @property
+    def state(self) -> GateState:
+        """Whether plans may be started."""
+        return self._trading.state
+
+    @property
+    def fills(self) -> int:
+        """Executions so far."""
+        return self._trading.fills
+
+    @property
+    def exposure(self) -> Mapping[Asset, Decimal]:
+        """What unfilled legs have left so far."""
+        return self._trading.exposure
 
     @property
     def trading(self) -> tuple[Decimal | None, Asset]:
         """The trading result in the numeraire as it was measured last, which every plan does as it ends; None if
         something traded had no price then.
         """
-        return self._value.measured, self._limits.numeraire
-
-    @property
-    def _limits(self) -> Limits:
-        return self._settings.limits
-
-    def _in_numeraire(self, asset: Asset, amount: Decimal) -> Decimal | None:
-        return executable_value(self.view, asset, amount, self._limits.numeraire)
-
-    def _halt(self, reason: str) -> None:
-        self.state.halt(reason)
-        self._tell(told.halted(reason))
+        return self._trading.value.measured, self._settings.limits.numeraire

@@ -1,15 +1,37 @@
-"""One accepted decision on paper, from its durable intents to what is left over.
+"""One accepted decision, from its durable intents to what is left over.
 
 Enters: a decision, then the arrival of each order. Leaves: fills, and at the end the residual per asset: dust below a
 lot, or exposure. Never: a residual that is silently dropped.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from uuid import UUID, uuid5
 
+from cryptopipe.clock import Nanos
 from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Decision, Fill, Leg, Order
+
+Naming = Callable[[str], str]
+"""Makes the client id of an order of its name in the run, such as `d7-1`."""
+
+
+def same(name: str) -> str:
+    """On paper the name itself will do."""
+    return name
+
+
+def unique_since(at: Nanos) -> Naming:
+    """A UUID of the name and the stamp of the run's first input: no other run of the account has the same, and a replay
+    has. 36 characters of hex digits and hyphens are what every venue takes.
+    """
+    return lambda name: str(uuid5(_RUN, f"{at}/{name}"))
+
+
+_RUN = UUID("7a0c1f0e-52a4-4c53-9d33-6b1f2f3f7f0d")
+"""The namespace of client ids; any other constant would do."""
 
 
 @dataclass
@@ -24,13 +46,14 @@ class Plan:
     arrived: int = 0
     closing: bool = False
     """What unfilled legs left is being closed; that is tried once."""
+    naming: Naming = same
 
     @classmethod
-    def of(cls, decision: Decision, price: Decimal = Decimal(1)) -> "Plan":
-        """The plan of an accepted decision. Client ids are functions of the decision's number alone."""
+    def of(cls, decision: Decision, price: Decimal = Decimal(1), naming: Naming = same) -> "Plan":
+        """The plan of an accepted decision. Client ids are functions of the decision's number and the run."""
         orders = tuple(
             Order(
-                f"d{decision.decision_id}-{number}",
+                naming(f"d{decision.decision_id}-{number}"),
                 decision.decision_id,
                 leg.instrument,
                 leg.side,
@@ -39,7 +62,7 @@ class Plan:
             )
             for number, leg in enumerate(decision.opportunity.legs, 1)
         )
-        return cls(decision, orders, price)
+        return cls(decision, orders, price, naming=naming)
 
     @property
     def legs(self) -> int:

@@ -72,5 +72,5 @@ def _order(
         feasible = quantity > 0 and quantity >= rules.min_size and quantity * limit >= rules.min_notional
     if not (feasible and affordable):
         return []
-    client_id = f"d{plan.decision.decision_id}-{len(plan.orders) + 1}-{instrument.base}"
+    client_id = plan.naming(f"d{plan.decision.decision_id}-{len(plan.orders) + 1}-{instrument.base}")
     return [(net, Order(client_id, plan.decision.decision_id, instrument, side, quantity, limit))]

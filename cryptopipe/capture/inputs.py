@@ -18,6 +18,11 @@ METADATA = "metadata"
 ORDERS_OF = "orders:"
 """What the tag of a request for a book of single orders begins with; the symbol follows."""
 
+ACTION = "action:"
+"""What the tag of a signed request begins with; its number follows. Its answer is about our account, and no book."""
+SETTLE = b"settle"
+"""The command after which no plan is started and the venues' balances are compared with the books: a run's last act."""
+
 
 class Direction(Enum):
     """What an input is. Files may say `connect` for `open`; `send` is kept for the record and drives nothing."""

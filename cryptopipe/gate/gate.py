@@ -58,6 +58,11 @@ class GateState:
         if self.mode is not TradingMode.HALTED:
             self.mode, self.halted_because = TradingMode.HALTED, reason
 
+    def reduce(self) -> None:
+        """Start no plan any more; those in hand go on to their end."""
+        if self.mode is TradingMode.ACTIVE:
+            self.mode = TradingMode.REDUCING
+
 
 @dataclass(frozen=True)
 class _Case:

@@ -212,6 +212,28 @@ class PlanEnded(msgspec.Struct, frozen=True):
     restoring: Decimal
 
 
+class ActionAnswered(msgspec.Struct, frozen=True):
+    """A venue answered to a signed request. `outcome` is `accepted`, `refused`, `not_found`, `told`, or the code of the
+    error that it was, such as `unknown_outcome`; `took_ns` from the turn that asked to the answer's input.
+    """
+
+    kind: ClassVar[str] = "action_answered"
+    venue: str
+    action: str
+    client_id: str
+    outcome: str
+    detail: str
+    took_ns: Nanos
+
+
+class Reckoned(msgspec.Struct, frozen=True):
+    """A venue told what we hold at the end. `differs`: by asset (told by it, in our books), where these differ."""
+
+    kind: ClassVar[str] = "reckoned"
+    venue: str
+    differs: dict[str, tuple[Decimal, Decimal]]
+
+
 class Halted(msgspec.Struct, frozen=True):
     """Trading stopped, until a user resumes it."""
 
@@ -253,6 +275,8 @@ Body = (
     | OrderEnded
     | PlanEnded
     | Posted
+    | ActionAnswered
+    | Reckoned
     | Halted
     | RunEnded
 )

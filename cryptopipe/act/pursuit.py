@@ -1,0 +1,173 @@
+"""One order at a venue, from its request to its last fill: what to ask next, as a pure state machine.
+
+Enters: outcomes of what was asked, errors, timers. Leaves: the next question, a pause, or the end with every fill.
+Never: an order sent twice, a lost answer taken for a refusal, or fills whose fees nobody told.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.errors import CryptopipeError, UnknownOutcome
+from cryptopipe.model.actions import Action, CancelOrder, FindOrder, ListFills, PlaceOrder, TimeInForce
+from cryptopipe.model.outcomes import Accepted, FillReport, NotFound, OrderReport, OrderState, Outcome, Refused, Reports
+from cryptopipe.model.trading import Order
+
+FENCE: Nanos = 7 * SECOND
+"""An order that its venue does not know so long after it was sent was never placed: the receive window that every
+signed request carries (5 s) is over, and 2 s more than any clock was seen to be wrong."""
+PATIENCE: Nanos = 60 * SECOND
+"""After this an order whose end cannot be learnt stops the run."""
+CANCEL_AFTER: Nanos = 3 * SECOND
+"""An immediate order that still rests is taken out by then."""
+FIRST_PAUSE: Nanos = 50 * MILLISECOND
+LONGEST_PAUSE: Nanos = 2 * SECOND
+
+
+class AskFor(msgspec.Struct, frozen=True):
+    """Carry this out and tell its outcome."""
+
+    action: Action
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Wake the pursuit after this long."""
+
+    lasts: Nanos
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Nothing more will be filled. `obstacle`: why there was nothing to get, in the venue's words; else empty."""
+
+    fills: tuple[FillReport, ...]
+    obstacle: str = ""
+
+
+class GaveUp(msgspec.Struct, frozen=True):
+    """What became of the order cannot be learnt: nobody may trade on."""
+
+    reason: str
+
+
+Step = AskFor | Pause | Done | GaveUp
+
+
+class _Stage(Enum):
+    PLACING = "placing"
+    FINDING = "finding"
+    CANCELLING = "cancelling"
+    FILLS = "fills"
+
+
+class Pursuit:
+    """`begin` once, then `told` for each outcome and `woken` for each pause; the answer is what to do next."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self._stage = _Stage.PLACING
+        self._sent_at: Nanos = 0
+        self._order_id = ""
+        self._report: OrderReport | None = None
+        self._pauses = 0
+        self._doubt = ""
+        """Why it is not known whether the order was placed; empty once it is."""
+        self._asked_after_fence = False
+
+    def begin(self, at: Nanos) -> Step:
+        """An immediate-or-cancel limit, whose intent is durable."""
+        order = self.order
+        self._sent_at = at
+        return AskFor(
+            PlaceOrder(order.instrument, order.side, order.quantity, order.limit, order.client_id, TimeInForce.IOC)
+        )
+
+    def told(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
+        """The outcome of what was asked for last."""
+        match self._stage:
+            case _Stage.PLACING:
+                return self._placed(outcome, at)
+            case _Stage.FINDING:
+                return self._found(outcome, at)
+            case _Stage.CANCELLING:
+                return self._find()  # whatever the answer: the order itself says what became of it
+            case _Stage.FILLS:
+                return self._listed(outcome, at)
+
+    def woken(self, at: Nanos) -> Step:
+        """A pause is over."""
+        if at - self._sent_at >= PATIENCE:
+            why = self._doubt or "its fills are not told"
+            return GaveUp(f"what became of order {self.order.client_id} on {self.order.instrument.id}: {why}")
+        report = self._report
+        if report is not None and report.state is not OrderState.OPEN:
+            return self._ask_fills(report)
+        if report is not None and at - self._sent_at >= CANCEL_AFTER:
+            self._stage = _Stage.CANCELLING
+            return AskFor(CancelOrder(self.order.instrument, self.order.client_id, report.order_id))
+        return self._find()
+
+    def _placed(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
+        match outcome:
+            case Accepted(order=OrderReport() as report):
+                return self._reported(report, at)
+            case Accepted(venue_id=order_id):
+                self._order_id = order_id
+                return self._find()
+            case Refused(code=code, reason=reason) | NotFound(code=code, reason=reason):
+                return Done((), f"refused: {code} {reason}".strip())
+            case CryptopipeError() if not isinstance(outcome, UnknownOutcome):
+                return Done((), f"not placed: {outcome.message}")
+            case _:
+                self._doubt = outcome.message if isinstance(outcome, CryptopipeError) else "an answer without an order"
+                return self._find()
+
+    def _found(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
+        match outcome:
+            case Reports(orders=(OrderReport() as report, *_)):
+                return self._reported(report, at)
+            case NotFound() | Reports() if self._doubt and at - self._sent_at >= FENCE:
+                if self._asked_after_fence:
+                    return Done((), f"never placed ({self._doubt}): its venue knows no such order")
+                self._asked_after_fence = True
+                return self._find()
+            case _:
+                return self._pause()
+
+    def _reported(self, report: OrderReport, at: Nanos) -> Step:
+        self._report, self._doubt = report, ""
+        self._order_id = report.order_id or self._order_id
+        if report.state is OrderState.OPEN:
+            return self._pause()
+        if not report.filled:
+            return Done((), report.reason)
+        if report.fills is not None and _complete(report.fills, report.filled):
+            return Done(report.fills)
+        return self._ask_fills(report)
+
+    def _listed(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
+        assert self._report is not None, "fills are asked for once the order is known"
+        if isinstance(outcome, Reports):
+            own = {fill.fill_id: fill for fill in outcome.fills if fill.order_id == self._order_id}
+            if _complete(tuple(own.values()), self._report.filled):
+                return Done(tuple(own.values()))
+        return self._pause()
+
+    def _ask_fills(self, report: OrderReport) -> Step:
+        self._stage = _Stage.FILLS
+        return AskFor(ListFills(self.order.instrument, report.order_id))
+
+    def _find(self) -> Step:
+        self._stage = _Stage.FINDING
+        return AskFor(FindOrder(self.order.instrument, self.order.client_id, self._order_id))
+
+    def _pause(self) -> Step:
+        lasts = min(FIRST_PAUSE << min(self._pauses, 10), LONGEST_PAUSE)
+        self._pauses += 1
+        return Pause(lasts)
+
+
+def _complete(fills: Sequence[FillReport], filled: Decimal) -> bool:
+    return sum((fill.size for fill in fills), Decimal(0)) == filled and all(fill.fee is not None for fill in fills)

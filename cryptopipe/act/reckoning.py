@@ -1,0 +1,80 @@
+"""What the venues say we hold, at the beginning and at the end of a run, beside what our books say.
+
+Enters: balances as venues tell them, the ledger. Leaves: opening balances, and at the end the difference of each asset.
+Never: a venue whose balances nobody told and that is traded on.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from cryptopipe.act.ledger import Ledger
+from cryptopipe.act.venues import VenueExecution
+from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.errors import CryptopipeError
+from cryptopipe.model.actions import FetchBalances
+from cryptopipe.model.facts import Asset, VenueId
+from cryptopipe.model.money import exact
+from cryptopipe.model.outcomes import Outcome, Reports
+
+AGAIN_AFTER: Nanos = SECOND
+"""A venue that did not tell its balances is asked again."""
+
+Differences = Mapping[Asset, tuple[Decimal, Decimal]]
+"""By asset (told by the venue, in our books), where they differ."""
+
+
+class Reckoning:
+    """Asks each venue for its balances: `opened` is told those of the beginning, `reckoned` what differs at the end."""
+
+    def __init__(
+        self,
+        execution: VenueExecution,
+        ledger: Ledger,
+        opened: Callable[[VenueId, Mapping[Asset, Decimal]], None],
+        reckoned: Callable[[VenueId, Differences], None],
+    ) -> None:
+        self._execution, self._ledger, self._opened, self._reckoned = execution, ledger, opened, reckoned
+        self.known: set[VenueId] = set()
+        """Venues that told what they hold at the beginning."""
+        self.outstanding: set[VenueId] = set()
+        """Venues that have not told what they hold at the end."""
+
+    def begin(self, venues: Iterable[VenueId], at: Nanos) -> None:
+        """Ask for the opening balances."""
+        for venue in venues:
+            self._ask(venue, at, self._open)
+
+    def close(self, at: Nanos) -> None:
+        """Ask for the closing balances of every venue that told the opening ones."""
+        self.outstanding = set(self.known)
+        for venue in sorted(self.known):
+            self._ask(venue, at, self._compare)
+
+    def _ask(self, venue: VenueId, at: Nanos, use: Callable[[VenueId, Mapping[Asset, Decimal]], None]) -> None:
+        def told(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
+            if isinstance(outcome, Reports):
+                use(venue, _held(outcome))
+            else:
+                self._execution.wake_at(now + AGAIN_AFTER, lambda later: self._ask(venue, later, use))
+
+        self._execution.ask(FetchBalances(venue), at, told)
+
+    def _open(self, venue: VenueId, held: Mapping[Asset, Decimal]) -> None:
+        self.known.add(venue)
+        self._opened(venue, held)
+
+    def _compare(self, venue: VenueId, held: Mapping[Asset, Decimal]) -> None:
+        self.outstanding.discard(venue)
+        booked = {asset: now for asset, (_, now) in self._ledger.balances().get(venue, {}).items()}
+        zero = Decimal(0)
+        pairs = {asset: (held.get(asset, zero), booked.get(asset, zero)) for asset in sorted({*held, *booked})}
+        self._reckoned(venue, {asset: pair for asset, pair in pairs.items() if pair[0] != pair[1]})
+
+
+def _held(reports: Reports) -> dict[Asset, Decimal]:
+    """Free and held back together; assets of which there is nothing are left out."""
+    held: dict[Asset, Decimal] = {}
+    with exact():
+        for one in reports.balances:
+            held[one.asset] = held.get(one.asset, Decimal(0)) + one.free + one.locked
+    return {asset: amount for asset, amount in sorted(held.items()) if amount}

@@ -1,0 +1,127 @@
+"""Orders at the venues themselves: each is pursued by signed requests until its last fill is known.
+
+Enters: orders whose intents are durable, answers, timers. Leaves: instructions for the driver, the end of each order,
+balances as the venues tell them. Never: a signature, a secret, an order that is sent twice.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from cryptopipe.act.execution import Ends, Instruction
+from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit, Step
+from cryptopipe.capture.inputs import ACTION, Input
+from cryptopipe.clock import LAST, Agenda, Nanos
+from cryptopipe.errors import CryptopipeError
+from cryptopipe.model.actions import Action, ActionCodec, venue_of
+from cryptopipe.model.facts import VenueId
+from cryptopipe.model.outcomes import FillReport, More, Outcome
+from cryptopipe.model.stream import HttpResponse
+from cryptopipe.model.trading import Fill, Order
+
+Then = Callable[[Outcome | CryptopipeError, Nanos], None]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a venue answered to an action, and how long that took, from the turn that asked."""
+
+    venue: VenueId
+    action: Action
+    outcome: Outcome | CryptopipeError
+    took: Nanos
+
+
+@dataclass
+class _Asked:
+    instruction: Instruction
+    at: Nanos
+    then: Then
+
+
+class VenueExecution:
+    """`codecs` read the answers; `heard` is told every one of them, `halt` why nobody may trade on."""
+
+    def __init__(
+        self,
+        codecs: Mapping[VenueId, ActionCodec],
+        ended: Ends,
+        halt: Callable[[str], None],
+        heard: Callable[[Answered], None],
+    ) -> None:
+        self._codecs, self._ended, self._halt, self._heard = codecs, ended, halt, heard
+        self._agenda: Agenda[Callable[[Nanos], None]] = Agenda()
+        self._asked: dict[str, _Asked] = {}
+        self._instructions: list[Instruction] = []
+        self._numbered = 0
+        self.in_flight: dict[str, Order] = {}
+        """Orders that have not ended, by client id."""
+
+    def send(self, orders: Iterable[Order], at: Nanos) -> None:
+        """Each is placed at its venue."""
+        for order in orders:
+            self.in_flight[order.client_id] = order
+            pursuit = Pursuit(order)
+            self._follow(pursuit, pursuit.begin(at), at)
+
+    def ask(self, action: Action, at: Nanos, then: Then, earlier: tuple[HttpResponse, ...] = ()) -> None:
+        """Carry out one action; `then` is told its outcome, or the error that it is."""
+        self._numbered += 1
+        instruction = Instruction(f"{ACTION}{self._numbered}", venue_of(action), action, earlier)
+        self._asked[instruction.tag] = _Asked(instruction, at, then)
+        self._instructions.append(instruction)
+
+    def wake_at(self, due: Nanos, what: Callable[[Nanos], None]) -> None:
+        """Call `what` at `due`."""
+        self._agenda.wake_at(due, what)
+
+    def next_due(self) -> Nanos:
+        """When the first pause ends."""
+        return self._agenda.next_due() if self._agenda else LAST
+
+    def wake(self, at: Nanos) -> None:
+        """A pause is over."""
+        due = self._agenda.pop_due(at)
+        assert due is not None, f"nothing is due at {at}"
+        due[1](at)
+
+    def answered(self, entry: Input) -> None:
+        """The answer to an instruction; one that nobody waits for (of a run that was cut off) changes nothing."""
+        asked = self._asked.pop(entry.request, None)
+        if asked is None:
+            return
+        instruction = asked.instruction
+        response = HttpResponse(entry.status, entry.payload, entry.url, dict(entry.headers))
+        outcome: Outcome | CryptopipeError
+        try:
+            outcome = self._codecs[instruction.venue].parse(instruction.action, response, instruction.earlier)
+        except CryptopipeError as error:
+            outcome = error
+        if isinstance(outcome, More):
+            self.ask(instruction.action, asked.at, asked.then, (*instruction.earlier, response))
+            return
+        self._heard(Answered(instruction.venue, instruction.action, outcome, entry.at - asked.at))
+        asked.then(outcome, entry.at)
+
+    def take_instructions(self) -> list[Instruction]:
+        """What the driver has to do, since the last call."""
+        taken, self._instructions = self._instructions, []
+        return taken
+
+    def _follow(self, pursuit: Pursuit, step: Step, at: Nanos) -> None:
+        order = pursuit.order
+        match step:
+            case AskFor(action=action):
+                self.ask(action, at, lambda outcome, now: self._follow(pursuit, pursuit.told(outcome, now), now))
+            case Pause(lasts=lasts):
+                self._agenda.wake_at(at + lasts, lambda now: self._follow(pursuit, pursuit.woken(now), now))
+            case Done(fills=fills, obstacle=obstacle):
+                del self.in_flight[order.client_id]
+                self._ended(order, [_fill(order, one, at) for one in fills], obstacle, at)
+            case GaveUp(reason=reason):  # the plan never ends: nothing else is started
+                self._halt(reason)
+
+
+def _fill(order: Order, told: FillReport, at: Nanos) -> Fill:
+    assert told.fee is not None, "a pursuit ends with fees"
+    return Fill(order.client_id, order.instrument, order.side, told.price, told.size, told.fee, at)

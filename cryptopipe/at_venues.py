@@ -1,0 +1,117 @@
+"""A run whose orders go to the venues: balances told before, compared after, every answer journalled.
+
+Enters: a run's codecs and books of account, answers, the word to settle. Leaves: opening balances, records of answers
+and differences, how long each venue takes. Never: an order, or a plan that is started once the run settles.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from cryptopipe.act.execution import Ends
+from cryptopipe.act.ledger import Ledger
+from cryptopipe.act.reckoning import Differences, Reckoning
+from cryptopipe.act.venues import Answered, VenueExecution
+from cryptopipe.clock import Nanos
+from cryptopipe.errors import CryptopipeError
+from cryptopipe.journal.records import ActionAnswered, Reckoned
+from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder
+from cryptopipe.model.facts import Asset, VenueId
+from cryptopipe.model.outcomes import Accepted, NotFound, Refused
+from cryptopipe.trading import Teller, Trading
+
+Opened = Callable[[VenueId, Mapping[Asset, Decimal]], None]
+
+
+class Took(msgspec.Struct):
+    """How long the answers to one kind of action took, in nanoseconds: how many there were, the sum, the longest."""
+
+    count: int = 0
+    total: Nanos = 0
+    longest: Nanos = 0
+
+    def note(self, took: Nanos) -> None:
+        """One more answer."""
+        self.count, self.total, self.longest = self.count + 1, self.total + took, max(self.longest, took)
+
+
+class AtVenues:
+    """The part of a pipe that exists only where orders go to the venues."""
+
+    def __init__(
+        self,
+        codecs: Mapping[VenueId, ActionCodec],
+        trading: Trading,
+        ledger: Ledger,
+        ended: Ends,
+        opened: Opened,
+        tell: Teller,
+    ) -> None:
+        self._trading, self._tell, self._venues = trading, tell, tuple(codecs)
+        self.execution = VenueExecution(codecs, ended, trading.halt, self._heard)
+        self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned)
+        self.differences: dict[VenueId, Differences] = {}
+        """By venue what it held at the end and our books did not say; empty for one whose balances are equal."""
+        self.took: dict[tuple[VenueId, str], Took] = {}
+        """By venue and kind of action."""
+        self._settling = self._closing = False
+
+    def begin(self, at: Nanos) -> None:
+        """The run's first input: ask what we hold."""
+        self._reckoning.begin(self._venues, at)
+
+    def settle(self, at: Nanos) -> None:
+        """Start nothing any more; compare as soon as no order is on its way."""
+        self._settling = True
+        self._trading.state.reduce()
+        self.proceed(at)
+
+    def proceed(self, at: Nanos) -> None:
+        """Something may have ended."""
+        if self._settling and not self._closing and self._trading.plan is None:
+            self._closing = True
+            self._reckoning.close(at)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every venue has told what we hold at the end."""
+        return self._closing and not self._reckoning.outstanding
+
+    def unsettled(self) -> Iterable[str]:
+        """What was not known when the run ended: orders on their way, venues that did not tell their balances."""
+        orders = [f"order {one.client_id} on {one.instrument.id}" for one in self.execution.in_flight.values()]
+        silent = sorted(set(self._venues) - set(self.differences))
+        return [*orders, *(f"closing balances of {venue}" for venue in silent)]
+
+    def _heard(self, answered: Answered) -> None:
+        action, kind = answered.action, type(answered.action).__name__
+        self.took.setdefault((answered.venue, kind), Took()).note(answered.took)
+        self._tell(
+            ActionAnswered(answered.venue, kind, _client_id(action), *_in_words(answered), answered.took)
+        )  # fmt: skip
+
+    def _reckoned(self, venue: VenueId, differences: Differences) -> None:
+        self.differences[venue] = differences
+        self._tell(Reckoned(venue, {str(asset): pair for asset, pair in differences.items()}))
+
+
+def _client_id(action: Action) -> str:
+    if isinstance(action, PlaceOrder | CancelOrder | FindOrder):
+        return action.client_id
+    return action.order_id if isinstance(action, ListFills) else ""
+
+
+def _in_words(answered: Answered) -> tuple[str, str]:
+    """(outcome, detail)."""
+    match answered.outcome:
+        case Accepted(venue_id=order_id, state=state):
+            return "accepted", f"{order_id} {state}".strip()
+        case Refused(code=code, reason=reason):
+            return "refused", f"{code} {reason}".strip()
+        case NotFound(code=code, reason=reason):
+            return "not_found", f"{code} {reason}".strip()
+        case CryptopipeError() as error:
+            return error.code, error.message
+        case _:
+            return "told", ""
