@@ -188,6 +188,11 @@ class Engine:
             return ()
         return self._trades[max(0, after - self._traded + len(self._trades)) :]
 
+    @property
+    def traded(self) -> int:
+        """The id of the newest trade; 0 before the first."""
+        return self._traded
+
     def orders(self, side: Side) -> Sequence[ShownOrder]:
         """Every resting order, best price first and in a price the one that executes first. Begins the tape."""
         tape = self._tape = self._tape or OrderTape(self._resting, self.changed_at)

@@ -252,7 +252,7 @@ def _merged(under: Tree, over: Tree) -> Tree:
 
 
 def _completed(tree: Tree) -> Tree:
-    """Entries of tables of venues take from `default` what they do not say; a price that says nothing of it is steady."""
+    """A venue takes from `default` what its own entry does not say; a price that says nothing of it is steady."""
     for table in ("prices", "venues", "accounts"):
         entries = tree.get(table)
         under = _STEADY if table == "prices" else entries.get(_DEFAULT) if isinstance(entries, dict) else None

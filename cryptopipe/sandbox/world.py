@@ -1,15 +1,18 @@
 """The simulated market: every instrument's book, moved by one latent price an asset.
 
-Enters: plugins (whose listed instruments exist here), parameters, a seed, a start. Leaves: engines by venue and symbol,
-advanced to any later time. Never: a clock, or a difference between one long advance and many short ones.
+Enters: plugins (whose listed instruments exist here), parameters, a seed, a start, work that is due at a time. Leaves:
+engines by venue and symbol, advanced to any later time, and the desks of venues with a private side. Never: a clock, or
+a difference between one long advance and many short ones.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, Instrument, Kind, VenueId
+from cryptopipe.sandbox.desk import Desk
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.flow import Flow
 from cryptopipe.sandbox.parameters import Parameters
@@ -31,10 +34,11 @@ def simulated(plugin: ExchangePlugin, assets: frozenset[Asset], perpetuals: str 
 
 
 class World:
-    """All books of the simulated market; `books[venue][symbol]` are its engines, populated from the start.
+    """All books of the simulated market; `books[venue][symbol]` are its engines, populated from the start, and
+    `desks[venue]` keeps the accounts of a venue that has a private side.
 
-    The same parameters, seed, start and instruments give the same events. A venue's or an instrument's absence does not
-    change the others.
+    The same parameters, seed, start, instruments and orders give the same events. A venue's or an instrument's absence
+    does not change the others.
     """
 
     def __init__(
@@ -53,12 +57,19 @@ class World:
         self._efficient: dict[Asset, Efficient] = {}
         self._local: dict[tuple[VenueId, Asset], Local] = {}
         self._flows: list[Flow] = []
+        self._agenda: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
+        self._scheduled = 0
         self.books: dict[VenueId, dict[str, Engine]] = {}
         wanted = assets if assets is not None else frozenset(Asset(one) for one in parameters.assets)
         for venue, plugin in plugins.items():
             self.books[venue] = {}
             for instrument in simulated(plugin, wanted, parameters.perpetuals):
                 self.books[venue][instrument.symbol] = self._open(instrument)
+        self.desks: dict[VenueId, Desk] = {
+            venue: Desk(plugin, self.books[venue], self, parameters)
+            for venue, plugin in plugins.items()
+            if plugin.trading_sandbox is not None
+        }
 
     @property
     def now(self) -> Nanos:
@@ -73,14 +84,52 @@ class World:
         """Makes all events up to and including `until`. Raises `ValueError` if that is before the last call's."""
         if until < self._now:
             raise ValueError(f"the simulated market is at {self._now} and cannot go back to {until}")
-        for part in self._parts(until):
-            step = (part - self._start_at) // self._step
-            if step > self._drawn:
-                self._draw(step)
-            for flow in self._flows:
-                if flow.next_at <= part:
-                    flow.run(part)
-        self._now = until
+        while True:
+            # at most a second at once, so that a long advance holds no more in memory than a short one
+            part = min(until, self._now + SECOND, self._agenda[0][0] if self._agenda else until)
+            self._run(part)
+            self._now = part
+            while self._agenda and self._agenda[0][0] <= part:
+                heappop(self._agenda)[2](part)
+            if part == until:
+                return
+
+    def schedule(self, due: Nanos, work: Callable[[Nanos], None]) -> None:
+        """`work` is called with `due` as soon as the market has come there: after all orders of the flow up to and at
+        that time, and of several in the order in which they were scheduled. Raises `ValueError` if that time has
+        passed.
+        """
+        if due < self._now:
+            raise ValueError(f"the simulated market is at {self._now}: nothing can be scheduled for {due}")
+        self._scheduled += 1
+        heappush(self._agenda, (due, self._scheduled, work))
+
+    def _run(self, until: Nanos) -> None:
+        """The order flow of every instrument. Where one holds customers' orders its events come in the order of time,
+        beside those of the others: what one fill leaves of a customer's money the next must see.
+        """
+        step = (until - self._start_at) // self._step
+        if step > self._drawn:
+            self._draw(step)
+        watched = []
+        for flow in self._flows:
+            if flow.next_at <= until:
+                if flow.engine.fills is None:
+                    flow.run(until)
+                else:
+                    watched.append(flow)
+        if len(watched) == 1:
+            watched[0].run(until)
+            return
+        queue = [(flow.next_at, number) for number, flow in enumerate(watched)]
+        heapify(queue)
+        while queue:
+            at, number = queue[0]
+            watched[number].run(at)
+            if watched[number].next_at <= until:
+                heapreplace(queue, (watched[number].next_at, number))
+            else:
+                heappop(queue)
 
     def _draw(self, step: int) -> None:
         for efficient in self._efficient.values():
@@ -88,11 +137,6 @@ class World:
         for local in self._local.values():
             local.extend(step)
         self._drawn = step
-
-    def _parts(self, until: Nanos) -> Iterator[Nanos]:
-        """Times at most a second apart, so that a long advance holds no more in memory than a short one."""
-        yield from range(self._now + SECOND, until, SECOND)
-        yield until
 
     def _open(self, instrument: Instrument) -> Engine:
         engine = Engine(instrument)
