@@ -3,6 +3,8 @@
 Enters: nothing. Leaves: re-exports. Never: a definition of its own; nothing inside the framework imports it.
 """
 
+from cryptopipe.act.action_rules import ActionRules, Allowance, Call, Means, Row, Weight, rows
+from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.clock import Nanos, format_at, parse_at, parse_epoch
 from cryptopipe.core import Book, Count, Lane, Levels, TopOfBook, parse_instant
 from cryptopipe.errors import (
@@ -198,7 +200,9 @@ __all__ = [
     "Accepted",
     "Action",
     "ActionCodec",
+    "ActionRules",
     "AddressReport",
+    "Allowance",
     "Amounts",
     "Asset",
     "BalanceReport",
@@ -206,8 +210,10 @@ __all__ = [
     "Book",
     "BookDelta",
     "BookSnapshot",
+    "Call",
     "CancelAll",
     "CancelOrder",
+    "CcxtActions",
     "Channel",
     "ClockCodec",
     "Codes",
@@ -272,6 +278,7 @@ __all__ = [
     "Listing",
     "Lost",
     "MarketView",
+    "Means",
     "MetadataCodec",
     "More",
     "MoveFunds",
@@ -311,6 +318,7 @@ __all__ = [
     "Refused",
     "Reports",
     "Resync",
+    "Row",
     "SandboxSession",
     "SandboxVenue",
     "Say",
@@ -347,6 +355,7 @@ __all__ = [
     "VenueError",
     "VenueId",
     "VenueUnavailable",
+    "Weight",
     "Withdraw",
     "Worded",
     "apply_always",
@@ -368,6 +377,7 @@ __all__ = [
     "price_ratio",
     "ratio",
     "raw",
+    "rows",
     "simple_exchange",
     "unnumbered",
     "venue_of",

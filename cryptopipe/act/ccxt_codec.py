@@ -1,0 +1,151 @@
+"""ccxt as one more codec: an action becomes the request that ccxt would send, an answer what it says.
+
+Enters: actions, credentials for one call, answers. Leaves: one request, or an outcome. Never: I/O, a second request for
+what changes something, a secret that is kept, or an import of ccxt before something is asked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cryptopipe.act.action_rules import ActionRules, at_path
+from cryptopipe.act.ccxt_calls import Calls
+from cryptopipe.act.ccxt_exchange import Moment, PureExchange, read_json
+from cryptopipe.act.ccxt_loading import error_classes
+from cryptopipe.act.ccxt_markets import Markets
+from cryptopipe.act.ccxt_reports import Reader
+from cryptopipe.act.ccxt_results import Results
+from cryptopipe.act.ccxt_verdicts import NO_ANSWER, Verdicts
+from cryptopipe.clock import Nanos
+from cryptopipe.errors import CryptopipeError, ProtocolError, UnknownOutcome, VenueError, VenueUnavailable
+from cryptopipe.model.actions import MUTATING, Action, venue_of
+from cryptopipe.model.facts import Currency, Instrument, VenueId
+from cryptopipe.model.outcomes import More, Outcome
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+
+_DAMAGE = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What ccxt's parsing raises on an answer that is not as documented."""
+
+
+class CcxtActions:
+    """An `ActionCodec` of one venue by ccxt's class `ccxt_id`.
+
+    `instruments` are those of a run, `currencies` what the venue calls its assets, `aliases` its codes that are not
+    ours, `find` the plugin's way from a symbol to an instrument, for answers that speak of others.
+    """
+
+    def __init__(
+        self,
+        ccxt_id: str,
+        venue: VenueId,
+        instruments: Sequence[Instrument],
+        rules: ActionRules,
+        *,
+        currencies: Sequence[Currency] = (),
+        aliases: Mapping[str, str] | None = None,
+        find: Callable[[str], Instrument] | None = None,
+    ) -> None:
+        self.supports = rules.supports
+        self.rules = rules
+        self._ccxt_id, self._venue = ccxt_id, venue
+        self._markets = Markets(venue, instruments, rules, currencies, aliases, find)
+        self._calls = Calls(rules, self._markets)
+        self._results = Results(rules, Reader(venue, rules, self._markets), self._markets)
+        self._verdicts = Verdicts(rules)
+        self._made: PureExchange | None = None
+
+    def __repr__(self) -> str:
+        return f"CcxtActions({self._ccxt_id!r}, {self._venue!r})"
+
+    def build(
+        self, action: Action, credentials: Credentials, at: Nanos, earlier: Sequence[HttpResponse] = ()
+    ) -> HttpRequest:
+        """The request that is next. Raises `VenueError` for what is not supported, or would take a second request."""
+        if earlier and type(action) in MUTATING:
+            raise VenueError(f"{type(action).__name__} is one request, and it was sent", where=venue_of(action))
+        moment = Moment(at, str(getattr(action, "client_id", "")), self.rules.nonce_unit)
+        errors = error_classes() if self._exchange() else {}
+        try:
+            request = self._exchange().request(lambda one: self._run(one, action), moment, credentials, earlier)
+            failed = "" if request else "nothing is left to ask"
+        except errors["BaseError"] as error:
+            failed = f"ccxt refuses to build it: {type(error).__name__}{_said(error)}"
+        except _DAMAGE as error:
+            failed = f"ccxt cannot build it: {type(error).__name__}"
+        if failed or request is None:
+            raise VenueError(f"{type(action).__name__}: {failed}", where=venue_of(action))
+        return request
+
+    def parse(self, action: Action, response: HttpResponse, earlier: Sequence[HttpResponse] = ()) -> Outcome:
+        """What an answer says. Raises `RateLimited`, `VenueError`, `VenueUnavailable`, `UnknownOutcome`, and for a
+        question `ProtocolError`.
+        """
+        if response.status == NO_ANSWER:
+            told = f"no answer to {type(action).__name__}"
+            kind = UnknownOutcome if type(action) in MUTATING else VenueUnavailable
+            raise kind(told, where=venue_of(action))
+        found = self._parsed(action, response, earlier)
+        if isinstance(found, CryptopipeError):
+            raise found
+        return found
+
+    def _parsed(
+        self, action: Action, response: HttpResponse, earlier: Sequence[HttpResponse]
+    ) -> Outcome | CryptopipeError:
+        document = _document(response)
+        judged = self._verdicts.by_table(action, response, document)
+        if judged is not None:
+            return judged
+        if document is None:
+            return self._verdicts.unreadable(action, response, "no JSON")
+        exchange, errors = self._exchange(), error_classes()
+        try:
+            ended, result = exchange.result(lambda one: self._run(one, action), [*earlier, response])
+            if not ended:
+                return self._unfinished(action, response)
+            return self._evident(action, response, document, self._results.outcome(action, result))
+        except errors["BaseError"] as error:
+            return self._verdicts.by_class(action, response, document, error, errors)
+        except ProtocolError as error:
+            return self._verdicts.unreadable(action, response, error.message)
+        except _DAMAGE as error:
+            return self._verdicts.unreadable(action, response, type(error).__name__)
+
+    def _run(self, exchange: Any, action: Action) -> Any:
+        method, arguments = self._calls.of(exchange, action)
+        return getattr(exchange, method)(*arguments)
+
+    def _unfinished(self, action: Action, response: HttpResponse) -> Outcome | CryptopipeError:
+        if type(action) in MUTATING:
+            return self._verdicts.unreadable(action, response, "ccxt would send a second request")
+        return More()
+
+    def _evident(
+        self, action: Action, response: HttpResponse, document: Any, outcome: Outcome
+    ) -> Outcome | CryptopipeError:
+        """Of what changed something only what the answer itself shows."""
+        if type(action) not in MUTATING:
+            return outcome
+        shown = getattr(outcome, "venue_id", "")
+        if shown and shown.encode() in response.body:
+            return outcome
+        path = self.rules.evidence.get(type(action))
+        if not shown and path is not None and at_path(document, path):
+            return outcome
+        return self._verdicts.unreadable(action, response, "it does not show that anything was done")
+
+    def _exchange(self) -> PureExchange:
+        if self._made is None:
+            self._made = PureExchange(self._ccxt_id, self.rules.options, self._markets.prepare)
+        return self._made
+
+
+def _document(response: HttpResponse) -> Any:
+    try:
+        return read_json(response.body)
+    except ProtocolError:
+        return None
+
+
+def _said(error: BaseException) -> str:
+    """What ccxt says of arguments: nothing was signed yet, so no secret is in it."""
+    return f": {error}"

@@ -1,0 +1,196 @@
+"""What ccxt made of an answer, in our words.
+
+Enters: ccxt's unified structures with numbers as text. Leaves: outcomes and reports, numbers exact. Never: a float, a
+sum that the venue did not tell or that its fills do not add up to, or a market that nobody knows.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from cryptopipe.act.action_rules import ActionRules, at_path
+from cryptopipe.act.ccxt_markets import Markets
+from cryptopipe.clock import Nanos
+from cryptopipe.errors import ProtocolError
+from cryptopipe.model.facts import Fee, Instrument, Side, VenueId
+from cryptopipe.model.money import exact
+from cryptopipe.model.outcomes import (
+    BalanceReport,
+    FillReport,
+    OrderReport,
+    OrderState,
+    PositionReport,
+)
+
+_STATES: Mapping[str, OrderState] = {
+    "open": OrderState.OPEN,
+    "canceling": OrderState.OPEN,
+    "closed": OrderState.FILLED,
+    "canceled": OrderState.CANCELLED,
+    "expired": OrderState.EXPIRED,
+    "rejected": OrderState.REJECTED,
+}
+
+
+class Reader:
+    """Reads what ccxt gives for one venue. Everything raises `ProtocolError` for what is not there or no number."""
+
+    def __init__(self, venue: VenueId, rules: ActionRules, markets: Markets) -> None:
+        self._venue, self._rules, self._markets = venue, rules, markets
+
+    def order(self, told: Any) -> OrderReport:
+        """One order. `filled` must be told, or follow from fills."""
+        instrument = self._instrument(told)
+        fills = [self.fill(one, told) for one in told.get("trades") or ()]
+        own = told.get("told", {})
+        filled = _number(own.get("filled"))
+        size = _number(own.get("amount"))
+        with exact():
+            sold = sum((one.size for one in fills), Decimal(0))
+            paid = sum((one.size * one.price for one in fills), Decimal(0))
+        if filled is None and not fills:
+            raise ProtocolError(f"an order that does not say what was filled: {told.get('id')}", where=instrument.id)
+        whole = filled is None or filled == sold
+        filled = sold if filled is None else filled
+        state = self._state(told, filled, size)
+        spent = _number(own.get("cost"))
+        return OrderReport(
+            instrument,
+            _text(told.get("id"), "an order's id"),
+            str(told.get("clientOrderId") or ""),
+            _side(told),
+            state,
+            size,
+            _price(own.get("price")),
+            filled,
+            paid if spent is None and whole and filled == sold else spent,
+            tuple(fills) if whole else None,
+            _at(told.get("lastUpdateTimestamp") or told.get("lastTradeTimestamp") or told.get("timestamp")),
+        )
+
+    def _state(self, told: Any, filled: Decimal, size: Decimal | None) -> OrderState:
+        state = _STATES.get(str(told.get("status")))
+        if state is None:
+            raise ProtocolError(f"an order's state is {told.get('status')!r}", where=self._venue)
+        if state is OrderState.FILLED and size is not None and filled < size:
+            return OrderState.CANCELLED
+        return state
+
+    def word(self, told: Any) -> str:
+        """The venue's own word for an order's state, empty where the answer has none."""
+        word = at_path(told.get("info"), self._rules.state_at)
+        return word if isinstance(word, str) else ""
+
+    def fill(self, told: Any, order: Any = None) -> FillReport:
+        """One execution, perhaps told within its order."""
+        order = order or {}
+        instrument = self._instrument(told if told.get("symbol") else order)
+        taker_or_maker = told.get("takerOrMaker")
+        fee = told.get("fee") or next(iter(told.get("fees") or ()), None)
+        return FillReport(
+            instrument,
+            _text(told.get("id"), "a fill's id"),
+            _text(told.get("order") or order.get("id"), "a fill's order"),
+            str(order.get("clientOrderId") or at_path(told, ("info", "clientOrderId")) or ""),
+            _side(told if told.get("side") else order),
+            _needed(told.get("price"), "a fill's price"),
+            _needed(told.get("amount"), "a fill's size"),
+            self._fee(fee),
+            None if taker_or_maker not in ("maker", "taker") else taker_or_maker == "maker",
+            _at(told.get("timestamp") or order.get("lastTradeTimestamp") or order.get("timestamp")),
+        )
+
+    def _fee(self, told: Any) -> Fee | None:
+        cost, currency = (told or {}).get("cost"), (told or {}).get("currency")
+        if cost is None or not currency:
+            return None
+        return Fee(_needed(cost, "a fee"), self._markets.asset(currency))
+
+    def balances(self, told: Mapping[str, Any], wallet: str) -> tuple[BalanceReport, ...]:
+        """Every asset that the answer names, zeros too."""
+        totals = told.get("total")
+        if not isinstance(totals, dict):
+            raise ProtocolError("no balances in the answer", where=self._venue)
+        return tuple(self._balance(told[name], name, wallet, _at(told.get("timestamp"))) for name in sorted(totals))
+
+    def _balance(self, told: Any, name: str, wallet: str, at: Nanos) -> BalanceReport:
+        free, used, total = (_number(told.get(key)) for key in ("free", "used", "total"))
+        with exact():
+            if free is None and total is not None:
+                free = total - (used or Decimal(0))
+            if used is None and total is not None and free is not None:
+                used = total - free
+        if free is None or used is None:
+            raise ProtocolError(f"the balance of {name} is not told", where=self._venue)
+        return BalanceReport(self._venue, self._markets.asset(name), free, used, wallet, at)
+
+    def positions(self, told: Iterable[Any]) -> tuple[PositionReport, ...]:
+        """Every position that the answer names; closed ones have the size zero."""
+        return tuple(self._position(one) for one in told if one.get("symbol"))
+
+    def _position(self, told: Any) -> PositionReport:
+        size = _needed(told.get("contracts") or "0", "a position's size")
+        side = told.get("side")
+        if size and side not in ("long", "short"):
+            raise ProtocolError(f"a position's side is {side!r}", where=self._venue)
+        return PositionReport(
+            self._instrument(told),
+            -size if side == "short" and size > 0 else size,
+            _price(told.get("entryPrice")),
+            _price(told.get("markPrice")),
+            _number(told.get("initialMargin")),
+            _price(told.get("liquidationPrice")),
+            _number(told.get("unrealizedPnl")),
+            None,
+            _at(told.get("lastUpdateTimestamp") or told.get("timestamp")),
+        )
+
+    def _instrument(self, told: Any) -> Instrument:
+        return self._markets.instrument(_text(told.get("symbol"), "a symbol"))
+
+
+def _number(value: Any) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, float | bool) or not isinstance(value, str | int):
+        raise ProtocolError(f"not an exact number: {value!r}", where="actions")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ProtocolError(f"not a number: {value!r}", where="actions") from None
+    if not number.is_finite():
+        raise ProtocolError(f"not a finite number: {value!r}", where="actions")
+    return number
+
+
+def _needed(value: Any, what: str) -> Decimal:
+    number = _number(value)
+    if number is None:
+        raise ProtocolError(f"{what} is not told", where="actions")
+    return number
+
+
+def _price(value: Any) -> Decimal | None:
+    """Zero is how venues say that there is none."""
+    return _number(value) or None
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        raise ProtocolError(f"{what} is {value!r}", where="actions")
+    return str(value)
+
+
+def _side(told: Any) -> Side:
+    try:
+        return Side(told.get("side"))
+    except ValueError:
+        raise ProtocolError(f"a side is {told.get('side')!r}", where="actions") from None
+
+
+def _at(milliseconds: Any) -> Nanos:
+    if milliseconds is None:
+        return 0
+    if not isinstance(milliseconds, int):
+        raise ProtocolError(f"not a time: {milliseconds!r}", where="actions")
+    return milliseconds * 1_000_000
