@@ -33,32 +33,31 @@ if TYPE_CHECKING:
 
 
 class TransferOffice(Protocol):
-    """Who moves the coins of a desk's customers: what an account is asked about transfers, it asks here.
+    """Who moves one customer's coins: what an account is asked about transfers, it asks here.
 
-    It holds, settles and credits by the primitives of `Account`, and tells `Account.tell_transfer`.
+    It holds, settles and credits in `Account.wallets`, and tells `Account.tell_transfer` afterwards.
     """
 
-    def deposit_address(self, account: "Account", asset: Asset, network: Network) -> DepositAddress: ...
-    def allowed_addresses(self, account: "Account") -> Sequence[tuple[str, DepositAddress]]: ...
+    def deposit_address(self, asset: Asset, network: Network) -> DepositAddress: ...
+    def allowed_addresses(self) -> Sequence[tuple[str, DepositAddress]]: ...
     def withdraw(
-        self, account: "Account", asset: Asset, network: Network, address: str, memo: str, amount: Decimal,
-        client_id: str, wallet: str,
+        self, asset: Asset, network: Network, address: str, memo: str, amount: Decimal, client_id: str = "",
+        wallet: str = TRADING,
     ) -> DeskTransfer: ...  # fmt: skip
-    def cancel_withdrawal(self, account: "Account", transfer_id: int) -> DeskTransfer: ...
-    def transfers(self, account: "Account", deposits: bool) -> Sequence[DeskTransfer]: ...
-    def move(
-        self, account: "Account", asset: Asset, amount: Decimal, source: str, target: str, client_id: str
-    ) -> DeskMove: ...
-    def moves(self, account: "Account") -> Sequence[DeskMove]: ...
+    def cancel_withdrawal(self, transfer_id: int) -> DeskTransfer: ...
+    def transfers(self, deposits: bool) -> Sequence[DeskTransfer]: ...
+    def move(self, asset: Asset, amount: Decimal, source: str, target: str, client_id: str = "") -> DeskMove: ...
+    def moves(self) -> Sequence[DeskMove]: ...
 
 
 class Account:
-    """A `SimulatedAccount`. `hold`, `release`, `settle` and `credit` are for who moves its money from outside."""
+    """A `SimulatedAccount`. `office` moves its coins; without one it has no networks."""
 
     def __init__(self, desk: "Desk", account_id: int, schedule: FeeSchedule) -> None:
         self.account_id = account_id
         self.wallets = Wallets(desk.tally)
         self.schedule = schedule
+        self.office: TransferOffice | None = None
         self._desk = desk
         self._tape: list[DeskEvent] = []
         self._orders: dict[int, Working] = {}
@@ -136,11 +135,11 @@ class Account:
 
     def deposit_address(self, asset: Asset, network: Network) -> DepositAddress:
         """Raises `DeskRefusal`."""
-        return self._office(network.code).deposit_address(self, asset, network)
+        return self._office(network.code).deposit_address(asset, network)
 
     def allowed_addresses(self) -> Sequence[tuple[str, DepositAddress]]:
         """The address book: (name, address)."""
-        return () if self._desk.office is None else self._desk.office.allowed_addresses(self)
+        return () if self.office is None else self.office.allowed_addresses()
 
     def withdraw(
         self, asset: Asset, network: Network, address: str, memo: str, amount: Decimal, client_id: str = "",
@@ -149,55 +148,37 @@ class Account:
         """`amount` is what leaves the account, the network's fee included. Raises `DeskRefusal`."""
         with self._desk.action("withdraw"):
             office = self._office(network.code)
-            return office.withdraw(self, asset, network, address, memo, amount, client_id, wallet)
+            return office.withdraw(asset, network, address, memo, amount, client_id, wallet)
 
     def cancel_withdrawal(self, transfer_id: int) -> DeskTransfer:
         """Raises `DeskRefusal`."""
-        return self._office("").cancel_withdrawal(self, transfer_id)
+        return self._office("").cancel_withdrawal(transfer_id)
 
     def transfers(self, deposits: bool) -> Sequence[DeskTransfer]:
         """Deposits, or withdrawals."""
-        return () if self._desk.office is None else self._desk.office.transfers(self, deposits)
+        return () if self.office is None else self.office.transfers(deposits)
 
     def move(self, asset: Asset, amount: Decimal, source: str, target: str, client_id: str = "") -> DeskMove:
         """Between two wallets. Raises `DeskRefusal`."""
         with self._desk.action("move"):
-            return self._office("").move(self, asset, amount, source, target, client_id)
+            return self._office("").move(asset, amount, source, target, client_id)
 
     def moves(self) -> Sequence[DeskMove]:
         """All that there ever were."""
-        return () if self._desk.office is None else self._desk.office.moves(self)
+        return () if self.office is None else self.office.moves()
 
     # What follows is for the desk's own parts: the dealer, and the office of transfers.
-
-    def hold(self, asset: Asset, amount: Decimal, wallet: str = TRADING) -> None:
-        """From free to locked. Raises `DeskRefusal` INSUFFICIENT_FUNDS."""
-        self.wallets.hold(asset, amount, wallet)
-        self.tell_balances()
-
-    def release(self, asset: Asset, amount: Decimal, wallet: str = TRADING) -> None:
-        """From locked to free."""
-        self.wallets.release(asset, amount, wallet)
-        self.tell_balances()
-
-    def settle(self, asset: Asset, amount: Decimal, why: str, wallet: str = TRADING) -> None:
-        """Locked money leaves the account; `why` (such as `transfer`) is who got it in the desk's tally."""
-        self.wallets.settle(asset, amount, why, wallet)
-        self.tell_balances()
-
-    def credit(self, asset: Asset, amount: Decimal, why: str, wallet: str = TRADING) -> None:
-        """Money comes, free to use, from `why`."""
-        self.wallets.credit(asset, amount, why, wallet)
-        self.tell_balances()
 
     def tell_balances(self, at: Nanos | None = None) -> None:
         """A line for each balance that changed since the last call."""
         for wallet, asset, balance, change in self.wallets.changed():
             self._tell(DeskEvent(self._next, self._when(at), None, None, wallet, asset, balance, change))
 
-    def tell_transfer(self, transfer: DeskTransfer) -> None:
-        """A line for a transfer that changed."""
-        self._tell(DeskEvent(self._next, self._desk.now, transfer=transfer))
+    def tell_transfer(self, transfer: DeskTransfer | None) -> None:
+        """A line for each balance that changed, and for the transfer, where there is one."""
+        self.tell_balances()
+        if transfer is not None:
+            self._tell(DeskEvent(self._next, self._desk.now, transfer=transfer))
 
     def tell_position(self, position: DeskPosition, at: Nanos | None = None) -> None:
         """A line for a position that changed."""
@@ -249,9 +230,9 @@ class Account:
         return working
 
     def _office(self, network: str) -> TransferOffice:
-        if self._desk.office is None:
+        if self.office is None:
             raise DeskRefusal(Refusal.UNKNOWN_NETWORK, network=network)
-        return self._desk.office
+        return self.office
 
 
 def _is_of(working: Working, instrument: Instrument | None) -> bool:

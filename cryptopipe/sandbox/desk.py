@@ -18,7 +18,7 @@ from cryptopipe.model.desk import DeskRefusal, Permission, Refusal
 from cryptopipe.model.facts import Asset, Currency, Instrument, TradingState
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_OTHER, SANDBOX_READER, SANDBOX_TRADER
 from cryptopipe.model.stream import Credentials
-from cryptopipe.sandbox.accounts import Account, TransferOffice
+from cryptopipe.sandbox.accounts import Account
 from cryptopipe.sandbox.accounts_wallets import Tally
 from cryptopipe.sandbox.desk_market import DeskMarket
 from cryptopipe.sandbox.desk_orders import Dealer
@@ -41,14 +41,14 @@ class Timeline(Protocol):
     @property
     def now(self) -> Nanos: ...
     def advance(self, until: Nanos) -> None: ...
-    def schedule(self, due: Nanos, work: Callable[[Nanos], None]) -> None: ...
+    def schedule(self, due: Nanos, work: Callable[[], None]) -> None: ...
 
 
 class Desk:
     """A `SimulatedDesk`. What others may set: `clock` (what the venue's clock shows at a true time), `hazard` (told
     what is about to be done: `order`, `cancel`, `withdraw`, `move`; it may raise), `after_action` (told what was done;
     it may raise as well), `partial_share` (of what an immediate order would execute), `suspended` ((asset, code of the
-    network, `deposits` or `withdrawals`)), `office` (who moves coins).
+    network, `deposits` or `withdrawals`)).
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Desk:
         self.after_action: Callable[[str], None] | None = None
         self.partial_share: Decimal | None = None
         self.suspended: set[tuple[Asset, str, str]] = set()
-        self.office: TransferOffice | None = None
         self.maintenance = False
         self._shown_now: Nanos | None = None
         self._currencies = tuple(plugin.wallets()) if plugin.wallets is not None else ()

@@ -57,7 +57,7 @@ class World:
         self._efficient: dict[Asset, Efficient] = {}
         self._local: dict[tuple[VenueId, Asset], Local] = {}
         self._flows: list[Flow] = []
-        self._agenda: list[tuple[Nanos, int, Callable[[Nanos], None]]] = []
+        self._agenda: list[tuple[Nanos, int, Callable[[], None]]] = []
         self._scheduled = 0
         self.books: dict[VenueId, dict[str, Engine]] = {}
         wanted = assets if assets is not None else frozenset(Asset(one) for one in parameters.assets)
@@ -90,14 +90,14 @@ class World:
             self._run(part)
             self._now = part
             while self._agenda and self._agenda[0][0] <= part:
-                heappop(self._agenda)[2](part)
+                heappop(self._agenda)[2]()
             if part == until:
                 return
 
-    def schedule(self, due: Nanos, work: Callable[[Nanos], None]) -> None:
-        """`work` is called with `due` as soon as the market has come there: after all orders of the flow up to and at
-        that time, and of several in the order in which they were scheduled. Raises `ValueError` if that time has
-        passed.
+    def schedule(self, due: Nanos, work: Callable[[], None]) -> None:
+        """`work` is called as soon as the market has come to `due`, which is `now` then: after all orders of the flow
+        up to and at that time, and of several in the order in which they were scheduled. Raises `ValueError` if that
+        time has passed.
         """
         if due < self._now:
             raise ValueError(f"the simulated market is at {self._now}: nothing can be scheduled for {due}")
