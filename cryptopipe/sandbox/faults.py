@@ -4,100 +4,24 @@ Enters: a list of entries `kind, at, for, venue, probability` and the kind's own
 schedule of which a part was not understood; a default for what only its user can mean.
 """
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptopipe.clock import LAST, SECOND, Nanos, parse_duration
 from cryptopipe.errors import ConfigError, did_you_mean
+from cryptopipe.sandbox.fault_kinds import ANY, BILLION, KINDS, Scope, duration, share
 
 _FIX = "docs/sandbox.md lists every kind with its keys"
-
-
-class Scope(Enum):
-    """What is drawn with the fault's probability."""
-
-    DIAL = "dial"
-    CONNECTION = "connection"  # once for each connection and fault
-    FRAME = "frame"
-    REQUEST = "request"
-    VENUE = "venue"  # nothing: it is in force or not
-
-
-class Key(NamedTuple):
-    """A key of one kind: how its text is read (raises `ValueError` with what was expected), and its default."""
-
-    read: Callable[[str], int]
-    default: int
-
-
-class Kind(NamedTuple):
-    """A kind of fault: what is drawn, its own keys, and how long it lasts where `for` is not given."""
-
-    scope: Scope
-    keys: Mapping[str, Key] = {}
-    lasts: Nanos = LAST
-
-
-def _duration(text: str) -> Nanos:
-    return parse_duration(text)
-
-
-def _signed(text: str) -> Nanos:
-    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise ValueError(f"expected a whole number from {least} to {most}, got {text!r}")
-        return number
-
-    return read
-
-
-def _yes(text: str) -> int:
-    if text not in ("true", "false"):
-        raise ValueError(f"expected true or false, got {text!r}")
-    return text == "true"
-
-
-_RETRY_AFTER = {"retry_after": Key(_duration, 5 * SECOND)}
-
-KINDS: Mapping[str, Kind] = {
-    "reset": Kind(Scope.CONNECTION, lasts=SECOND),
-    "accept_then_close": Kind(Scope.DIAL, {"code": Key(_whole(1000, 4999), 1013)}),
-    "refuse": Kind(Scope.DIAL, _RETRY_AFTER),
-    "stall": Kind(Scope.CONNECTION),
-    "black_hole": Kind(Scope.CONNECTION),
-    "drop": Kind(Scope.FRAME),
-    "duplicate": Kind(Scope.FRAME),
-    "reorder": Kind(Scope.FRAME),
-    "truncate": Kind(Scope.FRAME),
-    "corrupt": Kind(Scope.FRAME, {"digit": Key(_yes, 0)}),
-    "delay": Kind(Scope.FRAME, {"delay": Key(_duration, SECOND)}),
-    "http_429": Kind(Scope.REQUEST, _RETRY_AFTER),
-    "http_5xx": Kind(Scope.REQUEST, {"status": Key(_whole(500, 599), 503)}),
-    "stale_snapshot": Kind(Scope.REQUEST, {"age": Key(_duration, 5 * SECOND)}),
-    "clock_offset": Kind(Scope.VENUE, {"offset": Key(_signed, SECOND)}),
-    "clock_drift": Kind(Scope.VENUE, {"drift_ppm": Key(_whole(-100_000, 100_000), 200)}),
-    "huge_frame": Kind(Scope.CONNECTION, {"size": Key(_whole(1, 60_000_000), 20_000_000)}, lasts=SECOND),
-}
 
 
 @dataclass(frozen=True)
 class Fault:
     """One entry: `kind` is in force from `at` after the start of the sandbox, for `lasts`.
 
-    `venue` empty: at every venue. `values` are the kind's own: nanoseconds for durations, else as written. Raises
-    `ValueError` for an unknown kind or value, `probability` outside (0, 1].
+    `venue` empty: at every venue. `values` are the kind's own: nanoseconds for durations, billionths for shares, else
+    as written; `words` those that are texts. Raises `ValueError` for an unknown kind or value, `probability` outside
+    (0, 1].
     """
 
     kind: str
@@ -106,11 +30,13 @@ class Fault:
     venue: str = ""
     probability: float = 1.0
     values: Mapping[str, int] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}{did_you_mean(self.kind, KINDS)}")
-        unknown = set(self.values) - set(KINDS[self.kind].keys)
+        kind = KINDS[self.kind]
+        unknown = set(self.values) - set(kind.keys) | set(self.words) - set(kind.words)
         if unknown:
             raise ValueError(f"a fault of kind {self.kind} has no {', '.join(sorted(unknown))}")
         if not 0 < self.probability <= 1:
@@ -121,6 +47,11 @@ class Fault:
     def __getitem__(self, key: str) -> int:
         """A value of its kind, or that value's default."""
         return self.values.get(key, KINDS[self.kind].keys[key].default)
+
+    def allows(self, key: str, value: str) -> bool:
+        """Whether the text of this key is `value` or leaves it open; so it is where its kind has no such key."""
+        word = KINDS[self.kind].words.get(key)
+        return word is None or self.words.get(key, word.default) in (ANY, value)
 
     @property
     def until(self) -> Nanos:
@@ -193,7 +124,7 @@ class _Entry:
             raise self._refusal("kind", f"{what}; one of {', '.join(KINDS)}")
         kind = KINDS[name]
         shared = ["kind", "at", "for", "venue"] + ["probability"] * (kind.scope is not Scope.VENUE)
-        known = [*shared, *kind.keys]
+        known = [*shared, *kind.keys, *kind.words]
         for key in self._tree:
             if key not in known:
                 message = f"{key}: no key of kind {name}{did_you_mean(key, known)}; it has {', '.join(known)}"
@@ -204,14 +135,21 @@ class _Entry:
             raise self._refusal("venue", message)
         lasts = self._read("for", _above_zero, kind.lasts)
         values = {key: self._read(key, one.read, one.default) for key, one in kind.keys.items()}
-        chance = self._read("probability", _parts_per_billion, _BILLION) / _BILLION
-        return Fault(name, self._read("at", _duration, 0), lasts, venue, chance, values)
+        words = {key: self._word(key, one.choices, one.default) for key, one in kind.words.items()}
+        chance = self._read("probability", share, BILLION) / BILLION
+        return Fault(name, self._read("at", duration, 0), lasts, venue, chance, values, words)
 
     def _text(self, key: str, default: str) -> str:
         value = self._tree.get(key, default)
         if not isinstance(value, str):
             raise self._refusal(key, f"{key}: expected one value, got {'nothing' if value is None else 'several'}")
         return value
+
+    def _word(self, key: str, choices: Sequence[str], default: str) -> str:
+        text = self._text(key, default)
+        if choices and text not in choices:
+            raise self._refusal(key, f"{key}: expected one of {', '.join(choices)}, got {text!r}")
+        return text
 
     def _read(self, key: str, read: Callable[[str], int], default: int) -> int:
         text = self._text(key, "")
@@ -224,19 +162,6 @@ class _Entry:
 
     def _refusal(self, key: str, message: str) -> ConfigError:
         return _error(self._places.get(key, self._place), self._number, message)
-
-
-_BILLION = 1_000_000_000
-
-
-def _parts_per_billion(text: str) -> int:
-    try:
-        chance = float(text)
-    except ValueError:
-        chance = math.nan
-    if not 0 < chance <= 1:
-        raise ValueError(f"expected a number above 0, at most 1, got {text!r}")
-    return max(1, round(chance * _BILLION))
 
 
 def _above_zero(text: str) -> Nanos:

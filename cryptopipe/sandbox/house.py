@@ -5,36 +5,25 @@ connection. Never: a socket, a clock, an order of a connection's frames that its
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import PluginError
-from cryptopipe.model.accounts import SimulatedDesk
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.simulated import HangUp, Outgoing, SandboxVenue, Say, SimulatedBook
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.faults import Fault
-from cryptopipe.sandbox.line import Delivery, Line, Mute, Pong, Reset
+from cryptopipe.sandbox.line import Delivery, Line, Mute, Pong, Reply, Reset
 from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
+from cryptopipe.sandbox.private_side import Acks, ActionFault, HousedDesk, PrivateSide
 from cryptopipe.sandbox.trouble import Trouble
 
-__all__ = ["Delivery", "House", "HousedDesk", "Pong", "Reply", "Reset"]
+__all__ = ["Acks", "Delivery", "House", "HousedDesk", "Pong", "Reply", "Reset"]
 
 
-class Reply(msgspec.Struct, frozen=True, gc=False):
-    """The answer to one request, which the client gets `after` this long; it is decided now."""
-
-    response: HttpResponse
-    after: Nanos = 0
-
-
-class HousedDesk(SimulatedDesk, Protocol):
-    """A desk as its house moves it."""
-
-    def turn(self, at: Nanos, shown: Nanos) -> None:
-        """It is `at` now, which never falls, and the venue's clock shows `shown`. All that is due by then is done."""
+_ACKS = Acks()
+_CLOSED = HttpResponse(503, b'{"error":"maintenance"}')
 
 
 class House:
@@ -52,9 +41,10 @@ class House:
         seed: int = 0,
         start_at: Nanos = 0,
         desk: HousedDesk | None = None,
+        acks: Acks = _ACKS,
     ) -> None:
-        """`books` by the venue's symbols. With a `desk` the venue has its private side, if its plugin brings it. Raises
-        `PluginError` if the plugin brings no sandbox.
+        """`books` by the venue's symbols. With a `desk` the venue has its private side, if its plugin brings it, and
+        `acks` is how long it takes to answer an action. Raises `PluginError` if the plugin brings no sandbox.
         """
         if plugin.sandbox is None:
             raise PluginError("brings no simulated venue", where=f"exchange {plugin.venue}")
@@ -62,7 +52,10 @@ class House:
         self.symbols = tuple(books)
         self._trouble = Trouble(faults, plugin.venue, seed, start_at)
         self._clock = WrongClock(self._trouble.faults, start_at)
-        self._desk = None if plugin.trading_sandbox is None else desk
+        self._private: PrivateSide | None = None
+        if desk is not None and plugin.trading_sandbox is not None:
+            desk.clock = self._clock if self._clock else None
+            self._private = PrivateSide(desk, self._trouble, acks, seed)
         self._simulated = self._venue(plugin, self._timed(books))
         ages = {fault["age"] for fault in self._trouble.faults if fault.kind == "stale_snapshot"}
         self._lagging = {age: {symbol: LaggedBook(book) for symbol, book in books.items()} for age in ages}
@@ -93,7 +86,7 @@ class House:
         self._turn(at)
         if self._trouble.swallows():
             return None
-        refused = self._trouble.refusal()
+        refused = _CLOSED if self._trouble.draw("maintenance") else self._trouble.refusal()
         if refused is not None:
             return refused
         goodbye = self._trouble.goodbye()
@@ -102,6 +95,7 @@ class House:
             return opened
         self._dialled += 1
         line = self._lines[self._dialled] = Line(opened)
+        self._mark(line)
         if goodbye:
             line.put(goodbye, at, at, at)
         return self._dialled
@@ -111,7 +105,7 @@ class House:
         line = self._lines.get(conn)
         self._turn(at)
         if line is not None and not line.ending and not self._deaf(line):
-            self._take(line, line.session.receive(text, self._time(at)), at, at)
+            self._take(line, self._heard(line, text, at), at, at)
 
     def pinged(self, conn: int, payload: bytes, at: Nanos) -> Delivery | None:
         """The client's websocket ping: its pong, to be sent at once, or None."""
@@ -136,6 +130,8 @@ class House:
         now = self._time(at)
         for conn, line in tuple(self._lines.items()):
             if not line.ending:
+                if self._private is not None:
+                    self._private.begin()
                 self._publish(line, line.session.publish(now), at, since)
             if line.deliver(conn, at, due):
                 del self._lines[conn]
@@ -151,16 +147,26 @@ class House:
             return Reply(error)
         age = self._trouble.age()
         request = msgspec.structs.replace(request, url=_rooted(request.url))
-        return Reply((self._stale[age] if age else self._simulated).answer(request, self._time(at)))
+        if self._private is None:
+            venue = self._stale[age] if age else self._simulated
+            return Reply(_CLOSED if self._trouble.draw("maintenance") else venue.answer(request, self._time(at)))
+        try:
+            response = self._simulated.answer(request, self._time(at))
+        except ActionFault:
+            return self._private.reply(None)
+        if age and not self._private.verdict.private:  # only the market is shown as it was
+            response = self._stale[age].answer(request, self._time(at))
+        return self._private.reply(response)
 
     def _turn(self, at: Nanos) -> None:
         self._trouble.turn(at)
-        if self._desk is not None:
-            self._desk.turn(at, self._time(at))
+        if self._private is not None:
+            self._private.turn(at, self._time(at))
+            self._private.begin()
 
     def _venue(self, plugin: ExchangePlugin, books: Mapping[str, SimulatedBook]) -> SandboxVenue:
-        if plugin.trading_sandbox is not None and self._desk is not None:
-            return plugin.trading_sandbox(books, self._desk)
+        if plugin.trading_sandbox is not None and self._private is not None:
+            return plugin.trading_sandbox(books, self._private)
         assert plugin.sandbox is not None, "was asked before"
         return plugin.sandbox(books)
 
@@ -171,13 +177,32 @@ class House:
     def _time(self, at: Nanos) -> Nanos:
         return self._clock(at) if self._clock else at
 
-    def _deaf(self, line: "Line") -> bool:
+    def _deaf(self, line: Line) -> bool:
         return bool(self._trouble.in_force) and self._trouble.afflicts("black_hole", line.marks)
 
-    def _publish(self, line: "Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
+    def _heard(self, line: Line, text: str, at: Nanos) -> Iterable[Outgoing]:
+        """What the session answers, and what the faults on actions make of it."""
+        said = line.session.receive(text, self._time(at))
+        if self._private is None:
+            return said
+        try:
+            said = list(said)
+        except ActionFault:
+            said = ()
+        self._mark(line)
+        says, late = self._private.says(said)
+        for one in late:
+            line.put_late(one.text, at + one.after)
+        return says
+
+    def _mark(self, line: Line) -> None:
+        line.private = line.private or (self._private is not None and self._private.verdict.private)
+
+    def _publish(self, line: Line, said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
         trouble = self._trouble
         if trouble.in_force:
-            if trouble.afflicts("reset", line.marks):
+            breaks = line.private and trouble.afflicts("drop_private", line.marks)
+            if breaks or trouble.afflicts("reset", line.marks):
                 line.forget()
                 line.put(Reset(), at, at, since)
                 return
@@ -189,8 +214,9 @@ class House:
             if trouble.afflicts("stall", line.marks):
                 said = [one for one in said if not isinstance(one, Say)]
         self._take(line, said, at, since)
+        self._mark(line)
 
-    def _take(self, line: "Line", said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
+    def _take(self, line: Line, said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:
         """What a session says, and what the faults make of it: nothing overtakes what was put before."""
         for one in said:
             if isinstance(one, Say):

@@ -11,6 +11,7 @@ import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.simulated import Beat, HangUp, Outgoing, SandboxSession
+from cryptopipe.model.stream import HttpResponse
 from cryptopipe.sandbox.trouble import Marks
 
 
@@ -37,6 +38,13 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     since: Nanos
 
 
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """The answer to one request, which the client gets `after` this long; it is decided now."""
+
+    response: HttpResponse
+    after: Nanos = 0
+
+
 class Mute:
     """A session that says nothing."""
 
@@ -56,8 +64,11 @@ class Line:
         self.session = session
         self.marks = Marks()
         self.ending = False
+        self.private = False
+        """Whether it ever tells of an account."""
         self._due: Nanos = 0
         self._waiting: deque[tuple[Nanos, Nanos, str | Beat | HangUp | Reset]] = deque()
+        self._late: list[tuple[Nanos, str]] = []
 
     def put(self, what: str | Beat | HangUp | Reset, due: Nanos, at: Nanos, since: Nanos) -> None:
         """One thing, due then or when what stands before it is."""
@@ -65,9 +76,14 @@ class Line:
         self._waiting.append((due, due if due > at else since, what))
         self.ending = self.ending or isinstance(what, HangUp | Reset)
 
+    def put_late(self, text: str, due: Nanos) -> None:
+        """A text that what is put after it overtakes."""
+        self._late.append((due, text))
+
     def forget(self) -> None:
         """What waits is lost."""
         self._waiting.clear()
+        self._late.clear()
         self.marks.held.clear()
         self._due = 0
 
@@ -77,4 +93,9 @@ class Line:
         while waiting and waiting[0][0] <= at:
             _, since, what = waiting.popleft()
             into.append(Delivery(conn, what, since))
-        return self.ending and not waiting
+        if self.ending and not waiting:
+            return True
+        if self._late:
+            into += (Delivery(conn, text, due) for due, text in self._late if due <= at)
+            self._late = [one for one in self._late if one[0] > at]
+        return False

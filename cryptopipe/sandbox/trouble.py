@@ -5,13 +5,14 @@ Never: a draw from a source that others draw from, a clock.
 """
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from cryptopipe.clock import LAST, SECOND, Nanos
 from cryptopipe.model.simulated import HangUp, Say
 from cryptopipe.model.stream import HttpResponse
-from cryptopipe.sandbox.faults import KINDS, Fault, Scope, of_venue
+from cryptopipe.sandbox.fault_kinds import KINDS, Scope
+from cryptopipe.sandbox.faults import Fault, of_venue
 
 HELD_AT_MOST = SECOND
 """A frame that waits to be overtaken goes after this, whatever comes."""
@@ -35,6 +36,7 @@ class Trouble:
 
     def __init__(self, faults: Collection[Fault], venue: str, seed: int, start_at: Nanos) -> None:
         own = list(of_venue(faults, venue))
+        self.venue = venue
         self.faults = tuple(fault for _, fault in own)
         self._numbered = [(number, fault, random.Random(f"{seed}/{venue}/{number}")) for number, fault in own]
         self._start_at = start_at
@@ -62,29 +64,29 @@ class Trouble:
 
     def swallows(self) -> bool:
         """Whether a dial or a request is lost in a black hole."""
-        return self._draw("black_hole") is not None
+        return self.draw("black_hole") is not None
 
     def refusal(self) -> HttpResponse | None:
         """The answer that refuses a dial."""
-        fault = self._draw("refuse")
+        fault = self.draw("refuse")
         return None if fault is None else _too_many(fault)
 
     def goodbye(self) -> HangUp | None:
         """The close that follows an accepted dial at once."""
-        fault = self._draw("accept_then_close")
+        fault = self.draw("accept_then_close")
         return None if fault is None else HangUp(fault["code"], "try again later")
 
     def answer(self) -> HttpResponse | None:
         """An error in place of an answer."""
-        fault = self._draw("http_429")
+        fault = self.draw("http_429")
         if fault is not None:
             return _too_many(fault)
-        fault = self._draw("http_5xx")
+        fault = self.draw("http_5xx")
         return None if fault is None else HttpResponse(fault["status"], b'{"error":"out of order"}')
 
     def age(self) -> Nanos:
         """How old an answer is; 0 for one of now."""
-        fault = self._draw("stale_snapshot")
+        fault = self.draw("stale_snapshot")
         return 0 if fault is None else fault["age"]
 
     def afflicts(self, kind: str, marks: Marks) -> bool:
@@ -114,9 +116,11 @@ class Trouble:
         released, marks.held = marks.held, []
         return released
 
-    def _draw(self, kind: str) -> Fault | None:
-        """The first fault of the kind that strikes now."""
+    def draw(self, kind: str, suits: Callable[[Fault], bool] | None = None) -> Fault | None:
+        """The first fault of the kind that strikes now, of those that suit."""
         for _, fault, source in self._by_kind.get(kind, ()):
+            if suits is not None and not suits(fault):
+                continue
             if fault.probability == 1 or source.random() < fault.probability:
                 return fault
         return None

@@ -20,7 +20,7 @@ from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.sync import BookState
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.stream import Proof
-from cryptopipe.sandbox.faults import KINDS
+from cryptopipe.sandbox.fault_kinds import MARKET_KINDS
 
 SEEDS = int(os.environ.get("CRYPTOPIPE_FAULT_SEEDS", "100"))
 SILENT = ("stall", "black_hole", "delay")
@@ -87,7 +87,7 @@ def _cannot_tell_order(trial: Trial) -> bool:
 
 
 def test_every_kind_of_fault_is_tried() -> None:
-    assert {faults_kind(case) for case in CASES} == set(KINDS) == {*SILENT, *HARMLESS, *AT_ONCE, *OF_FRAMES}
+    assert {faults_kind(case) for case in CASES} == set(MARKET_KINDS) == {*SILENT, *HARMLESS, *AT_ONCE, *OF_FRAMES}
 
 
 @pytest.mark.parametrize("end", LEVELS)

@@ -1,7 +1,7 @@
 """The schedule of faults: what a file says, what the page says, and the two mirrors that faults look through."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal as D
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,8 @@ from cryptopipe.clock import LAST, MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import ConfigError
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules, VenueId
 from cryptopipe.sandbox.engine import Engine
-from cryptopipe.sandbox.faults import KINDS, Fault, Scope, load_faults
+from cryptopipe.sandbox.fault_kinds import ACTION_KINDS, BILLION, MARKET_KINDS, Kind, Scope
+from cryptopipe.sandbox.faults import Fault, load_faults
 from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
 from cryptopipe.settings.kinds import duration_text
 
@@ -31,17 +32,22 @@ def load(text: str, tmp_path: Path) -> tuple[Fault, ...]:
 
 
 def written(key: str, value: int) -> str:
-    text = ("false", "true")[value] if key == "digit" else duration_text(value) if key in DURATIONS else str(value)
-    return f"`{key}: {text}`"
+    if key in ("digit", "done"):
+        return f"`{key}: {('false', 'true')[value]}`"
+    if key == "share":
+        return f"`{key}: {value / BILLION}`"
+    return f"`{key}: {duration_text(value) if key in DURATIONS else value}`"
 
 
-def test_the_page_lists_every_kind_with_its_keys_and_defaults() -> None:
-    table = PAGE.read_text(encoding="utf-8").split("| kind | drawn for each |")[1].split("\n\n")[0]
+@pytest.mark.parametrize(("place", "kinds"), [(1, MARKET_KINDS), (2, ACTION_KINDS)])
+def test_the_page_lists_every_kind_with_its_keys_and_defaults(place: int, kinds: Mapping[str, Kind]) -> None:
+    table = PAGE.read_text(encoding="utf-8").split("| kind | drawn for each |")[place].split("\n\n")[0]
     rows = re.findall(r"^\| `(\w+)` \| (\w*) ?\| (.*?) ?\| [^|]+ \|$", table, re.MULTILINE)
     assert rows == [
         (name, "" if kind.scope is Scope.VENUE else kind.scope.value,
-         ", ".join(written(key, one.default) for key, one in kind.keys.items()))
-        for name, kind in KINDS.items()
+         ", ".join([written(key, one.default) for key, one in kind.keys.items()]
+                   + [f"`{key}: {one.default}`" for key, one in kind.words.items()]))
+        for name, kind in kinds.items()
     ]  # fmt: skip
 
 

@@ -1,0 +1,228 @@
+"""The desk of one simulated venue behind the faults on actions: what the venue's dialect is given in its place.
+
+Enters: a desk, the venue's faults, its calls. Leaves: the same desk; a verdict on what the client is answered; an
+account's tape as the faults have it told. Never: an action that is done twice, a change of what the desk knows.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import exp
+from random import Random
+from typing import Any, Protocol, cast
+
+from msgspec.structs import replace
+
+from cryptopipe.clock import MILLISECOND, Nanos
+from cryptopipe.model.accounts import SimulatedAccount, SimulatedDesk, SimulatedKey
+from cryptopipe.model.desk import DeskEvent, DeskRefusal, Refusal
+from cryptopipe.model.facts import Asset, Currency, Instrument
+from cryptopipe.model.simulated import Outgoing, Say
+from cryptopipe.model.stream import HttpResponse
+from cryptopipe.sandbox.faults import Fault
+from cryptopipe.sandbox.line import Reply
+from cryptopipe.sandbox.tape import ToldTape
+from cryptopipe.sandbox.trouble import Trouble
+
+
+class HousedDesk(SimulatedDesk, Protocol):
+    """A desk as its house moves it. `clock`: what the venue's clock shows at a true time. `hazard` and `after_action`
+    are told what is about to be done, and was; they may raise. `partial_share`: what an immediate order executes of
+    what it could. `suspended`: (asset, code of a network, `deposits` or `withdrawals`) that are shut.
+    """
+
+    clock: Callable[[Nanos], Nanos] | None
+    hazard: Callable[[str], None] | None
+    after_action: Callable[[str], None] | None
+    partial_share: Decimal | None
+    suspended: set[tuple[Asset, str, str]]
+
+    def turn(self, at: Nanos, shown: Nanos | None = None) -> None:
+        """It is `at` now, and the venue's clock shows `shown`. All that is due by then is done."""
+
+    def set_maintenance(self, on: bool) -> None: ...
+
+
+class ActionFault(Exception):
+    """A fault took an action away before the desk had it: nothing was done."""
+
+
+@dataclass(frozen=True)
+class Acks:
+    """How long a venue takes to answer an action: lognormal, median in milliseconds, standard deviation of its
+    logarithm. What is asked takes effect at once, so that a private stream may tell of it before the answer does.
+    """
+
+    median_ms: float = 20
+    spread: float = 0.4
+
+
+@dataclass
+class Verdict:
+    """What becomes of the answer to one request or text. `private`: the desk was asked who a key is, or what happened
+    to an account. `acted`: an action was asked for.
+    """
+
+    private: bool = False
+    acted: bool = False
+    lost: bool = False
+    status: int = 0
+    late: Nanos = 0
+
+
+class PrivateSide:
+    """Stands before a desk, with the same face."""
+
+    def __init__(self, desk: HousedDesk, trouble: Trouble, acks: Acks, seed: int) -> None:
+        self._desk, self._trouble = desk, trouble
+        self._acks, self._random = acks, Random(f"{seed}/{trouble.venue}/acks")
+        self._tapes: list[ToldTape] = []
+        self._accounts: dict[int, SimulatedAccount] = {}
+        self._in_force: Sequence[Fault] = ()
+        self._shut: set[tuple[Asset, str, str]] = set()
+        self.verdict = Verdict()
+        desk.hazard, desk.after_action = self._before, self._after
+
+    def turn(self, at: Nanos, shown: Nanos) -> None:
+        """To a moment, for which `trouble` was turned already."""
+        if self._trouble.in_force is not self._in_force:
+            self._in_force = self._trouble.in_force
+            self._desk.set_maintenance(any(fault.kind == "maintenance" for fault in self._in_force))
+            others, self._shut = self._desk.suspended - self._shut, self._ways()
+            self._desk.suspended = others | self._shut
+        self._desk.turn(at, shown)
+        for tape in self._tapes:
+            tape.turn(at)
+
+    def begin(self) -> None:
+        """Another request or text: nothing is known of it."""
+        self.verdict = Verdict()
+
+    def reply(self, response: HttpResponse | None) -> Reply | None:
+        """What the client gets for a request that was answered so; None: silence."""
+        verdict = self.verdict
+        if verdict.lost:
+            return None
+        if verdict.status:
+            response = HttpResponse(verdict.status, b'{"error":"out of order"}')
+        assert response is not None, "a request is lost, failed or answered"
+        return Reply(response, self._acknowledged_after() + verdict.late if verdict.acted else 0)
+
+    def says(self, said: Iterable[Outgoing]) -> tuple[list[Outgoing], list[Say]]:
+        """What the client is told in answer to its text, and what comes late, by which it may be overtaken."""
+        verdict = self.verdict
+        if not verdict.acted:
+            return list(said), []
+        after, told, late = self._acknowledged_after() + verdict.late, list[Outgoing](), list[Say]()
+        for one in said:
+            if not isinstance(one, Say):
+                told.append(one)
+            elif not verdict.lost and not verdict.status:
+                (late if verdict.late else told).append(Say(one.text, one.after + after))
+        return told, late
+
+    def _acknowledged_after(self) -> Nanos:
+        return round(self._acks.median_ms * MILLISECOND * exp(self._acks.spread * self._random.gauss(0, 1)))
+
+    @property
+    def now(self) -> Nanos:
+        """By the venue's clock."""
+        return self._desk.now
+
+    @property
+    def maintenance(self) -> bool:
+        """The desk's."""
+        return self._desk.maintenance
+
+    @property
+    def currencies(self) -> Sequence[Currency]:
+        """The desk's."""
+        return self._desk.currencies
+
+    def key(self, key: str) -> SimulatedKey | None:
+        """By the text that names it in a request."""
+        self.verdict.private = True
+        found = self._desk.key(key)
+        return None if found is None else replace(found, account=self._account(found.account))
+
+    def mark(self, instrument: Instrument) -> Decimal:
+        """The desk's."""
+        return self._desk.mark(instrument)
+
+    def funding_rate(self, instrument: Instrument) -> Decimal:
+        """The desk's."""
+        return self._desk.funding_rate(instrument)
+
+    def next_funding_at(self, instrument: Instrument) -> Nanos:
+        """The desk's."""
+        return self._desk.next_funding_at(instrument)
+
+    def _before(self, of: str) -> None:
+        """An action is about to be done. Raises `DeskRefusal` or `ActionFault`: then it is not."""
+        self.verdict.acted = True
+        self._desk.partial_share = None
+        if self._strikes("reject", of) is not None:
+            raise DeskRefusal(Refusal.BUSY)
+        if self._strikes("lost_request", of) is not None:
+            self.verdict.lost = True
+            raise ActionFault("lost before it was done")
+        failed = self._strikes("action_5xx", of, done=0)
+        if failed is not None:
+            self.verdict.status = failed["status"]
+            raise ActionFault("failed before it was done")
+        partial = self._trouble.draw("partial") if of == "order" else None
+        if partial is not None:
+            self._desk.partial_share = Decimal(partial["share"]).scaleb(-9)
+
+    def _after(self, of: str) -> None:
+        """An action was done."""
+        verdict = self.verdict
+        failed, late = self._strikes("action_5xx", of, done=1), self._strikes("late_ack", of)
+        verdict.lost = self._strikes("lost_response", of) is not None or verdict.lost
+        verdict.status = verdict.status if failed is None else failed["status"]
+        verdict.late = max(verdict.late, 0 if late is None else late["delay"])
+
+    def _strikes(self, kind: str, of: str, done: int | None = None) -> Fault | None:
+        def suits(fault: Fault) -> bool:
+            return fault.allows("of", of) and (done is None or fault["done"] == done)
+
+        return self._trouble.draw(kind, suits)
+
+    def _ways(self) -> set[tuple[Asset, str, str]]:
+        """The ways in and out that faults shut, of the networks that the venue has."""
+        faults = [fault for fault in self._trouble.in_force if fault.kind == "suspended_wallet"]
+        ways = [(one.asset, network.code, way) for one in self._desk.currencies for network in one.networks for way in
+                ("deposits", "withdrawals")] if faults else []  # fmt: skip
+        return {
+            (asset, network, way)
+            for asset, network, way in ways
+            for fault in faults
+            if fault.allows("asset", asset) and fault.allows("network", network) and fault.allows("of", way)
+        }
+
+    def _account(self, account: SimulatedAccount) -> SimulatedAccount:
+        """Always the same face for the same account."""
+        found = self._accounts.get(account.account_id)
+        if found is None:
+            tape = ToldTape(account, self._trouble)
+            self._tapes.append(tape)
+            found = self._accounts[account.account_id] = cast(SimulatedAccount, _Account(account, self, tape))
+        return found
+
+
+class _Account:
+    """An account whose tape is told as the faults want; all else is the account's own."""
+
+    def __init__(self, account: SimulatedAccount, side: PrivateSide, tape: ToldTape) -> None:
+        self._account, self._side, self._tape = account, side, tape
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._account, name)
+
+    @property
+    def number(self) -> int:
+        return self._tape.number
+
+    def events(self, after: int) -> Sequence[DeskEvent]:
+        self._side.verdict.private = True
+        return self._tape.events(after)
