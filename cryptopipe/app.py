@@ -8,8 +8,6 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from decimal import Decimal
 from itertools import chain
 from types import TracebackType
 from typing import Any
@@ -18,9 +16,9 @@ import structlog
 
 from cryptopipe import __version__, core
 from cryptopipe.capture.files import DISK, FileLayer
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import Input
 from cryptopipe.capture.writer import Writer as CaptureWriter
-from cryptopipe.clock import Nanos, format_at
+from cryptopipe.clock import Nanos
 from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
 from cryptopipe.drivers.stop import ended, stop_on_interrupt
 from cryptopipe.drivers.streams import UNREACHABLE, Streams
@@ -28,115 +26,14 @@ from cryptopipe.errors import VenueUnavailable
 from cryptopipe.hints import hints
 from cryptopipe.journal.hold import only_run
 from cryptopipe.journal.log import Log
-from cryptopipe.journal.runs import Run, create
+from cryptopipe.journal.runs import create
 from cryptopipe.journal.sink import DurableSink
-from cryptopipe.model.money import plain
 from cryptopipe.pipe import Pipe
-from cryptopipe.settings import config_hash, effective
-from cryptopipe.summary import BestEdge, Summary, ValueLines
+from cryptopipe.result import Origin, RunResult
+from cryptopipe.settings import effective
 from cryptopipe.wiring import Wiring
 
 _LOG = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a run's inputs come from: `replay`, `sandbox` or `live`, with what must be said of it."""
-
-    kind: str
-    label: ReplayLabel
-    seed: int | None = None
-    align: bool = False
-
-
-@dataclass
-class RunResult:
-    """What `--mode action` reports."""
-
-    run: Run
-    wiring: Wiring
-    origin: Origin
-    summary: Summary
-    started_at: Nanos
-    ended_at: Nanos
-    first_quote_s: float | None
-    records: int
-    journal_hash: str
-    notes: list[str]
-
-    def document(self) -> dict[str, Any]:
-        """The JSON contract of `--mode action`."""
-        summary, origin = self.summary, self.origin
-        return {
-            "run_id": self.run.id,
-            "mode": "action",
-            "strategy": self.wiring.strategy,
-            "market": origin.kind,
-            "execution": "paper",
-            "core": core.NAME,
-            "seed": origin.seed,
-            "config_hash": config_hash(self.wiring.settings),
-            "started_at": format_at(self.started_at),
-            "ended_at": format_at(self.ended_at),
-            "stopped_by": summary.stopped_by,
-            "data_dir": str(self.wiring.settings.data_dir),
-            "capture": str(self.run.capture),
-            "align": "start" if origin.align else None,
-            "simultaneous": origin.label.simultaneous,
-            "label": origin.label.why,
-            "first_quote_s": self.first_quote_s,
-            "frames": summary.frames,
-            "tops": summary.tops,
-            "turns": summary.turns,
-            "venues": summary.venues,
-            "opportunities": {"found": summary.found, "accepted": summary.accepted, "refused": summary.refused},
-            "refusals": summary.refusals,
-            "best_edges": {"gross": _edge(summary.gross), "net": _edge(summary.net)},
-            "plans": summary.plans,
-            "fills": summary.fills,
-            "profit": {asset: plain(amount) for asset, amount in summary.profit.items()},
-            "value": _value(summary.value),
-            "balances": _balances(summary),
-            "halted": summary.halted or None,
-            "notes": self.notes,
-            "exposure": {asset: plain(amount) for asset, amount in summary.exposure.items()},
-            "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
-        }
-
-
-def _balances(summary: Summary) -> dict[str, Any]:
-    return {
-        venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
-        for venue, amounts in summary.balances.items()
-    }
-
-
-def _value(value: ValueLines) -> dict[str, Any]:
-    return {
-        "numeraire": value.numeraire,
-        "trading": _money(value.trading),
-        "revaluation": _money(value.revaluation),
-        "restoring": _money(value.restoring),
-        "unpriced": list(value.unpriced),
-    }
-
-
-def _money(amount: Decimal | None) -> str | None:
-    return None if amount is None else plain(amount)
-
-
-def _edge(edge: BestEdge | None) -> dict[str, Any] | None:
-    if edge is None:
-        return None
-    return {
-        "buy": edge.buy,
-        "sell": edge.sell,
-        "instruments": list(edge.instruments),
-        "bps": plain(edge.bps),
-        "at": format_at(edge.at),
-        "name": edge.name,
-        "where": edge.where,
-    }
 
 
 class Running:
@@ -185,7 +82,7 @@ class Running:
     def take(self, entry: Input) -> None:
         """One input: captured first, then received."""
         self._capture.append(entry)
-        if entry.direction is Direction.COMMAND:
+        if entry.ends:
             return
         self.pipe.receive(entry)
         if self.first_quote_s is None and self.pipe.market.changed:
@@ -230,7 +127,7 @@ def act(
         for entry in ended(inputs, stop, for_ns):
             running.take(entry)
             running.pipe.market.take_commands()
-            if entry.direction is Direction.COMMAND:
+            if entry.ends:
                 stopped_by = entry.payload.decode()
                 break
         result = running.finish(stopped_by)
@@ -268,7 +165,7 @@ def _telemetry(wiring: Wiring, origin: Origin) -> dict[str, Any]:
         "strategy": wiring.strategy,
         "market": origin.kind,
         "seed": origin.seed,
-        "execution": "paper",
+        "execution": wiring.execution,
         "core": core.NAME,
         "version": __version__,
         "python": platform.python_version(),

@@ -4,10 +4,8 @@ Enters: a run's codecs and books of account, answers, the word to settle. Leaves
 and differences, how long each venue takes. Never: an order, or a plan that is started once the run settles.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-
-import msgspec
 
 from cryptopipe.act.execution import Ends
 from cryptopipe.act.ledger import Ledger
@@ -19,21 +17,10 @@ from cryptopipe.journal.records import ActionAnswered, Reckoned
 from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Refused
+from cryptopipe.summary import Settled, Took
 from cryptopipe.trading import Teller, Trading
 
 Opened = Callable[[VenueId, Mapping[Asset, Decimal]], None]
-
-
-class Took(msgspec.Struct):
-    """How long the answers to one kind of action took, in nanoseconds: how many there were, the sum, the longest."""
-
-    count: int = 0
-    total: Nanos = 0
-    longest: Nanos = 0
-
-    def note(self, took: Nanos) -> None:
-        """One more answer."""
-        self.count, self.total, self.longest = self.count + 1, self.total + took, max(self.longest, took)
 
 
 class AtVenues:
@@ -78,11 +65,11 @@ class AtVenues:
         """Whether every venue has told what we hold at the end."""
         return self._closing and not self._reckoning.outstanding
 
-    def unsettled(self) -> Iterable[str]:
-        """What was not known when the run ended: orders on their way, venues that did not tell their balances."""
+    def summary(self) -> Settled:
+        """As it is now: at the end of the run."""
         orders = [f"order {one.client_id} on {one.instrument.id}" for one in self.execution.in_flight.values()]
-        silent = sorted(set(self._venues) - set(self.differences))
-        return [*orders, *(f"closing balances of {venue}" for venue in silent)]
+        silent = [f"closing balances of {venue}" for venue in sorted(set(self._venues) - set(self.differences))]
+        return Settled(self.differences, (*orders, *silent), self.took)
 
     def _heard(self, answered: Answered) -> None:
         action, kind = answered.action, type(answered.action).__name__

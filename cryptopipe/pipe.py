@@ -143,7 +143,8 @@ class Pipe:
         for chapter in self.episodes.close(self._now):
             self._tell(told.decided(chapter))
         if self.at_venues is not None and self.at_venues.execution.in_flight:
-            self._trading.halt(f"the run ended before it was known: {', '.join(self.at_venues.unsettled())}")
+            unknown = ", ".join(self.at_venues.summary().unknown)
+            self._trading.halt(f"the run ended before this was known: {unknown}")
         self.view.at_end = True
         summary = self._summary(stopped_by)
         self._tell(told.run_ended(summary))
@@ -171,6 +172,7 @@ class Pipe:
             halted=self.state.halted_because,
             exposure={asset: amount for asset, amount in sorted(self.exposure.items()) if amount},
             venues={venue: venue_counts(self.market, venue) for venue in counts},
+            settled=None if self.at_venues is None else self.at_venues.summary(),
         )
 
     def tell_start(self, body: RunStarted) -> None:
@@ -237,13 +239,17 @@ class Pipe:
     def _open(self, venue: VenueId, held: Mapping[Asset, Decimal]) -> None:
         self._trading.post("opening", self.ledger.open(venue, held))
 
+    def next_due(self) -> Nanos:
+        """When the pipe wants to be woken, for what is on its way to a venue."""
+        return LAST if self.at_venues is None else self._execution.next_due()
+
     def take_instructions(self) -> list[Instruction]:
         """What the driver has to sign and send."""
         return self._execution.take_instructions()
 
     @property
     def settled(self) -> bool:
-        """Whether a run that settles has nothing more to learn."""
+        """Whether a run that is over has nothing more to learn."""
         return self.at_venues is None or self.at_venues.settled
 
     @property

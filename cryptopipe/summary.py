@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from cryptopipe.act.ledger import Ledger
 from cryptopipe.clock import Nanos
 from cryptopipe.evaluate.value import executable_value
@@ -140,6 +142,31 @@ class TradingValue:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """The end of a run whose orders went to the venues.
+
+    `differences`: by venue that told its balances, the assets where they differ from our books, as (told, booked).
+    `unknown`: what nobody told before the run ended. `took`: by venue and kind of action, how long answers took.
+    """
+
+    differences: Mapping[VenueId, Mapping[Asset, tuple[Decimal, Decimal]]]
+    unknown: tuple[str, ...]
+    took: Mapping[tuple[VenueId, str], "Took"]
+
+
+class Took(msgspec.Struct):
+    """How long answers took, in nanoseconds: how many there were, the sum, the longest."""
+
+    count: int = 0
+    total: Nanos = 0
+    longest: Nanos = 0
+
+    def note(self, took: Nanos) -> None:
+        """One more answer."""
+        self.count, self.total, self.longest = self.count + 1, self.total + took, max(self.longest, took)
+
+
+@dataclass(frozen=True)
 class Summary:
     """The end of a run, a function of its inputs and configuration."""
 
@@ -161,6 +188,7 @@ class Summary:
     halted: str
     exposure: dict[Asset, Decimal]
     venues: dict[VenueId, dict[str, object]]
+    settled: Settled | None = None
 
 
 def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:

@@ -13,7 +13,6 @@ import msgspec
 from pydantic import ValidationError
 
 from cryptopipe import __version__, registry
-from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.reader import read
 from cryptopipe.drivers.replay import ReplayLabel
 from cryptopipe.errors import JournalError
@@ -23,7 +22,7 @@ from cryptopipe.journal.records import RunEnded
 from cryptopipe.journal.runs import Run
 from cryptopipe.settings import compose, effective
 from cryptopipe.settings.effective import NOT_HASHED
-from cryptopipe.wiring import Wiring
+from cryptopipe.wiring import PAPER, Wiring
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def wiring_of(run: Run) -> Wiring:
             where=where,
             fix=f"replay the run with the version that made it: {told.get('version', 'unknown')}",
         ) from error
-    return Wiring.of(strategy, settings, told["venues"])
+    return Wiring.of(strategy, settings, told["venues"], told.get("execution", PAPER))
 
 
 def notes_of(run: Run) -> list[str]:
@@ -132,7 +131,7 @@ def _again(run: Run) -> tuple[list[bytes], int | None]:
     pipe.tell_start(wiring.started(label_of(run)))
     last_turn_seq, turn = 0, -1
     for entry in read(run.capture):
-        if entry.direction is Direction.COMMAND:
+        if entry.ends:
             pipe.finish(entry.payload.decode())
             return log.lines, None
         if entry.turn != turn:

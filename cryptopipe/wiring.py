@@ -6,11 +6,13 @@ Enters: loaded settings, names of venues. Leaves: fresh pipes and watchers, and 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 import msgspec
 
 from cryptopipe import registry
 from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
+from cryptopipe.drivers.streams import instruments_of
 from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
 from cryptopipe.journal.log import RecordSink
@@ -18,6 +20,7 @@ from cryptopipe.journal.records import RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
+from cryptopipe.model.actions import ActionCodec
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.pipe import Pipe, PipeSettings
@@ -26,6 +29,8 @@ from cryptopipe.watching import Watcher, enough
 
 NOT_HASHED_IN_JOURNAL = ("data_dir", "keys")
 _BPS = Decimal(10_000)
+PAPER, VENUE = "paper", "venue"
+"""Who fills orders: a model on the live books, or the venues."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,10 @@ class Wiring:
     strategy: str
     settings: Settings
     plugins: Mapping[VenueId, ExchangePlugin]
+    execution: str = PAPER
 
     @classmethod
-    def of(cls, strategy: str, settings: Settings, venues: Sequence[str]) -> "Wiring":
+    def of(cls, strategy: str, settings: Settings, venues: Sequence[str], execution: str = PAPER) -> "Wiring":
         """Find the plugins. Raises `UsageError` for an unknown venue or strategy, with the nearest name, and
         `ConfigError` for a venue that is not enabled.
         """
@@ -50,7 +56,19 @@ class Wiring:
                     where=f"venues.{venue}.enabled",
                     fix="enable it, or leave it out",
                 )
-        return cls(strategy, settings, plugins)
+        return cls(strategy, settings, plugins, execution)
+
+    @cached_property
+    def codecs(self) -> Mapping[VenueId, ActionCodec]:
+        """What builds requests of the venues' private sides and reads their answers; empty on paper."""
+        if self.execution == PAPER:
+            return {}
+        assets = self.settings.assets
+        return {
+            venue: plugin.actions(instruments_of(plugin, assets))
+            for venue, plugin in self.plugins.items()
+            if plugin.actions is not None
+        }
 
     def pipe(self, sink: RecordSink) -> Pipe:
         """A fresh pipe."""
@@ -65,6 +83,7 @@ class Wiring:
                 fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
                 opening=self._opening,
                 own_fees=self._own_fees(),
+                codecs=self.codecs,
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),
             sink,

@@ -21,6 +21,9 @@ from cryptopipe.model.trading import Fill, Order
 Ends = Callable[[Order, Sequence[Fill], str, Nanos], None]
 """Told when an order has ended: its fills, why it could get nothing (or empty), the time."""
 
+NOT_SENT = 598
+"""The status of an answer that is none: the request never left, so nothing was done. No venue sends it."""
+
 
 class Instruction(msgspec.Struct, frozen=True):
     """A driver signs and sends this action, and gives its answer back as an input with the tag. `earlier` are the

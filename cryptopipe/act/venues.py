@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cryptopipe.act.execution import Ends, Instruction
+from cryptopipe.act.execution import NOT_SENT, Ends, Instruction
 from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit, Step
 from cryptopipe.capture.inputs import ACTION, Input
 from cryptopipe.clock import LAST, Agenda, Nanos
-from cryptopipe.errors import CryptopipeError
+from cryptopipe.errors import CryptopipeError, VenueError
 from cryptopipe.model.actions import Action, ActionCodec, venue_of
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.outcomes import FillReport, More, Outcome
@@ -94,6 +94,8 @@ class VenueExecution:
         response = HttpResponse(entry.status, entry.payload, entry.url, dict(entry.headers))
         outcome: Outcome | CryptopipeError
         try:
+            if entry.status == NOT_SENT:
+                raise VenueError(f"never sent: {entry.payload.decode(errors='replace')}", where=entry.venue)
             outcome = self._codecs[instruction.venue].parse(instruction.action, response, instruction.earlier)
         except CryptopipeError as error:
             outcome = error

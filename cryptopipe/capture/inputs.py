@@ -55,3 +55,8 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     request: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the run is over with it: the user's word, or why there is nothing more."""
+        return self.direction is Direction.COMMAND and self.payload != SETTLE

@@ -3,6 +3,7 @@
 Enters: sources to replay. Leaves: the run's summary on stdout. Never: a real order.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from cryptopipe.cli.output import print_json
 from cryptopipe.errors import UsageError, VenueUnavailable
 
 if TYPE_CHECKING:
-    from cryptopipe.app import RunResult
+    from cryptopipe.result import RunResult
     from cryptopipe.settings import Loaded
 
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 @click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="Which strategy to run.")
 @market_options
 @click.option("--for", "for_text", metavar="T", help="Stop after this much time (of the recordings, if any): 30s.")
-@click.option("--execution", type=click.Choice(["paper"]), default="paper", show_default=True, help="Who fills orders.")
+@click.option(
+    "--execution",
+    type=click.Choice(["venue", "paper"]),
+    help="Who fills orders: the venues, or a model on the live books.  [default: venue on the sandbox, else paper]",
+)
 @common_options
-def action(common: Common, strategy: str, market: MarketOptions, for_text: str | None, execution: str) -> None:
+def action(common: Common, strategy: str, market: MarketOptions, for_text: str | None, execution: str | None) -> None:
     """Run a strategy over live or recorded markets: find, judge and simulate trades.
 
     \b
@@ -40,12 +45,14 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
     for_ns = duration_option(for_text)
     if market.replays:
         from cryptopipe.app import act
-        from cryptopipe.wiring import Wiring, source_of
+        from cryptopipe.wiring import VENUE, Wiring, source_of
 
+        if execution == VENUE:
+            raise UsageError("recordings fill no orders", where="--execution venue", fix="--execution paper")
         source = source_of(settings, market.replays, market.shifts, market.align)
         result = act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
     else:
-        result = _on_connections(common, market, strategy, loaded, for_ns)
+        result = _on_connections(common, market, strategy, loaded, for_ns, execution)
     if common.json:
         print_json(result.document())
     else:
@@ -70,18 +77,26 @@ def exit_as(stopped_by: str, as_json: bool) -> None:
 
 
 def _on_connections(
-    common: Common, market: MarketOptions, strategy: str, loaded: "Loaded", for_ns: int | None
+    common: Common,
+    market: MarketOptions,
+    strategy: str,
+    loaded: "Loaded",
+    for_ns: int | None,
+    execution: str | None,
 ) -> "RunResult":
-    from cryptopipe.app import Origin, Running, act_live
+    from cryptopipe.app import Running, act_live
     from cryptopipe.camera import Camera
     from cryptopipe.cli.screen import viewer
     from cryptopipe.drivers.replay import ReplayLabel
+    from cryptopipe.drivers.signatory import Signatory, trading_credentials
     from cryptopipe.drivers.streams import Streams, all_subscriptions, credentials_for
     from cryptopipe.journal.hold import only_run
+    from cryptopipe.result import Origin
     from cryptopipe.wiring import Wiring
 
     settings = loaded.settings
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
+    wiring = replace(wiring, execution=market.execution(execution, wiring.plugins))
     with only_run(settings.data_dir):
         pass  # what cannot be kept is refused before the venues start
     wanted = all_subscriptions(
@@ -101,6 +116,14 @@ def _on_connections(
                 place.ended,
                 credentials=credentials_for(wiring.plugins, settings, place.kind == "sandbox"),
                 refresh=settings.metadata.refresh,
+                signatory=Signatory(
+                    running.pipe.take_instructions,
+                    running.pipe.next_due,
+                    wiring.codecs,
+                    trading_credentials(wiring.plugins) if wiring.codecs else {},
+                    place.rewrite,
+                ),
+                settled=lambda: running.pipe.settled,
             )
             camera = Camera(running.pipe, place.kind, made.stamp(), place.seed, made.feeds.supervisors)
             made.looked = lambda at: view.show(camera.take(at, place.faults(at)))

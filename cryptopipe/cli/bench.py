@@ -169,8 +169,9 @@ def load(common: Common, for_text: str, rate: int, burst: int, seed: int, strate
 def _run_of(
     strategy: str, settings: "Settings", plugins: "Mapping[VenueId, ExchangePlugin]", directory: "Path", seed: int
 ) -> "Running":
-    from cryptopipe.app import Origin, Running
+    from cryptopipe.app import Running
     from cryptopipe.drivers.replay import ReplayLabel
+    from cryptopipe.result import Origin
     from cryptopipe.wiring import Wiring
 
     wiring = Wiring(strategy, settings.model_copy(update={"data_dir": directory}), plugins)

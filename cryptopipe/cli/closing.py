@@ -14,7 +14,7 @@ from cryptopipe.model.money import readable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cryptopipe.app import RunResult
+    from cryptopipe.result import RunResult
 
 _WORDS = {"duration": "duration (--for)", "interrupt": "interrupt (Ctrl-C or SIGTERM)"}
 _TRADE_ON = (
@@ -44,6 +44,9 @@ def show(result: "RunResult") -> None:
     _say(console, "next: cryptopipe --mode post-mortem, cryptopipe replay last --verify", style="dim")
 
 
+_BY = {"paper": "paper", "venue": "orders at the venues"}
+
+
 def _say(console: "Console", text: str, style: str | None = None, markup: bool = True) -> None:
     """One line, however long: who reads it in a file finds it in one piece."""
     console.print(text, style=style, markup=markup, soft_wrap=True)
@@ -53,7 +56,7 @@ def _venues(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     where = {"replay": "recordings", "sandbox": "simulated venues", "live": "real venues"}[document["market"]]
-    title = f"{document['strategy']} on {where}, paper, {document['core']} core"
+    title = f"{document['strategy']} on {where}, {_BY[document['execution']]}, {document['core']} core"
     table = Table(title=title, title_justify="left")
     single = any(counts["orders"][state.value] for counts in document["venues"].values() for state in BookState)
     for column in ("venue", "state", "proof", "frames", "tops", "gaps", "books live", *(["L3 live"] if single else [])):

@@ -61,6 +61,27 @@ class MarketOptions:
         first = [name for name, plugin in registry.exchanges().items() if plugin.first_choice]
         return [name for name in first if settings.venue(name).enabled]
 
+    def execution(self, asked: str | None, plugins: Mapping["VenueId", "ExchangePlugin"]) -> str:
+        """Who fills orders. Raises `UsageError` where what was asked for cannot be."""
+        from cryptopipe.wiring import PAPER, VENUE
+
+        if self.kind == "live":
+            if asked == VENUE:
+                raise UsageError(
+                    "orders are not sent to real venues yet: what is missing is the recovery of orders after a crash, "
+                    "the reconciliation of private streams and the arming of a run",
+                    where="--execution venue",
+                    fix="--execution paper, or --market sandbox",
+                )
+            return PAPER
+        unable = [venue for venue, one in plugins.items() if one.actions is None or one.trading_sandbox is None]
+        if unable and asked == VENUE:
+            names = ", ".join(unable)
+            raise UsageError(
+                f"no orders can be sent to {names}", where="--execution venue", fix="leave it out, or --execution paper"
+            )
+        return asked or (PAPER if unable else VENUE)
+
     @contextmanager
     def open(self, plugins: Mapping["VenueId", "ExchangePlugin"], assets: Sequence[str]) -> Iterator[Place]:
         """The simulated venues, or the real ones. Raises `UsageError`, `VenueUnavailable`."""

@@ -14,17 +14,20 @@ import aiohttp
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from cryptopipe import __version__
+from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.doors import Headers, Straight, kept, text, whole
 from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
+from cryptopipe.drivers.signatory import Fetched, Signatory
 from cryptopipe.drivers.sources import SCHEME, Source, Springs, end
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
 from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import HttpRequest
 
 LARGEST_FRAME = 16 << 20
 TURN = 1024
@@ -49,12 +52,14 @@ class Live:
         tls: SSLContext | None = None,
         ready: deque[Arrival] | None = None,
         sources: Mapping[VenueId, Source] = _NO_SOURCES,
+        signatory: Signatory | None = None,
     ) -> None:
         """`ready` is where arrivals wait for their turn; somebody who measures gives one that looks at the clock.
-        `sources` are those of the venues whose plugins bring their frames themselves.
+        `sources` are those of the venues whose plugins bring their frames themselves; `signatory` has the keys.
         """
         self._feeds, self._intake, self._turn_ended, self._stamp, self._tls = feeds, intake, turn_ended, stamp, tls
         self._ready: deque[Arrival] = deque() if ready is None else ready
+        self._signatory = signatory or Signatory()
         self._wake = asyncio.Event()
         self._full = False
         self._sockets: dict[str, Ear] = {}
@@ -79,11 +84,16 @@ class Live:
 
     async def _turns(self, ended: Callable[[Nanos], str]) -> str:
         while not (why := ended(now := self._stamp())):
-            if not self._ready and self._feeds.next_due() > now:
-                await self._something(self._feeds.next_due() - now)
+            if not self._ready and self._next_due() > now:
+                await self._something(self._next_due() - now)
             self._one_turn()
+            for instruction in self._signatory.take():
+                self._begin(self._act(instruction))
             await asyncio.sleep(0)
         return why
+
+    def _next_due(self) -> Nanos:
+        return min(self._feeds.next_due(), self._signatory.next_due())
 
     async def _something(self, longest: Nanos) -> None:
         self._wake.clear()
@@ -92,7 +102,7 @@ class Live:
                 await self._wake.wait()
 
     def _one_turn(self) -> None:
-        overdue = self._stamp() - self._feeds.next_due()
+        overdue = self._stamp() - self._next_due()
         due = overdue >= 0
         if not (self._ready or due):
             return
@@ -204,9 +214,14 @@ class Live:
             await socket.ping()
 
     async def _ask(self, venue: VenueId, ask: Ask, life: int) -> None:
-        request = ask.request
-        status, payload = NO_ANSWER, b""
-        headers: Headers = ()
+        got = await self._fetch(ask.request)
+        url = ask.request.url
+        self._heard(Arrival(Direction.HTTP, venue, ask.conn, life, got.payload, url, got.status, got.headers, ask.tag))
+
+    async def _act(self, instruction: Instruction) -> None:
+        self._heard(await self._signatory.carry_out(instruction, self._stamp, self._fetch))
+
+    async def _fetch(self, request: HttpRequest) -> Fetched:
         try:
             secure = self._secure() if request.url.startswith("https:") else True
             async with self._http.request(
@@ -217,10 +232,8 @@ class Live:
                 ssl=secure,
                 allow_redirects=False,
             ) as answer:
-                payload = await whole(answer, LARGEST_FRAME)
-                status, headers = answer.status, kept(answer.headers.items())
+                return Fetched(answer.status, await whole(answer, LARGEST_FRAME), kept(answer.headers.items()))
+        except aiohttp.ClientConnectorError as failed:
+            return Fetched(NOT_SENT, text(f"cannot connect: {failed}"))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failed:
-            payload = text(f"no answer: {failed or type(failed).__name__}")
-        self._heard(
-            Arrival(Direction.HTTP, venue, ask.conn, life, payload, request.url, status, headers, ask.tag)
-        )  # fmt: skip
+            return Fetched(NO_ANSWER, text(f"no answer: {failed or type(failed).__name__}"))

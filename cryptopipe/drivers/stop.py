@@ -65,7 +65,7 @@ def ended(inputs: Iterable[Input], stop: Stop, for_ns: Nanos | None) -> Iterator
             break
         last = entry
         yield entry
-        if entry.direction is Direction.COMMAND:
+        if entry.ends:
             return
     seq, at = (last.seq, last.at) if last else (0, 0)
     yield Input(seq + 1, (last.turn if last else 0) + 1, at, Direction.COMMAND, "", "", "", why.encode())

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from cryptopipe.capture.inputs import METADATA, Direction, Input
+from cryptopipe.capture.inputs import METADATA, SETTLE, Direction, Input
 from cryptopipe.capture.redact import redact_url
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.live import Live
+from cryptopipe.drivers.signatory import Signatory
 from cryptopipe.drivers.singles import orders_subscriptions
 from cryptopipe.drivers.stop import Stop
 from cryptopipe.errors import ConfigError, VenueUnavailable
@@ -32,6 +33,8 @@ from cryptopipe.settings import Settings
 REACHED_WITHIN = 20 * SECOND
 """A run of which no venue could be reached by then, or in its own time if that is shorter, ends."""
 UNREACHABLE = "no venue could be reached"
+SETTLE_WITHIN = 15 * SECOND
+"""A run whose orders and balances are not known by then ends without."""
 LOOK_EVERY = SECOND // 4
 _LOG = structlog.get_logger()
 
@@ -43,7 +46,8 @@ class Streams:
     `ended` says why the market is gone, empty while it is there (the sandbox is a process that may end). `looked` is
     called between turns with the time, at most four times a second, for who shows the run. `ready` is where arrivals
     wait for their turn. `credentials` are the keys for streams that need one. `refresh`: how often venues are asked
-    what they say of themselves, in place of their plugins' word; 0 never.
+    what they say of themselves, in place of their plugins' word; 0 never. `signatory` has the keys, where orders go to
+    the venues; `settled` says whether nothing of theirs is open: a run that is over waits for it, for a while.
     """
 
     plugins: Mapping[VenueId, ExchangePlugin]
@@ -58,6 +62,8 @@ class Streams:
     credentials: Mapping[VenueId, Credentials] = field(default_factory=lambda: NOBODY)
     ready: deque[Arrival] = field(default_factory=deque)
     refresh: Nanos | None = None
+    signatory: Signatory | None = None
+    settled: Callable[[], bool] = lambda: True
     _reached: set[str] = field(default_factory=set)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -85,8 +91,20 @@ class Streams:
         began_at = self.stamp()
         patience = self.reached_within if for_ns is None else min(self.reached_within, for_ns)
         intake = Intake(self.feeds, self._taken, self.stamp)
+        settling_at: Nanos = 0
 
         def over(now: Nanos) -> str:
+            nonlocal settling_at
+            why = reason(now)
+            if not why or self.settled() or (settling_at and now - settling_at >= SETTLE_WITHIN):
+                return why
+            if not settling_at:
+                settling_at = now
+                intake.command(SETTLE.decode())
+                self.turn_ended(intake.at)
+            return ""
+
+        def reason(now: Nanos) -> str:
             if now >= self._look_at:
                 self._look_at = now + LOOK_EVERY
                 self.looked(now)
@@ -101,7 +119,13 @@ class Streams:
         self._tell_watched()
         sources = {venue: one.source for venue, one in self.plugins.items() if one.source is not None}
         live = Live(
-            self.feeds, intake, lambda: self.turn_ended(intake.at), self.stamp, ready=self.ready, sources=sources
+            self.feeds,
+            intake,
+            lambda: self.turn_ended(intake.at),
+            self.stamp,
+            ready=self.ready,
+            sources=sources,
+            signatory=self.signatory,
         )
         try:
             why = await live.run(over)

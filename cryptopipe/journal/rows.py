@@ -13,6 +13,7 @@ import msgspec
 from cryptopipe.journal.reader import Record, decode_body
 from cryptopipe.journal.records import (
     BODIES,
+    ActionAnswered,
     BookChanged,
     Decided,
     FeesTold,
@@ -23,6 +24,7 @@ from cryptopipe.journal.records import (
     OrderEnded,
     PlanEnded,
     Posted,
+    Reckoned,
     RunEnded,
     RunStarted,
 )
@@ -128,6 +130,16 @@ def _posted(body: Posted) -> Iterator[Row]:
         yield "posting", (body.transaction, place, body.why, account, asset, _text(amount), float(amount))
 
 
+def _action_answered(body: ActionAnswered) -> Iterator[Row]:
+    yield "action_answer", (body.venue, body.action, body.client_id, body.outcome, body.detail, body.took_ns)
+
+
+def _reckoned(body: Reckoned) -> Iterator[Row]:
+    yield "reckoning", (body.venue, len(body.differs))
+    for asset, (told, booked) in body.differs.items():
+        yield "difference", (body.venue, asset, _text(told), _text(booked))
+
+
 def _halted(body: Halted) -> Iterator[Row]:
     yield "halt", (body.reason,)
 
@@ -160,6 +172,8 @@ _ROWS: dict[str, Callable[[Any], Iterator[Row]]] = {
     OrderEnded.kind: _order_ended,
     PlanEnded.kind: _plan_ended,
     Posted.kind: _posted,
+    ActionAnswered.kind: _action_answered,
+    Reckoned.kind: _reckoned,
     Halted.kind: _halted,
     RunEnded.kind: _run_ended,
 }

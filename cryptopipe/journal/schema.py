@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a database at another revision is migrated, or dropped and rebuilt."""
 
 metadata = sa.MetaData()
@@ -125,6 +125,11 @@ posting = _table(
     *_exact("amount"),
     *_approx("amount"),
 )
+action_answer = _table(
+    "action_answer", *_text("venue", "action", "client_id", "outcome", "detail"), *_integer("took_ns")
+)
+reckoning = _table("reckoning", *_text("venue"), *_integer("differences"))
+difference = _table("difference", *_text("venue", "asset"), *_exact("told", "booked"))
 halt = _table("halt", *_text("why"))
 run_end = _table(
     "run_end",

@@ -13,6 +13,7 @@ from cryptopipe.model.events import BookSnapshot, OrdersSnapshot
 from cryptopipe.model.facts import Asset, Currency, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.stream import (
     Channel,
+    Credentials,
     FeedCodec,
     Frame,
     HttpRequest,
@@ -122,7 +123,8 @@ class ExchangePlugin:
     runs instead of a websocket: it gets that URL, and ends or raises a `VenueError` where a connection would close.
     `actions`: the codec of orders, balances and transfers, over the instruments of a run. `private`: the stream of
     orders, fills and balances. `trading_sandbox`: the simulated venue with its private side, over the same books and
-    the accounts of a desk; `wallets`: the currencies and networks that this desk has.
+    the accounts of a desk; `wallets`: the currencies and networks that this desk has; `sandbox_key`: how a sandbox's
+    key looks to clients of this venue, where its secrets are of another kind.
     """
 
     venue: VenueId
@@ -147,6 +149,7 @@ class ExchangePlugin:
     private: "PrivateStream | None" = None
     trading_sandbox: Callable[[Mapping[str, "SimulatedBook"], "SimulatedDesk"], "SandboxVenue"] | None = None
     wallets: Callable[[], Sequence[Currency]] | None = None
+    sandbox_key: Callable[[Credentials], Credentials] | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:

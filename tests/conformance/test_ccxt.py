@@ -32,13 +32,14 @@ from cryptopipe.api import (
     VenueId,
     VenueUnavailable,
 )
-from cryptopipe.app import Origin, Running, RunResult, act_live
+from cryptopipe.app import Running, act_live
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import SECOND
 from cryptopipe.drivers.child import Sandbox, sandbox
 from cryptopipe.drivers.replay import ReplayLabel
 from cryptopipe.drivers.streams import Streams, all_subscriptions
 from cryptopipe.market.market import Market
+from cryptopipe.result import Origin, RunResult
 from cryptopipe.settings import load_settings
 from cryptopipe.testing import ExchangeConformance, spot
 from cryptopipe.verify import verify

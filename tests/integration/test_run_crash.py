@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from longcapture import CHEAP, action, journal_bytes, linger, repeated, wait_until
 
-from cryptopipe.app import RunResult, act
+from cryptopipe.app import act
 from cryptopipe.capture.files import AppendFile, DiskFile
 from cryptopipe.capture.reader import Capture
 from cryptopipe.cli import main
@@ -25,6 +25,7 @@ from cryptopipe.journal.runs import Run, create, find, list_runs
 from cryptopipe.pipe import Pipe
 from cryptopipe.postmortem.report import report
 from cryptopipe.registry import strategy
+from cryptopipe.result import RunResult
 from cryptopipe.settings import load_settings
 from cryptopipe.verify import verify
 from cryptopipe.wiring import Wiring

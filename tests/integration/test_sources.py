@@ -18,7 +18,7 @@ import structlog
 from conformance.bitfoo import BitFooFeed, make
 
 from cryptopipe import api, registry
-from cryptopipe.app import Origin, Running, act_live
+from cryptopipe.app import Running, act_live
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.cli.logs import configure
 from cryptopipe.clock import SECOND, Nanos, Stamper
@@ -33,6 +33,7 @@ from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Feeds, subscriptions_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState
+from cryptopipe.result import Origin
 from cryptopipe.settings import load_settings
 from cryptopipe.testing import ExchangeConformance
 from cryptopipe.verify import verify

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from recordings import RECORDINGS, expected_tops, needs_recordings
 
-from cryptopipe.app import RunResult, act
+from cryptopipe.app import act
 from cryptopipe.capture.reader import read as read_capture
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.drivers.replay import open_replay, packaged_replay
@@ -26,6 +26,7 @@ from cryptopipe.journal.reader import read
 from cryptopipe.journal.records import Halted
 from cryptopipe.journal.runs import Run
 from cryptopipe.registry import strategy
+from cryptopipe.result import RunResult
 from cryptopipe.settings import load_settings
 from cryptopipe.verify import verify
 from cryptopipe.wiring import Wiring

@@ -9,7 +9,16 @@ import sqlalchemy as sa
 
 from cryptopipe.journal import database, runs, schema
 from cryptopipe.journal.log import Log
-from cryptopipe.journal.records import Body, FeesTold, Filled, InstrumentChanged, Posted, RunStarted
+from cryptopipe.journal.records import (
+    ActionAnswered,
+    Body,
+    FeesTold,
+    Filled,
+    InstrumentChanged,
+    Posted,
+    Reckoned,
+    RunStarted,
+)
 from cryptopipe.journal.runs import Run
 from cryptopipe.model.facts import Side
 
@@ -135,18 +144,20 @@ def test_a_database_of_an_unknown_revision_is_rebuilt(tmp_path: Path) -> None:
     assert database.ask(tmp_path, lambda connection: connection.execute(revision).scalar_one())[0] == schema.REVISION
 
 
-def test_a_database_of_the_revision_before_is_upgraded_and_lacks_nothing(tmp_path: Path) -> None:
+def test_a_database_of_a_revision_before_is_upgraded_and_lacks_nothing(tmp_path: Path) -> None:
     """An older version passed over the kinds that it did not know."""
     run, log = new_run(tmp_path)
     halted = InstrumentChanged("binance:BTCUSDT", "state", "trading", "halted", 7)
     fees = FeesTold("kraken", *map(Decimal, ("0.0025", "0.0050")), "a page", "2026-11-21", *[Decimal("0.005")] * 2, 9)
     with log:
-        append(log, started(), filled("1"), halted, fees)
+        answered = ActionAnswered("binance", "PlaceOrder", "d1-1", "accepted", "17 FILLED", 21_000_000)
+        reckoned = Reckoned("binance", {"BTC": (Decimal("2.0000001"), Decimal(2))})
+        append(log, started(), filled("1"), halted, fees, answered, reckoned)
     database.ask(tmp_path, fills)
     engine = sa.create_engine(f"duckdb:///{database.database(tmp_path)}")
     with engine.connect() as connection:
-        for statement in ("drop table instrument_change", "drop table told_fee"):
-            connection.exec_driver_sql(statement)
+        for table in ("instrument_change", "told_fee", "action_answer", "reckoning", "difference"):
+            connection.exec_driver_sql(f"drop table {table}")
         connection.exec_driver_sql("update alembic_version set version_num = '0001'")
         connection.commit()
     engine.dispose()
@@ -160,7 +171,11 @@ def test_a_database_of_the_revision_before_is_upgraded_and_lacks_nothing(tmp_pat
         Decimal("0.005"),
         9,
     )
-    assert projected.records == 4 and database.ask(tmp_path, fills)[0] == [(run.id, "1")]
+    (answer,), _ = database.ask(tmp_path, lambda c: c.execute(sa.select(schema.action_answer)).all())
+    assert (answer.client_id, answer.outcome, answer.took_ns) == ("d1-1", "accepted", 21_000_000)
+    (differs,), _ = database.ask(tmp_path, lambda c: c.execute(sa.select(schema.difference)).all())
+    assert (differs.asset, differs.told, differs.booked) == ("BTC", Decimal("2.0000001"), Decimal(2))
+    assert projected.records == 6 and database.ask(tmp_path, fills)[0] == [(run.id, "1")]
     assert database.database(tmp_path).stat().st_ino == before, "it was dropped, not upgraded"
 
 

@@ -1,0 +1,95 @@
+"""The only holder of keys: signs the pipe's instructions, one request at a time for each venue.
+
+Enters: instructions, the time. Leaves: signed requests, and the arrival of each answer. Never: a key or a signature in
+an arrival, a request that is sent twice, two requests of one venue on their way together (nonces rise in order).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from cryptopipe.act.execution import NOT_SENT, Instruction
+from cryptopipe.capture.inputs import Direction
+from cryptopipe.clock import LAST, MILLISECOND, Nanos
+from cryptopipe.drivers.intake import Arrival
+from cryptopipe.errors import CryptopipeError
+from cryptopipe.market.feeds import Rewrite
+from cryptopipe.model.actions import ActionCodec
+from cryptopipe.model.contracts import ExchangePlugin
+from cryptopipe.model.facts import VenueId
+from cryptopipe.model.simulated import SANDBOX_TRADER
+from cryptopipe.model.stream import Credentials, HttpRequest
+
+
+def _nothing() -> list[Instruction]:
+    return []
+
+
+def _never() -> Nanos:
+    return LAST
+
+
+def trading_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
+    """The keys with which a run trades on simulated venues: they may not withdraw."""
+    return {venue: (plugin.sandbox_key or (lambda key: key))(SANDBOX_TRADER) for venue, plugin in plugins.items()}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An answer, or `NO_ANSWER` or `NOT_SENT` with the reason as its payload."""
+
+    status: int
+    payload: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Signatory:
+    """`take` gives the instructions since the last call, `next_due` when the pipe wants to be woken."""
+
+    take: Callable[[], Sequence[Instruction]] = _nothing
+    next_due: Callable[[], Nanos] = _never
+    codecs: Mapping[VenueId, ActionCodec] = field(default_factory=dict)
+    credentials: Mapping[VenueId, Credentials] = field(default_factory=dict)
+    rewrite: Rewrite = lambda venue, url: url
+    _signed_at: dict[VenueId, Nanos] = field(default_factory=dict)
+    _turns: dict[VenueId, asyncio.Lock] = field(default_factory=dict)
+
+    def signed(self, one: Instruction, at: Nanos) -> HttpRequest | Arrival:
+        """The request, or where it cannot be made the arrival that says so. No two of one venue are signed in the same
+        millisecond, which is what nonces count.
+        """
+        at = self._signed_at[one.venue] = max(at, self._signed_at.get(one.venue, 0) + MILLISECOND)
+        key = self.credentials.get(one.venue)
+        if key is None:
+            return _unsent(one, f"no key of {one.venue} is set")
+        try:
+            request = self.codecs[one.venue].build(one.action, key, at, one.earlier)
+        except CryptopipeError as error:
+            return _unsent(one, str(error))
+        return HttpRequest(request.method, self.rewrite(one.venue, request.url), request.headers, request.body)
+
+    async def carry_out(
+        self,
+        one: Instruction,
+        stamp: Callable[[], Nanos],
+        fetch: Callable[[HttpRequest], Awaitable[Fetched]],
+    ) -> Arrival:
+        """Sign, send, and say what came of it, after those of the same venue that were asked before."""
+        async with self._turns.setdefault(one.venue, asyncio.Lock()):
+            request = self.signed(one, stamp())
+            return request if isinstance(request, Arrival) else arrived(one, request.url, await fetch(request))
+
+
+def arrived(one: Instruction, url: str, answer: Fetched) -> Arrival:
+    """The answer as it enters the run: of the URL, which may be signed, the path alone."""
+    parts = urlsplit(url)
+    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    return Arrival(
+        Direction.HTTP, one.venue, "", 0, answer.payload, bare, answer.status, answer.headers, one.tag
+    )  # fmt: skip
+
+
+def _unsent(one: Instruction, why: str) -> Arrival:
+    return arrived(one, "", Fetched(NOT_SENT, why.encode()))
