@@ -22,11 +22,14 @@ from cryptopipe.errors import UsageError
 if TYPE_CHECKING:
     from cryptopipe.clock import Nanos
     from cryptopipe.drivers.outbox import Delays
-    from cryptopipe.drivers.serve import Served
+    from cryptopipe.drivers.serve import Origin, Served
     from cryptopipe.model.contracts import ExchangePlugin
+    from cryptopipe.model.facts import Currency, Network
     from cryptopipe.sandbox.house import House
     from cryptopipe.sandbox.world import World
 
+PRIVATE = "private"
+"""What a venue calls, among its websocket paths, the one of a user's stream, if it has one of its own."""
 TRADED_BEFORE = 20_000_000_000
 """The market is this old when the venues open (nanoseconds), so that clients which ask for trades at once get some."""
 
@@ -104,7 +107,10 @@ def _market(
     flow = Parameters.load(parameters, registry.names("exchange"))
     world = World(by_venue, flow, seed, start_at - TRADED_BEFORE, frozenset(Asset(name) for name in assets) or None)
     world.advance(start_at)
-    return world, [House(plugin, world.books[plugin.venue], schedule, seed, start_at) for plugin in plugins]
+    return world, [
+        House(plugin, world.books[plugin.venue], schedule, seed, start_at, world.desks.get(plugin.venue))
+        for plugin in plugins
+    ]
 
 
 def _authority() -> Any:
@@ -138,6 +144,30 @@ def _plugins(names: Sequence[str]) -> "list[ExchangePlugin]":
     return plugins
 
 
+def _private_side(house: "House", origin: "Origin") -> dict[str, str | None]:
+    """Where a user's stream is, and a key with all rights; nulls where the venue has no private side."""
+    from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
+
+    if not house.is_private:
+        return dict.fromkeys(("ws_private", "key", "secret", "passphrase"))
+    key, paths = SANDBOX_CREDENTIALS, house.endpoints
+    path = paths[PRIVATE] if PRIVATE in paths else next(iter(paths.values()))
+    return {"ws_private": origin.ws(path), "key": key.key, "secret": key.secret, "passphrase": key.passphrase}
+
+
+def _network(currency: "Currency", network: "Network") -> dict[str, Any]:
+    fee = network.withdrawal_fee
+    return {
+        "asset": currency.asset,
+        "network": network.code,
+        "chain": network.chain,
+        "deposits": network.deposits,
+        "withdrawals": network.withdrawals,
+        "withdrawal_fee": None if fee is None else f"{fee:f}",
+        "confirmations": network.confirmations,
+    }
+
+
 class _Announcement:
     """What is told: at the start where to connect, when asked and at the end how quick the sandbox is."""
 
@@ -165,6 +195,8 @@ class _Announcement:
                 click.echo(f"{name}: {venue['rest']}  {len(venue['instruments'])} instruments")
                 for market, url in venue["ws"].items():
                     click.echo(f"  {market}: {url}")
+                if venue["key"]:
+                    click.echo(f"  private: {venue['ws_private']}  key {venue['key']}, secret {venue['secret']}")
             if self._ca_file is not None:
                 click.echo(f"trust this authority: {self._ca_file}")
         sys.stdout.flush()
@@ -190,10 +222,10 @@ class _Announcement:
             origin = served.origins[house.venue]
             venues[house.venue] = {
                 "rest": origin.rest,
-                "ws": {market: origin.ws(path) for market, path in house.endpoints.items()},
-                **dict.fromkeys(("ws_private", "key", "secret", "passphrase")),
+                "ws": {market: origin.ws(path) for market, path in house.endpoints.items() if market != PRIVATE},
+                **_private_side(house, origin),
                 "instruments": list(house.symbols),
-                "networks": [],
+                "networks": [_network(currency, one) for currency in house.currencies for one in currency.networks],
             }
         tls = {} if self._ca_file is None else {"ca_file": str(self._ca_file)}
         started_at = format_at(self._start_at)

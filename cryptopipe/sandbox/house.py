@@ -11,18 +11,18 @@ import msgspec
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import PluginError
 from cryptopipe.model.contracts import ExchangePlugin
+from cryptopipe.model.facts import Currency
 from cryptopipe.model.simulated import HangUp, Outgoing, SandboxVenue, Say, SimulatedBook
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.line import Delivery, Line, Mute, Pong, Reply, Reset
 from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
-from cryptopipe.sandbox.private_side import Acks, ActionFault, HousedDesk, PrivateSide
+from cryptopipe.sandbox.private_side import ActionFault, HousedDesk, PrivateSide
 from cryptopipe.sandbox.trouble import Trouble
 
-__all__ = ["Acks", "Delivery", "House", "HousedDesk", "Pong", "Reply", "Reset"]
+__all__ = ["Delivery", "House", "HousedDesk", "Pong", "Reply", "Reset"]
 
 
-_ACKS = Acks()
 _CLOSED = HttpResponse(503, b'{"error":"maintenance"}')
 
 
@@ -41,21 +41,21 @@ class House:
         seed: int = 0,
         start_at: Nanos = 0,
         desk: HousedDesk | None = None,
-        acks: Acks = _ACKS,
     ) -> None:
-        """`books` by the venue's symbols. With a `desk` the venue has its private side, if its plugin brings it, and
-        `acks` is how long it takes to answer an action. Raises `PluginError` if the plugin brings no sandbox.
+        """`books` by the venue's symbols. With a `desk` the venue has its private side, if its plugin brings it. Raises
+        `PluginError` if the plugin brings no sandbox.
         """
         if plugin.sandbox is None:
             raise PluginError("brings no simulated venue", where=f"exchange {plugin.venue}")
         self.venue = plugin.venue
         self.symbols = tuple(books)
+        self._instruments = [book.instrument for book in books.values()]
         self._trouble = Trouble(faults, plugin.venue, seed, start_at)
         self._clock = WrongClock(self._trouble.faults, start_at)
         self._private: PrivateSide | None = None
         if desk is not None and plugin.trading_sandbox is not None:
             desk.clock = self._clock if self._clock else None
-            self._private = PrivateSide(desk, self._trouble, acks, seed)
+            self._private = PrivateSide(desk, self._trouble, seed)
         self._simulated = self._venue(plugin, self._timed(books))
         ages = {fault["age"] for fault in self._trouble.faults if fault.kind == "stale_snapshot"}
         self._lagging = {age: {symbol: LaggedBook(book) for symbol, book in books.items()} for age in ages}
@@ -68,6 +68,17 @@ class House:
     def endpoints(self) -> Mapping[str, str]:
         """Its websocket paths by market."""
         return self._simulated.endpoints
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it has a private side."""
+        return self._private is not None
+
+    @property
+    def currencies(self) -> Sequence[Currency]:
+        """Of what is traded here, with their networks as they are now; empty without a private side."""
+        traded = {asset for one in self._instruments for asset in (one.base, one.quote)}
+        return [one for one in self._private.currencies if one.asset in traded] if self._private is not None else ()
 
     @property
     def connections(self) -> Sequence[int]:

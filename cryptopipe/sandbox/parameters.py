@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import msgspec
 
 from cryptopipe.errors import ConfigError, did_you_mean
+from cryptopipe.sandbox.chain_parameters import ChainLaw, Processing
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -151,6 +152,8 @@ class AccountProfile(_Section, frozen=True):
     """What a venue's customers begin with, and what its desk allows them."""
 
     opening: dict[str, Decimal]
+    ack_ms: NotNegative
+    ack_spread: NotNegative
     open_orders: Count
     price_band: Decimal
     market_reach_percent: Decimal
@@ -174,8 +177,8 @@ class AccountProfile(_Section, frozen=True):
 
 
 class Parameters(_Section, frozen=True):
-    """Everything about the simulated market but seed, time and instruments. `venues` and `accounts` always have
-    `default`.
+    """Everything about the simulated market but seed, time and instruments. `venues`, `accounts`, `chains` and
+    `processing` always have `default`.
     """
 
     assets: Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
@@ -192,6 +195,8 @@ class Parameters(_Section, frozen=True):
     orders: Orders
     venues: dict[str, VenueProfile]
     accounts: dict[str, AccountProfile]
+    chains: dict[str, ChainLaw]
+    processing: dict[str, Processing]
 
     @classmethod
     def load(cls, path: Path | None = None, venues: Collection[str] | None = None) -> "Parameters":
@@ -233,7 +238,7 @@ def _read(path: Path) -> tuple[Tree, dict[Key, str]]:
 
 def _refuse_unknown(own: Tree, places: Places, venues: Collection[str] | None) -> None:
     """What is said of a venue that does not exist would silently not be used."""
-    for table in ("venues", "accounts"):
+    for table in ("venues", "accounts", "processing"):
         named = own.get(table)
         for name in named if isinstance(named, dict) and venues is not None else ():
             if name != _DEFAULT and name not in (venues or ()):
@@ -253,7 +258,7 @@ def _merged(under: Tree, over: Tree) -> Tree:
 
 def _completed(tree: Tree) -> Tree:
     """A venue takes from `default` what its own entry does not say; a price that says nothing of it is steady."""
-    for table in ("prices", "venues", "accounts"):
+    for table in ("prices", "venues", "accounts", "chains", "processing"):
         entries = tree.get(table)
         under = _STEADY if table == "prices" else entries.get(_DEFAULT) if isinstance(entries, dict) else None
         if isinstance(entries, dict) and isinstance(under, dict):

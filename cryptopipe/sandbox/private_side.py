@@ -21,16 +21,19 @@ from cryptopipe.model.simulated import Outgoing, Say
 from cryptopipe.model.stream import HttpResponse
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.line import Reply
+from cryptopipe.sandbox.parameters import AccountProfile
 from cryptopipe.sandbox.tape import ToldTape
 from cryptopipe.sandbox.trouble import Trouble
 
 
 class HousedDesk(SimulatedDesk, Protocol):
-    """A desk as its house moves it. `clock`: what the venue's clock shows at a true time. `hazard` and `after_action`
-    are told what is about to be done, and was; they may raise. `partial_share`: what an immediate order executes of
-    what it could. `suspended`: (asset, code of a network, `deposits` or `withdrawals`) that are shut.
+    """A desk as its house moves it. `profile` says how long an action's answer takes. `clock`: what the venue's clock
+    shows at a true time. `hazard` and `after_action` are told what is about to be done, and was; they may raise.
+    `partial_share`: what an immediate order executes of what it could. `suspended`: (asset, code of a network,
+    `deposits` or `withdrawals`) that are shut.
     """
 
+    profile: AccountProfile
     clock: Callable[[Nanos], Nanos] | None
     hazard: Callable[[str], None] | None
     after_action: Callable[[str], None] | None
@@ -45,16 +48,6 @@ class HousedDesk(SimulatedDesk, Protocol):
 
 class ActionFault(Exception):
     """A fault took an action away before the desk had it: nothing was done."""
-
-
-@dataclass(frozen=True)
-class Acks:
-    """How long a venue takes to answer an action: lognormal, median in milliseconds, standard deviation of its
-    logarithm. What is asked takes effect at once, so that a private stream may tell of it before the answer does.
-    """
-
-    median_ms: float = 20
-    spread: float = 0.4
 
 
 @dataclass
@@ -73,9 +66,9 @@ class Verdict:
 class PrivateSide:
     """Stands before a desk, with the same face."""
 
-    def __init__(self, desk: HousedDesk, trouble: Trouble, acks: Acks, seed: int) -> None:
+    def __init__(self, desk: HousedDesk, trouble: Trouble, seed: int) -> None:
         self._desk, self._trouble = desk, trouble
-        self._acks, self._random = acks, Random(f"{seed}/{trouble.venue}/acks")
+        self._random = Random(f"{seed}/{trouble.venue}/acks")
         self._tapes: list[ToldTape] = []
         self._accounts: dict[int, SimulatedAccount] = {}
         self._in_force: Sequence[Fault] = ()
@@ -122,7 +115,9 @@ class PrivateSide:
         return told, late
 
     def _acknowledged_after(self) -> Nanos:
-        return round(self._acks.median_ms * MILLISECOND * exp(self._acks.spread * self._random.gauss(0, 1)))
+        """What was asked took effect at once: a private stream may tell of it before."""
+        profile = self._desk.profile
+        return round(profile.ack_ms * MILLISECOND * exp(profile.ack_spread * self._random.gauss(0, 1)))
 
     @property
     def now(self) -> Nanos:
