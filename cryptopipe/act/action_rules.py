@@ -98,12 +98,16 @@ class ActionRules:
     decides; what no row fits is judged by ccxt's class of error. `options`: ccxt's own options of this venue, those
     that it would otherwise ask the venue for. `params`: by kind of action more parameters of the request. `wallets`:
     the parameters that name each wallet, by our name for it. `borrow`: those that borrow what a sale on spot lacks;
-    None where the venue does not, or not so. `client_id`: ccxt's name of the parameter of our id. `calls`: actions
-    that are not done by ccxt's usual method. `market`: more of an instrument as ccxt's market has it, such as `id`
+    None where the venue does not, or not so. `client_id`: ccxt's name of the parameter of our order's id, `client_ids`
+    that of kinds where it is another; a withdrawal or move has our id only if it is there. `calls`: actions that are
+    not done by ccxt's usual method. `market`: more of an instrument as ccxt's market has it, such as `id`
     where requests name it by another word than streams; `ids` in it are further names that answers may have.
     `nonce_unit`: what one step of ccxt's nonce is. `evidence`: for actions whose answer has no id where the value is
-    that shows that they were done. `state_at`: the venue's own word for an order's state, in an order. `weights`: of
-    each kind of action; `allowances`: the limits that they count against.
+    that shows that they were done. `everything`: kinds that do what they say without an instrument too; others are then
+    refused. `state_at`: the venue's own word for an order's state, in an order. `transfer_id_at`: our id, in a transfer
+    of a history. `network`: more of a `Network` by its field's names, from ccxt's structure of
+    one (its `info` is the venue's). `charged_in`: as `FeeSchedule` has it. `weights`: of each kind of action;
+    `allowances`: the limits that they count against.
     """
 
     supports: frozenset[type[Action]]
@@ -116,11 +120,16 @@ class ActionRules:
     wallets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     borrow: Mapping[str, Any] | None = None
     client_id: str = "clientOrderId"
+    client_ids: Mapping[type[Action], str] = field(default_factory=dict)
     calls: Mapping[type[Action], Call] = field(default_factory=dict)
     market: Callable[[Instrument], Mapping[str, Any]] | None = None
     nonce_unit: Nanos = 1_000_000
     evidence: Mapping[type[Action], Path] = field(default_factory=dict)
+    everything: frozenset[type[Action]] = frozenset()
     state_at: Path = ("status",)
+    transfer_id_at: Path = ()
+    network: Callable[[Any], Mapping[str, Any]] | None = None
+    charged_in: str = "quote"
     weights: Mapping[type[Action], Sequence[Weight]] = field(default_factory=dict)
     allowances: Sequence[Allowance] = ()
 

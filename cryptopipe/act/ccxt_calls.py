@@ -47,6 +47,8 @@ class Calls:
         """The method's name and its arguments. Raises `VenueError` for what the venue has not."""
         if type(action) not in self._rules.supports:
             raise VenueError(f"{type(action).__name__} is not supported", where=venue_of(action))
+        if getattr(action, "instrument", action) is None and type(action) not in self._rules.everything:
+            raise VenueError(f"{type(action).__name__} needs an instrument here", where=venue_of(action))
         own = self._rules.calls.get(type(action))
         if own is not None:
             return own.method, tuple(own.arguments(action))
@@ -66,8 +68,7 @@ class Calls:
             case ListOpenOrders():
                 return "fetch_open_orders", (self._symbol(exchange, action), None, None, more)
             case ListOrders():
-                method = "fetch_orders" if exchange.has.get("fetchOrders") is True else "fetch_closed_orders"
-                return method, (self._symbol(exchange, action), _since(action.since), None, more)
+                return _history(exchange), (self._symbol(exchange, action), _since(action.since), None, more)
             case ListFills():
                 return self._fills(exchange, action, more)
             case FetchPositions():
@@ -84,11 +85,11 @@ class Calls:
         match action:
             case Withdraw():
                 name = self._markets.code(exchange, action.code)
-                told = {"network": action.network, self._rules.client_id: action.client_id} | more
-                return "withdraw", (name, plain(action.amount), action.address, action.memo or None, told)
+                told = {"network": action.network} | ({"tag": action.memo} if action.memo else {})
+                return "withdraw", (name, plain(action.amount), action.address, told | self._ours(action) | more)
             case MoveFunds():
                 name = self._markets.code(exchange, action.code)
-                return "transfer", (name, plain(action.amount), action.source, action.target, more)
+                return "transfer", (name, plain(action.amount), action.source, action.target, self._ours(action) | more)
             case FetchAddress():
                 name = self._markets.code(exchange, action.code)
                 return "fetch_deposit_address", (name, {"network": action.network} | more)
@@ -134,18 +135,29 @@ class Calls:
     def _symbol(self, exchange: Any, action: Any) -> str | None:
         return None if action.instrument is None else self._markets.name(exchange, action.instrument)
 
-    def _order(self, exchange: Any, action: CancelOrder | FindOrder) -> tuple[str, str | None]:
-        return action.order_id, self._symbol(exchange, action)
+    def _order(self, exchange: Any, action: CancelOrder | FindOrder) -> tuple[str | None, str | None]:
+        return action.order_id or None, self._symbol(exchange, action)
+
+    def _ours(self, action: Withdraw | MoveFunds) -> dict[str, Any]:
+        name = self._rules.client_ids.get(type(action))
+        return {name: action.client_id} if name else {}
 
     def _named(self, action: PlaceOrder | CancelOrder | FindOrder) -> dict[str, Any]:
         by_venue = not isinstance(action, PlaceOrder) and action.order_id
-        return {} if by_venue or not action.client_id else {self._rules.client_id: action.client_id}
+        name = self._rules.client_ids.get(type(action), self._rules.client_id)
+        return {} if by_venue or not action.client_id else {name: action.client_id}
 
     def _wallet(self, action: FetchBalances) -> dict[str, Any]:
         wallets: Mapping[str, Mapping[str, Any]] = self._rules.wallets
         if action.wallet not in wallets and action.wallet:
             raise VenueError(f"no wallet {action.wallet!r}; there are {sorted(wallets)}", where=action.venue)
         return dict(wallets.get(action.wallet, {}))
+
+
+def _history(exchange: Any) -> str:
+    """The method that tells the most orders: those that rest too, else all that ended, else those that filled."""
+    told = {"fetchOrders": "fetch_orders", "fetchCanceledAndClosedOrders": "fetch_canceled_and_closed_orders"}
+    return next((method for name, method in told.items() if exchange.has.get(name) is True), "fetch_closed_orders")
 
 
 def _since(at: Nanos) -> int | None:

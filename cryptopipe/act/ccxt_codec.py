@@ -6,6 +6,7 @@ what changes something, a secret that is kept, or an import of ccxt before somet
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from cryptopipe.act.action_rules import ActionRules, at_path
 from cryptopipe.act.ccxt_calls import Calls
@@ -14,10 +15,11 @@ from cryptopipe.act.ccxt_loading import error_classes
 from cryptopipe.act.ccxt_markets import Markets
 from cryptopipe.act.ccxt_reports import Reader
 from cryptopipe.act.ccxt_results import Results
+from cryptopipe.act.ccxt_transfers import TransferReader
 from cryptopipe.act.ccxt_verdicts import NO_ANSWER, Verdicts
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError, ProtocolError, UnknownOutcome, VenueError, VenueUnavailable
-from cryptopipe.model.actions import MUTATING, Action, venue_of
+from cryptopipe.model.actions import MUTATING, Action, CancelAll, venue_of
 from cryptopipe.model.facts import Currency, Instrument, VenueId
 from cryptopipe.model.outcomes import More, Outcome
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
@@ -29,8 +31,9 @@ _DAMAGE = (ArithmeticError, AssertionError, AttributeError, LookupError, Recursi
 class CcxtActions:
     """An `ActionCodec` of one venue by ccxt's class `ccxt_id`.
 
-    `instruments` are those of a run, `currencies` what the venue calls its assets, `aliases` its codes that are not
-    ours, `find` the plugin's way from a symbol to an instrument, for answers that speak of others.
+    `instruments` are those of a run, `currencies` what the venue calls its assets, `aliases` its codes of assets that
+    are not ours and `chains` its words for chains (`Codes.aliases` and `.networks`), `find` the plugin's way from a
+    symbol to an instrument, for answers that speak of others.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class CcxtActions:
         *,
         currencies: Sequence[Currency] = (),
         aliases: Mapping[str, str] | None = None,
+        chains: Mapping[str, str] | None = None,
         find: Callable[[str], Instrument] | None = None,
     ) -> None:
         self.supports = rules.supports
@@ -49,7 +53,8 @@ class CcxtActions:
         self._ccxt_id, self._venue = ccxt_id, venue
         self._markets = Markets(venue, instruments, rules, currencies, aliases, find)
         self._calls = Calls(rules, self._markets)
-        self._results = Results(rules, Reader(venue, rules, self._markets), self._markets)
+        transfers = TransferReader(venue, rules, self._markets, aliases or {}, chains or {})
+        self._results = Results(rules, Reader(venue, rules, self._markets), transfers)
         self._verdicts = Verdicts(rules)
         self._made: PureExchange | None = None
 
@@ -68,12 +73,18 @@ class CcxtActions:
             request = self._exchange().request(lambda one: self._run(one, action), moment, credentials, earlier)
             failed = "" if request else "nothing is left to ask"
         except errors["BaseError"] as error:
-            failed = f"ccxt refuses to build it: {type(error).__name__}{_said(error)}"
+            failed = f"ccxt refuses to build it: {type(error).__name__}{_said(error, credentials)}"
         except _DAMAGE as error:
             failed = f"ccxt cannot build it: {type(error).__name__}"
         if failed or request is None:
             raise VenueError(f"{type(action).__name__}: {failed}", where=venue_of(action))
+        if isinstance(action, CancelAll) and action.instrument and not self._names(request, action.instrument):
+            raise VenueError("ccxt would cancel the orders of every instrument", where=action.instrument.id)
         return request
+
+    def _names(self, request: HttpRequest, instrument: Instrument) -> bool:
+        market_id = self._markets.market_id(instrument)
+        return any(one in request.url or one.encode() in (request.body or b"") for one in (market_id, quote(market_id)))
 
     def parse(self, action: Action, response: HttpResponse, earlier: Sequence[HttpResponse] = ()) -> Outcome:
         """What an answer says. Raises `RateLimited`, `VenueError`, `VenueUnavailable`, `UnknownOutcome`, and for a
@@ -146,6 +157,7 @@ def _document(response: HttpResponse) -> Any:
         return None
 
 
-def _said(error: BaseException) -> str:
-    """What ccxt says of arguments: nothing was signed yet, so no secret is in it."""
-    return f": {error}"
+def _said(error: BaseException, credentials: Credentials) -> str:
+    """What ccxt says of arguments, unless it repeats anything of the credentials."""
+    secrets = (credentials.key, credentials.secret, credentials.passphrase)
+    return "" if any(one and one in str(error) for one in secrets) else f": {str(error)[:200]}"

@@ -156,6 +156,10 @@ class _Hooks:
     def network_id_to_code(self, network: str | None = None, currency: str | None = None) -> str | None:
         return network
 
+    def handle_network_code_and_params(self, params: Any) -> Any:
+        """Not in capitals, as ccxt has it."""
+        return [params.get("network"), {key: value for key, value in params.items() if key != "network"}]
+
     def safe_currency(self, code: str | None, currency: Any = None) -> Any:
         """The asset that the venue calls `code`, or one of its own."""
         if code is None:

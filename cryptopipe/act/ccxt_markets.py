@@ -65,6 +65,11 @@ class Markets:
             self._name_further(exchange, instrument)
         return name
 
+    def market_id(self, instrument: Instrument) -> str:
+        """By which requests name it."""
+        own = self._rules.market(instrument) if self._rules.market else {}
+        return str(own.get("id", instrument.symbol))
+
     def code(self, exchange: Any, code: str) -> str:
         """ccxt's name of what the venue calls `code`."""
         name = self.asset_name(code)
@@ -86,6 +91,10 @@ class Markets:
     def asset_name(self, code: str) -> str:
         """Our name of what the venue calls `code`."""
         return str(self._assets.get(code) or asset_of(self._venue, code, self._aliases))
+
+    def asset_given(self, code: str) -> Asset | None:
+        """What the plugin says that the venue means by `code`."""
+        return self._assets.get(code)
 
     def asset(self, name: str) -> Asset:
         """Of ccxt's name, which is ours."""

@@ -12,7 +12,7 @@ from cryptopipe.act.action_rules import ActionRules, at_path
 from cryptopipe.act.ccxt_markets import Markets
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import ProtocolError
-from cryptopipe.model.facts import Fee, Instrument, Side, VenueId
+from cryptopipe.model.facts import Fee, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import (
     BalanceReport,
@@ -43,8 +43,8 @@ class Reader:
         instrument = self._instrument(told)
         fills = [self.fill(one, told) for one in told.get("trades") or ()]
         own = told.get("told", {})
-        filled = _number(own.get("filled"))
-        size = _number(own.get("amount"))
+        filled = number_of(own.get("filled"))
+        size = number_of(own.get("amount"))
         with exact():
             sold = sum((one.size for one in fills), Decimal(0))
             paid = sum((one.size * one.price for one in fills), Decimal(0))
@@ -53,10 +53,10 @@ class Reader:
         whole = filled is None or filled == sold
         filled = sold if filled is None else filled
         state = self._state(told, filled, size)
-        spent = _number(own.get("cost"))
+        spent = number_of(own.get("cost"))
         return OrderReport(
             instrument,
-            _text(told.get("id"), "an order's id"),
+            text_of(told.get("id"), "an order's id"),
             str(told.get("clientOrderId") or ""),
             _side(told),
             state,
@@ -65,7 +65,7 @@ class Reader:
             filled,
             paid if spent is None and whole and filled == sold else spent,
             tuple(fills) if whole else None,
-            _at(told.get("lastUpdateTimestamp") or told.get("lastTradeTimestamp") or told.get("timestamp")),
+            at_of(told.get("lastUpdateTimestamp") or told.get("lastTradeTimestamp") or told.get("timestamp")),
         )
 
     def _state(self, told: Any, filled: Decimal, size: Decimal | None) -> OrderState:
@@ -89,32 +89,32 @@ class Reader:
         fee = told.get("fee") or next(iter(told.get("fees") or ()), None)
         return FillReport(
             instrument,
-            _text(told.get("id"), "a fill's id"),
-            _text(told.get("order") or order.get("id"), "a fill's order"),
+            text_of(told.get("id"), "a fill's id"),
+            text_of(told.get("order") or order.get("id"), "a fill's order"),
             str(order.get("clientOrderId") or at_path(told, ("info", "clientOrderId")) or ""),
             _side(told if told.get("side") else order),
-            _needed(told.get("price"), "a fill's price"),
-            _needed(told.get("amount"), "a fill's size"),
+            needed(told.get("price"), "a fill's price"),
+            needed(told.get("amount"), "a fill's size"),
             self._fee(fee),
             None if taker_or_maker not in ("maker", "taker") else taker_or_maker == "maker",
-            _at(told.get("timestamp") or order.get("lastTradeTimestamp") or order.get("timestamp")),
+            at_of(told.get("timestamp") or order.get("lastTradeTimestamp") or order.get("timestamp")),
         )
 
     def _fee(self, told: Any) -> Fee | None:
         cost, currency = (told or {}).get("cost"), (told or {}).get("currency")
         if cost is None or not currency:
             return None
-        return Fee(_needed(cost, "a fee"), self._markets.asset(currency))
+        return Fee(needed(cost, "a fee"), self._markets.asset(currency))
 
     def balances(self, told: Mapping[str, Any], wallet: str) -> tuple[BalanceReport, ...]:
         """Every asset that the answer names, zeros too."""
         totals = told.get("total")
         if not isinstance(totals, dict):
             raise ProtocolError("no balances in the answer", where=self._venue)
-        return tuple(self._balance(told[name], name, wallet, _at(told.get("timestamp"))) for name in sorted(totals))
+        return tuple(self._balance(told[name], name, wallet, at_of(told.get("timestamp"))) for name in sorted(totals))
 
     def _balance(self, told: Any, name: str, wallet: str, at: Nanos) -> BalanceReport:
-        free, used, total = (_number(told.get(key)) for key in ("free", "used", "total"))
+        free, used, total = (number_of(told.get(key)) for key in ("free", "used", "total"))
         with exact():
             if free is None and total is not None:
                 free = total - (used or Decimal(0))
@@ -129,7 +129,7 @@ class Reader:
         return tuple(self._position(one) for one in told if one.get("symbol"))
 
     def _position(self, told: Any) -> PositionReport:
-        size = _needed(told.get("contracts") or "0", "a position's size")
+        size = needed(told.get("contracts") or "0", "a position's size")
         side = told.get("side")
         if size and side not in ("long", "short"):
             raise ProtocolError(f"a position's side is {side!r}", where=self._venue)
@@ -138,18 +138,24 @@ class Reader:
             -size if side == "short" and size > 0 else size,
             _price(told.get("entryPrice")),
             _price(told.get("markPrice")),
-            _number(told.get("initialMargin")),
+            number_of(told.get("initialMargin")),
             _price(told.get("liquidationPrice")),
-            _number(told.get("unrealizedPnl")),
+            number_of(told.get("unrealizedPnl")),
             None,
-            _at(told.get("lastUpdateTimestamp") or told.get("timestamp")),
+            at_of(told.get("lastUpdateTimestamp") or told.get("timestamp")),
         )
 
+    def fees(self, told: Any) -> FeeSchedule:
+        """What the account pays, of one instrument."""
+        maker, taker = (needed(told.get(key), f"the {key}'s rate") for key in ("maker", "taker"))
+        return FeeSchedule(maker, taker, f"{self._venue}, as asked for this account", "today", self._rules.charged_in)
+
     def _instrument(self, told: Any) -> Instrument:
-        return self._markets.instrument(_text(told.get("symbol"), "a symbol"))
+        return self._markets.instrument(text_of(told.get("symbol"), "a symbol"))
 
 
-def _number(value: Any) -> Decimal | None:
+def number_of(value: Any) -> Decimal | None:
+    """The exact number that a text or whole number states; None for nothing. Raises `ProtocolError`."""
     if value is None or value == "":
         return None
     if isinstance(value, float | bool) or not isinstance(value, str | int):
@@ -163,8 +169,9 @@ def _number(value: Any) -> Decimal | None:
     return number
 
 
-def _needed(value: Any, what: str) -> Decimal:
-    number = _number(value)
+def needed(value: Any, what: str) -> Decimal:
+    """Likewise, of what must be there."""
+    number = number_of(value)
     if number is None:
         raise ProtocolError(f"{what} is not told", where="actions")
     return number
@@ -172,10 +179,11 @@ def _needed(value: Any, what: str) -> Decimal:
 
 def _price(value: Any) -> Decimal | None:
     """Zero is how venues say that there is none."""
-    return _number(value) or None
+    return number_of(value) or None
 
 
-def _text(value: Any, what: str) -> str:
+def text_of(value: Any, what: str) -> str:
+    """A text that is not empty, or a whole number as one. Raises `ProtocolError`."""
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         raise ProtocolError(f"{what} is {value!r}", where="actions")
     return str(value)
@@ -188,7 +196,8 @@ def _side(told: Any) -> Side:
         raise ProtocolError(f"a side is {told.get('side')!r}", where="actions") from None
 
 
-def _at(milliseconds: Any) -> Nanos:
+def at_of(milliseconds: Any) -> Nanos:
+    """ccxt's epoch milliseconds as ours; 0 for none. Raises `ProtocolError`."""
     if milliseconds is None:
         return 0
     if not isinstance(milliseconds, int):

@@ -6,19 +6,24 @@ Enters: an action and ccxt's result. Leaves: `Accepted` or `Reports`. Never: an 
 from typing import Any
 
 from cryptopipe.act.action_rules import ActionRules
-from cryptopipe.act.ccxt_markets import Markets
-from cryptopipe.act.ccxt_reports import Reader
+from cryptopipe.act.ccxt_reports import Reader, at_of
+from cryptopipe.act.ccxt_transfers import TransferReader
 from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.model.actions import (
     Action,
     CancelAll,
     CancelOrder,
+    FetchAddress,
     FetchBalances,
+    FetchCurrencies,
+    FetchFees,
     FetchPositions,
+    FetchTime,
     FindOrder,
     ListFills,
     ListOpenOrders,
     ListOrders,
+    ListTransfers,
     MoveFunds,
     PlaceOrder,
     Withdraw,
@@ -30,8 +35,8 @@ from cryptopipe.model.outcomes import Accepted, OrderReport, Outcome, Reports
 class Results:
     """Makes outcomes for one venue."""
 
-    def __init__(self, rules: ActionRules, reader: Reader, markets: Markets) -> None:
-        self._rules, self._reader, self._markets = rules, reader, markets
+    def __init__(self, rules: ActionRules, reader: Reader, transfers: TransferReader) -> None:
+        self._rules, self._reader, self._transfers = rules, reader, transfers
 
     def outcome(self, action: Action, result: Any) -> Outcome:
         """Raises `ProtocolError` for what is not as it should be."""
@@ -54,6 +59,21 @@ class Results:
                 return Reports(balances=self._reader.balances(result, action.wallet))
             case FetchPositions():
                 return Reports(positions=self._reader.positions(result))
+            case FetchFees():
+                return Reports(fees=self._reader.fees(result))
+            case FetchTime():
+                return Reports(server_time=at_of(result) or None)
+            case _:
+                return self._of_money(action, result)
+
+    def _of_money(self, action: Action, result: Any) -> Outcome:
+        match action:
+            case FetchCurrencies():
+                return Reports(currencies=self._transfers.currencies(result))
+            case FetchAddress():
+                return Reports(address=self._transfers.address(action, result))
+            case ListTransfers():
+                return Reports(transfers=self._transfers.transfers(action, result))
             case _:
                 raise VenueError(f"no reading of {type(action).__name__}", where=venue_of(action))
 
