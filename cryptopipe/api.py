@@ -74,6 +74,7 @@ from cryptopipe.model.contracts import (
 )
 from cryptopipe.model.desk import (
     FUNDING,
+    TRADING,
     DepositAddress,
     DeskBalance,
     DeskEvent,
@@ -196,6 +197,7 @@ __all__ = [
     "SANDBOX_READER",
     "SANDBOX_TOKEN",
     "SANDBOX_TRADER",
+    "TRADING",
     "USUAL_CHANNELS",
     "Accepted",
     "Action",
