@@ -10,33 +10,31 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from ssl import SSLContext, create_default_context
 
-import aiohttp
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from cryptopipe import __version__
-from cryptopipe.act.execution import NOT_SENT, Instruction
+from cryptopipe.act.execution import Instruction
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import SECOND, Nanos, Stamper
-from cryptopipe.drivers.doors import Headers, Straight, kept, text, whole
+from cryptopipe.drivers.doors import Headers, Straight, kept, text
 from cryptopipe.drivers.ear import Ear
+from cryptopipe.drivers.fetching import AGENT, LARGEST, Fetched, fetch, session
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
-from cryptopipe.drivers.signatory import Fetched, Signatory
+from cryptopipe.drivers.signatory import Signatory
 from cryptopipe.drivers.sources import SCHEME, Source, Springs, end
-from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
+from cryptopipe.market.feeds import Ask, Feeds, Task
 from cryptopipe.market.silence import SHORTEST_LIMIT
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.stream import HttpRequest
 
-LARGEST_FRAME = 16 << 20
+LARGEST_FRAME = LARGEST
 TURN = 1024
 """Most arrivals in one turn: of a backlog, the evaluation of the changed instruments is then a small part (24.7 us a
 frame with 256, 18.9 with 1,024: docs/benchmarks.md). Without a backlog a turn is what one round of reading brought."""
 _AHEAD = 4 * TURN
 """Arrivals that may wait for a turn; then sockets are read no further, and their own buffers fill."""
 _RECV = Direction.RECV  # before Python 3.12 an Enum's attribute costs as much as a call
-_AGENT = f"cryptopipe/{__version__}"
 _NO_SOURCES: Mapping[VenueId, Source] = {}
 
 
@@ -69,10 +67,9 @@ class Live:
 
     async def run(self, ended: Callable[[Nanos], str]) -> str:
         """Turns until `ended`, asked with the time, says why the run is over."""
-        timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN / SECOND)
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": _AGENT}) as self._http,
+                session(ANSWER_WITHIN) as self._http,
                 asyncio.TaskGroup() as self._group,
             ):
                 why = await self._turns(ended)
@@ -177,7 +174,7 @@ class Live:
                 ping_interval=None,
                 open_timeout=None,
                 close_timeout=1,
-                user_agent_header=_AGENT,
+                user_agent_header=AGENT,
                 ssl=self._secure() if dial.url.startswith("wss:") else None,
                 proxy=None,
             ) as socket:
@@ -222,18 +219,4 @@ class Live:
         self._heard(await self._signatory.carry_out(instruction, self._stamp, self._fetch))
 
     async def _fetch(self, request: HttpRequest) -> Fetched:
-        try:
-            secure = self._secure() if request.url.startswith("https:") else True
-            async with self._http.request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                data=request.body,
-                ssl=secure,
-                allow_redirects=False,
-            ) as answer:
-                return Fetched(answer.status, await whole(answer, LARGEST_FRAME), kept(answer.headers.items()))
-        except aiohttp.ClientConnectorError as failed:
-            return Fetched(NOT_SENT, text(f"cannot connect: {failed}"))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failed:
-            return Fetched(NO_ANSWER, text(f"no answer: {failed or type(failed).__name__}"))
+        return await fetch(self._http, request, self._secure)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import LAST, MILLISECOND, Nanos
+from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Rewrite
@@ -33,15 +34,6 @@ def _never() -> Nanos:
 def trading_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
     """The keys with which a run trades on simulated venues: they may not withdraw."""
     return {venue: (plugin.sandbox_key or (lambda key: key))(SANDBOX_TRADER) for venue, plugin in plugins.items()}
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """An answer, or `NO_ANSWER` or `NOT_SENT` with the reason as its payload."""
-
-    status: int
-    payload: bytes
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
