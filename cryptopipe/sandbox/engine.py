@@ -41,8 +41,8 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 class Engine:
     """One instrument's book (a `SimulatedBook`) and the orders that change it.
 
-    To be read only: `number` (of the newest level change, 0 before the first), `changed_at`, and `session_stats` (None
-    before the first trade). `keep` is how far back the tape reaches at least. `fills`, where set, is told of each match
+    To be read only: `number` and `traded` (of the newest level change and trade, 0 before the first), `changed_at`, and
+    `session_stats` (None before the first trade). `keep` is how far back the tape reaches at least. `fills`, where set, is told of each match
     before its level changes; it may ask for `owner`, and must not give orders.
     Raises `ValueError` if `keep` is below ten seconds, and from each order method if a size or price is not above zero
     or `at` is before the newest change.
@@ -55,7 +55,7 @@ class Engine:
         if keep < LEAST_KEPT:
             raise ValueError(f"the tape of {instrument.id} keeps at least {LEAST_KEPT} ns, not {keep}")
         self.instrument = instrument
-        self.number = 0
+        self.number = self.traded = 0
         self.changed_at: Nanos = 0
         self.session_stats: SessionStats | None = None
         self.fills: Fills | None = None
@@ -70,7 +70,6 @@ class Engine:
         self._owners: dict[int, int] = {}  # order id: owner, where it is not 0
         self._changes: list[LevelChange] = []
         self._trades: list[TradePrint] = []
-        self._traded = 0  # trade ids given
         self._tape: OrderTape | None = None  # from the first reader on
 
     def limit(self, side: Side, price: int, size: int, at: Nanos, owner: int = 0, post_only: bool = False) -> Placed:
@@ -184,14 +183,9 @@ class Engine:
 
     def trades(self, after: int) -> Sequence[TradePrint]:
         """With an id above `after`, in order; those that the tape no longer keeps are left out."""
-        if after >= self._traded:
+        if after >= self.traded:
             return ()
-        return self._trades[max(0, after - self._traded + len(self._trades)) :]
-
-    @property
-    def traded(self) -> int:
-        """The id of the newest trade; 0 before the first."""
-        return self._traded
+        return self._trades[max(0, after - self.traded + len(self._trades)) :]
 
     def orders(self, side: Side) -> Sequence[ShownOrder]:
         """Every resting order, best price first and in a price the one that executes first. Begins the tape."""
@@ -261,12 +255,12 @@ class Engine:
             else:
                 size = resting
                 done.append(maker)
-            self._traded += 1
-            self._trades.append(TradePrint(self._traded, number, at, side, price, size))
+            self.traded += 1
+            self._trades.append(TradePrint(self.traded, number, at, side, price, size))
             if self.fills is not None:
                 self.fills(maker, taker, price, size, at, side)
             if self._tape is not None:
-                self._tell(at, Told.MATCHED, maker, key, size, taker, self._traded)
+                self._tell(at, Told.MATCHED, maker, key, size, taker, self.traded)
                 if resting == size:
                     self._tell(at, Told.FILLED, maker, key, 0, taker)
             left -= size
@@ -276,7 +270,7 @@ class Engine:
             del queue[maker], self._resting[maker]
             if self._owners:
                 self._owners.pop(maker, None)
-        self.session_stats = tallied(self.session_stats, price, wanted - left, size, self._traded, at)
+        self.session_stats = tallied(self.session_stats, price, wanted - left, size, self.traded, at)
         self._shrink(key, wanted - left, at)
         return wanted - left
 
