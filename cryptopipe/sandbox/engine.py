@@ -42,8 +42,8 @@ class Engine:
     """One instrument's book (a `SimulatedBook`) and the orders that change it.
 
     To be read only: `number` and `traded` (of the newest level change and trade, 0 before the first), `changed_at`, and
-    `session_stats` (None before the first trade). `keep` is how far back the tape reaches at least. `fills`, where set, is told of each match
-    before its level changes; it may ask for `owner`, and must not give orders.
+    `session_stats` (None before the first trade). `keep` is how far back the tape reaches at least. `fills`, where set,
+    is told of each match before its level changes; it may ask for `owner`, and must not give orders.
     Raises `ValueError` if `keep` is below ten seconds, and from each order method if a size or price is not above zero
     or `at` is before the newest change.
     """
