@@ -17,6 +17,8 @@ from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.flow import Flow
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.prices import Efficient, Local
+from cryptopipe.sandbox.transfers import Custody
+from cryptopipe.sandbox.transfers_office import custody_of
 
 
 def simulated(plugin: ExchangePlugin, assets: frozenset[Asset], perpetuals: str = "alone") -> list[Instrument]:
@@ -35,7 +37,7 @@ def simulated(plugin: ExchangePlugin, assets: frozenset[Asset], perpetuals: str 
 
 class World:
     """All books of the simulated market; `books[venue][symbol]` are its engines, populated from the start, and
-    `desks[venue]` keeps the accounts of a venue that has a private side.
+    `desks[venue]` keeps the accounts of a venue that has a private side; `custody` moves coins between them.
 
     The same parameters, seed, start, instruments and orders give the same events. A venue's or an instrument's absence
     does not change the others.
@@ -70,6 +72,7 @@ class World:
             for venue, plugin in plugins.items()
             if plugin.trading_sandbox is not None
         }
+        self.custody: Custody = custody_of(self.desks, parameters, seed, self)
 
     @property
     def now(self) -> Nanos:
