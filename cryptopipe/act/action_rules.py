@@ -104,8 +104,9 @@ class ActionRules:
     where requests name it by another word than streams; `ids` in it are further names that answers may have.
     `nonce_unit`: what one step of ccxt's nonce is. `evidence`: for actions whose answer has no id where the value is
     that shows that they were done. `everything`: kinds that do what they say without an instrument too; others are then
-    refused. `state_at`: the venue's own word for an order's state, in an order. `transfer_id_at`: our id, in a transfer
-    of a history. `network`: more of a `Network` by its field's names, from ccxt's structure of
+    refused. In an order's own JSON are: `state_at` the venue's word for its state, `our_id_at` our id where ccxt takes
+    another for it, `spent_at` the sum in quote where ccxt leaves it out. `transfer_id_at`: our id, in a transfer of a
+    history. `network`: more of a `Network` by its field's names, from ccxt's structure of
     one (its `info` is the venue's). `charged_in`: as `FeeSchedule` has it. `weights`: of each kind of action;
     `allowances`: the limits that they count against.
     """
@@ -127,6 +128,8 @@ class ActionRules:
     evidence: Mapping[type[Action], Path] = field(default_factory=dict)
     everything: frozenset[type[Action]] = frozenset()
     state_at: Path = ("status",)
+    our_id_at: Path = ()
+    spent_at: Path = ()
     transfer_id_at: Path = ()
     network: Callable[[Any], Mapping[str, Any]] | None = None
     charged_in: str = "quote"

@@ -61,6 +61,10 @@ class CcxtActions:
     def __repr__(self) -> str:
         return f"CcxtActions({self._ccxt_id!r}, {self._venue!r})"
 
+    def load(self) -> None:
+        """Imports ccxt and makes its object now, which takes half a second, rather than when something is asked."""
+        self._exchange()
+
     def build(
         self, action: Action, credentials: Credentials, at: Nanos, earlier: Sequence[HttpResponse] = ()
     ) -> HttpRequest:

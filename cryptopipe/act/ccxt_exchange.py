@@ -169,6 +169,14 @@ class _Hooks:
             known = self.safe_currency_structure({"id": code, "code": self.asset_name(code), "precision": None})
         return known
 
+    def safe_market(
+        self, market_id: str | None = None, market: Any = None, delimiter: str | None = None, kind: str | None = None
+    ) -> Any:
+        """That of the id, never the one that was asked about in its place."""
+        if market_id and market_id not in self.markets_by_id:
+            self.discover(market_id)
+        return getattr(super(), "safe_market")(market_id or None, market, delimiter, kind)  # noqa: B009
+
     def safe_order(self, order: Any, market: Any = None) -> Any:
         """Tells beside it what the venue itself said of sums: ccxt fills in what it did not."""
         told = {key: order.get(key) for key in ("filled", "cost", "amount", "price")}

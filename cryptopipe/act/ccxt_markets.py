@@ -5,6 +5,7 @@ back from ccxt's names to ours. Never: a precision as a float, or a market that 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from cryptopipe.act.action_rules import ActionRules
@@ -50,6 +51,7 @@ class Markets:
     def prepare(self, exchange: Any) -> None:
         """Gives a fresh exchange object its markets and currencies."""
         exchange.asset_name = self.asset_name
+        exchange.discover = partial(self._discover, exchange)
         exchange.set_markets([self._market(exchange, one) for one in self._instruments], self._currencies(exchange))
         for one in self._instruments:
             self._name_further(exchange, one)
@@ -77,16 +79,19 @@ class Markets:
             exchange.currencies[name] = _currency(exchange, code, name)
         return name
 
-    def instrument(self, symbol: str, market_id: str = "") -> Instrument:
-        """Of ccxt's symbol. Raises `ProtocolError` for one that the plugin does not know."""
-        known = self._known.get(symbol)
-        if known is not None:
-            return known
+    def _discover(self, exchange: Any, market_id: str) -> None:
+        """Admits the market of an id that only an answer speaks of. Raises `ProtocolError` where nobody knows it."""
         if self._find is None:
-            raise ProtocolError(
-                f"the answer speaks of {symbol!r}, which is no instrument of this run", where=self._venue
-            )
-        return self._find(market_id or symbol)
+            raise ProtocolError(f"the answer speaks of {market_id!r}, no instrument of this run", where=self._venue)
+        name = self.name(exchange, self._find(market_id))
+        exchange.markets_by_id.setdefault(market_id, [exchange.markets[name]])
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Of ccxt's symbol. Raises `ProtocolError` for one that is none of the run's."""
+        known = self._known.get(symbol)
+        if known is None:
+            raise ProtocolError(f"the answer speaks of {symbol!r}, no instrument of this run", where=self._venue)
+        return known
 
     def asset_name(self, code: str) -> str:
         """Our name of what the venue calls `code`."""

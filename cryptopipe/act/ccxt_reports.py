@@ -41,7 +41,9 @@ class Reader:
     def order(self, told: Any) -> OrderReport:
         """One order. `filled` must be told, or follow from fills."""
         instrument = self._instrument(told)
-        fills = [self.fill(one, told) for one in told.get("trades") or ()]
+        trades = told.get("trades") or ()
+        by_id_only = any(one.get("price") is None for one in trades)
+        fills = [] if by_id_only else [self.fill(one, told) for one in trades]
         own = told.get("told", {})
         filled = number_of(own.get("filled"))
         size = number_of(own.get("amount"))
@@ -50,21 +52,22 @@ class Reader:
             paid = sum((one.size * one.price for one in fills), Decimal(0))
         if filled is None and not fills:
             raise ProtocolError(f"an order that does not say what was filled: {told.get('id')}", where=instrument.id)
-        whole = filled is None or filled == sold
         filled = sold if filled is None else filled
         state = self._state(told, filled, size)
-        spent = number_of(own.get("cost"))
+        spent = number_of(at_path(told.get("info"), self._rules.spent_at) if self._rules.spent_at else own.get("cost"))
+        if spent is None or spent < 0:  # below zero: "not available"
+            spent = paid if filled == sold else None
         return OrderReport(
             instrument,
             text_of(told.get("id"), "an order's id"),
-            str(told.get("clientOrderId") or ""),
+            self.our_id(told),
             _side(told),
             state,
             size,
             _price(own.get("price")),
             filled,
-            paid if spent is None and whole and filled == sold else spent,
-            tuple(fills) if whole else None,
+            spent,
+            tuple(fills) if filled == sold else None,
             at_of(told.get("lastUpdateTimestamp") or told.get("lastTradeTimestamp") or told.get("timestamp")),
         )
 
@@ -75,6 +78,11 @@ class Reader:
         if state is OrderState.FILLED and size is not None and filled < size:
             return OrderState.CANCELLED
         return state
+
+    def our_id(self, told: Any) -> str:
+        """The client's id of an order, empty where the answer has none."""
+        path = self._rules.our_id_at
+        return str((at_path(told.get("info"), path) if path else told.get("clientOrderId")) or "")
 
     def word(self, told: Any) -> str:
         """The venue's own word for an order's state, empty where the answer has none."""
@@ -91,7 +99,7 @@ class Reader:
             instrument,
             text_of(told.get("id"), "a fill's id"),
             text_of(told.get("order") or order.get("id"), "a fill's order"),
-            str(order.get("clientOrderId") or at_path(told, ("info", "clientOrderId")) or ""),
+            self.our_id(order) or self.our_id(told),
             _side(told if told.get("side") else order),
             needed(told.get("price"), "a fill's price"),
             needed(told.get("amount"), "a fill's size"),

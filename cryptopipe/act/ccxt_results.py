@@ -5,6 +5,8 @@ Enters: an action and ccxt's result. Leaves: `Accepted` or `Reports`. Never: an 
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from cryptopipe.act.action_rules import ActionRules
 from cryptopipe.act.ccxt_reports import Reader, at_of
 from cryptopipe.act.ccxt_transfers import TransferReader
@@ -81,8 +83,11 @@ class Results:
         if not isinstance(result, dict):
             raise ProtocolError("the answer is no order", where=action.instrument.id)
         given = result.get("id")
-        accepted = Accepted("" if given is None else str(given), self._reader.word(result), self._order(result))
-        told = result.get("clientOrderId")
+        order = self._order(result)
+        if order is not None and isinstance(action, CancelOrder):  # an answer may have an id of the cancel itself
+            order = replace(order, client_id=action.client_id)
+        accepted = Accepted("" if given is None else str(given), self._reader.word(result), order)
+        told = self._reader.our_id(result)
         if isinstance(action, PlaceOrder) and told and action.client_id and told != action.client_id:
             raise ProtocolError(f"the answer is to {told}, not to {action.client_id}", where=action.instrument.id)
         if accepted.order is not None and accepted.order.instrument != action.instrument:

@@ -91,7 +91,7 @@ class TransferReader:
             action.deposits,
             Asset(text_of(told.get("currency"), "a transfer's currency")),
             str(told.get("network") or ""),
-            str(told.get("address") or ""),
+            str(told.get("address") or told.get("addressTo") or ""),
             needed(told.get("amount"), "a transfer's amount"),
             number_of(fee),
             _STATES.get(str(told.get("status")), TransferState.PENDING),
