@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from cryptopipe.api import (
     API_VERSION,
     Channel,
+    Currency,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
     Limit,
     SandboxVenue,
     SimulatedBook,
+    SimulatedDesk,
     Subscription,
 )
 from cryptopipe_coinbase.feed import CoinbaseFeed
@@ -38,6 +40,18 @@ def _exchange(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     from cryptopipe_coinbase.sandbox import exchange  # only who simulates loads it
 
     return exchange(books)
+
+
+def _trading_exchange(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    from cryptopipe_coinbase.sandbox import trading_exchange  # only who simulates loads it
+
+    return trading_exchange(books, desk)
+
+
+def _wallets() -> Sequence[Currency]:
+    from cryptopipe_coinbase.wallets import wallets  # only who simulates loads it
+
+    return wallets(EXCHANGE)
 
 
 def _orders_apart(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
@@ -97,4 +111,6 @@ coinbase_exchange = ExchangePlugin(
     dial_limits=(Limit(8, _SECOND, "docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits, 2026-11-21"),),
     fetch_limits=(Limit(10, _SECOND, "docs.cdp.coinbase.com/exchange/rest-api/rate-limits, 2026-11-21"),),
     sandbox=_exchange,
+    trading_sandbox=_trading_exchange,
+    wallets=_wallets,
 )

@@ -10,17 +10,29 @@ websocket-feed/rate-limits (8 a second, up to 20 at once). No page promises a `R
 are limited too, but no page says what becomes of those beyond: none is refused here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from cryptopipe.api import HttpRequest, HttpResponse, Nanos, SandboxSession, SandboxVenue, SimulatedBook
+from cryptopipe.api import (
+    Currency,
+    HttpRequest,
+    HttpResponse,
+    Nanos,
+    SandboxSession,
+    SandboxVenue,
+    SimulatedBook,
+    SimulatedDesk,
+)
 from cryptopipe_coinbase.metadata import ADVANCED, CoinbaseInstruments, book_of
 from cryptopipe_coinbase.sandbox_advanced import AdvancedSession
 from cryptopipe_coinbase.sandbox_exchange import ExchangeSession
+from cryptopipe_coinbase.sandbox_keys import Keys
 from cryptopipe_coinbase.sandbox_orders import OrderMessages
+from cryptopipe_coinbase.sandbox_private import ExchangePrivate
 from cryptopipe_coinbase.sandbox_rest import AdvancedRest, answered
 from cryptopipe_coinbase.sandbox_rest_exchange import ExchangeRest, status_frame
 from cryptopipe_coinbase.sandbox_shown import SECOND, Shown, Tokens
+from cryptopipe_coinbase.sandbox_user import AccountMessages, UserChannels
 
 _NOWHERE = HttpResponse(404, b"404 page not found\n", headers={"content-type": "text/plain; charset=utf-8"})
 _TOO_OFTEN = HttpResponse(429, b"Too Many Requests\n", headers={"content-type": "text/plain; charset=utf-8"})
@@ -34,6 +46,11 @@ def advanced(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
 def exchange(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     """Coinbase Exchange."""
     return _Exchange(books)
+
+
+def trading_exchange(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    """Coinbase Exchange with the accounts of a desk."""
+    return _Exchange(books, desk)
 
 
 def _nowhere(path: str) -> bool:
@@ -75,11 +92,17 @@ class _Advanced:
 class _Exchange:
     endpoints: Mapping[str, str] = {"spot": "/"}
 
-    def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
+    def __init__(self, books: Mapping[str, SimulatedBook], desk: SimulatedDesk | None = None) -> None:
         self._products = {symbol: Shown(book) for symbol, book in books.items()}
         self._orders = {symbol: OrderMessages(shown) for symbol, shown in self._products.items()}
-        self._status = status_frame([shown.instrument for shown in self._products.values()])
-        self._rest = ExchangeRest(self._products, self._orders)
+        self._keys, self._private = Keys(desk), None if desk is None else ExchangePrivate(self._products, desk)
+        self._messages: dict[int, AccountMessages] = {}
+
+        def wallets() -> Sequence[Currency]:
+            return () if desk is None else desk.currencies
+
+        self._status = status_frame([shown.instrument for shown in self._products.values()], wallets())
+        self._rest = ExchangeRest(self._products, self._orders, wallets)
         self._dials, self._requests = Tokens(20, SECOND // 8), Tokens(15, SECOND // 10)
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
@@ -88,10 +111,14 @@ class _Exchange:
             return _NOWHERE
         if not self._dials.take(at):
             return _TOO_OFTEN
-        return ExchangeSession(self._products, self._orders, self._status, at)
+        private = UserChannels(self._private.accounts, self._messages) if self._private else None
+        return ExchangeSession(self._products, self._orders, self._status, at, self._keys, private)
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """The answer to one request."""
+        answer = self._private.answer(request, at) if self._private else None
+        if answer is not None:
+            return answer
         if not self._requests.take(at):
             return answered(429, {"message": "Public rate limit exceeded"})
         for shown in self._products.values():

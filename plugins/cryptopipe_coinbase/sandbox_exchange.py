@@ -1,7 +1,7 @@
 """A client's connection to the simulated Coinbase Exchange: full, level2, level2_batch, matches, ticker, heartbeat.
 
-Enters: subscriptions as texts, the books. Leaves: frames, each with the product's own time. Never: full or level2 to
-a client without a signature, or a frame without a subscriber.
+Enters: subscriptions as texts, the books. Leaves: frames, each with the product's own time. Never: full, level2, user
+or balance to a client without a signature, or a frame without a subscriber.
 
 Read for it on 2026-11-21: docs.cdp.coinbase.com/exchange/websocket-feed, pages overview, channels, authentication and
 rate-limits. Where frames recorded from production (2021-04-17 in the recordings, 2026-09-30 in a public repository)
@@ -17,9 +17,11 @@ from itertools import groupby
 import msgspec
 
 from cryptopipe.api import HangUp, Nanos, Outgoing, Say, Side, TradePrint
-from cryptopipe_coinbase.sandbox_keys import Signed, refusal
+from cryptopipe_coinbase.sandbox_asked import Wanted, asked_for, error, wanted_of
+from cryptopipe_coinbase.sandbox_keys import Keys
 from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Shown, whole_stamp
+from cryptopipe_coinbase.sandbox_user import UserChannels
 
 ANSWERED_AFTER = 30 * MILLISECOND
 BOOK_EVERY = 50 * MILLISECOND
@@ -38,7 +40,8 @@ _CHANNELS = {
 """With the least time between two frames of a product."""
 
 _CALLED = {"level2_batch": "level2_50"}
-_WITH_A_KEY = ("level2", "level3", "full")
+_PRIVATE = ("user", "balance")
+_WITH_A_KEY = ("level2", "level3", "full", *_PRIVATE)
 _KEY_NEEDED = (
     "level2, level3, and full channels now require authentication. "
     "https://docs.cloud.coinbase.com/exchange/docs/websocket-auth"
@@ -46,32 +49,20 @@ _KEY_NEEDED = (
 """As production said it on 2023-08-17 (github.com/bmoscon/cryptofeed/issues/990)."""
 
 
-class _Channel(msgspec.Struct):
-    name: str
-    product_ids: list[str] | None = None
-
-
-class _Asked(Signed):
-    type: str = ""
-    channels: list[str | _Channel] = msgspec.field(default_factory=list)
-    product_ids: list[str] = msgspec.field(default_factory=list)
-
-
-_asked = msgspec.json.Decoder(_Asked).decode
-
-
-def _error(message: str, reason: str = "") -> Say:
-    told = {"type": "error", "message": message} | ({"reason": reason} if reason else {})
-    return Say(msgspec.json.encode(told).decode())
-
-
 class ExchangeSession:
-    """One connection."""
+    """One connection. `private`: where the venue has accounts."""
 
     def __init__(
-        self, products: Mapping[str, Shown], orders: Mapping[str, OrderMessages], status: str, at: Nanos
+        self,
+        products: Mapping[str, Shown],
+        orders: Mapping[str, OrderMessages],
+        status: str,
+        at: Nanos,
+        keys: Keys,
+        private: UserChannels | None = None,
     ) -> None:
         self._products, self._orders, self._status, self._opened_at = products, orders, status, at
+        self._keys, self._private = keys, private
         self._pending: list[tuple[Nanos, str]] = []
         self._answered = False
         self._subscribed: dict[str, dict[str, int]] = {}
@@ -89,6 +80,8 @@ class ExchangeSession:
             shown.collect()
         while self._pending and self._pending[0][0] <= at:
             yield from self._answer(self._pending.pop(0)[1], at)
+        if self._private:
+            yield from self._private.publish(at)
         try:
             for channel, told in self._subscribed.items():
                 if (slot := at // _CHANNELS[channel]) != self._slots[channel]:
@@ -102,44 +95,53 @@ class ExchangeSession:
 
     def _answer(self, message: str, at: Nanos) -> Iterator[Say]:
         """One that has a mistake anywhere is ignored as a whole (github.com/coinbase/coinbase-pro-node/issues/174)."""
-        try:
-            asked = _asked(message)
-        except msgspec.MsgspecError:
-            yield _error("Malformed JSON")  # wording not documented
+        asked = asked_for(message)
+        if isinstance(asked, Say):
+            yield asked
             return
-        if asked.type not in ("subscribe", "unsubscribe"):
-            yield _error("Type has to be either subscribe or unsubscribe")  # wording not documented
-            return
-        wanted = [_wanted(one, asked.product_ids) for one in asked.channels]
+        wanted = wanted_of(asked)
         if asked.type == "unsubscribe":
             self._drop(wanted)
             yield self._acknowledgement()
             return
-        if asked.signature and (said := refusal(asked, at)):
-            yield _error("Authentication Failed", msgspec.json.encode({"message": said}).decode())
+        if asked.signature and (said := self._keys.refusal(asked, at)):
+            yield error("Authentication Failed", msgspec.json.encode({"message": said}).decode())
             return
         refusals = self._refusals(wanted, asked.signature)
         if refusals:
-            yield from (_error("Failed to subscribe", reason) for reason in refusals)
+            yield from (error("Failed to subscribe", reason) for reason in refusals)
             return
         self._answered = True
-        news = [(name, one) for name, ids in wanted for one in self._new(name, ids)]
+        news = [(name, one) for name, ids in wanted if name not in _PRIVATE for one in self._new(name, ids)]
+        told = [*self._follow(wanted, asked.key, at)]
         yield self._acknowledgement()
+        yield from told
         for name, symbol in news:
             yield from self._first(name, symbol, at)
 
-    def _refusals(self, wanted: Sequence[tuple[str, Sequence[str]]], signature: str) -> Sequence[str]:
+    def _refusals(self, wanted: Wanted, signature: str) -> Sequence[str]:
         if not wanted:
             return ("No channels provided",)
         found = []
         for name, ids in wanted:
             if name in _WITH_A_KEY and not signature:
-                found.append(_KEY_NEEDED)
-            elif name not in _CHANNELS:
+                found.append(f"{name} requires authentication" if name in _PRIVATE else _KEY_NEEDED)
+            elif name not in _CHANNELS and not (self._private and name in _PRIVATE):
                 found.append(f"{name} is not a valid channel")  # wording not documented
-            elif name != "status":
+            elif name not in ("status", "balance"):
                 found += [f"{one} is not a valid product" for one in ids or ("",) if one not in self._products]
         return found
+
+    def _follow(self, wanted: Wanted, name: str, at: Nanos) -> Iterator[Say]:
+        """The channels of an account."""
+        key = self._keys.find(name)
+        if self._private is None or key is None:
+            return
+        for channel, ids in wanted:
+            if channel == "user":
+                self._private.user(key.account, ids)
+            elif channel == "balance":
+                yield from self._private.balance(key.account, ids, at)
 
     def _new(self, name: str, ids: Sequence[str]) -> Iterator[str]:
         told = self._subscribed.setdefault(name, {})
@@ -148,8 +150,10 @@ class ExchangeSession:
                 told[one] = 0
                 yield one
 
-    def _drop(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> None:
+    def _drop(self, wanted: Wanted) -> None:
         for name, ids in wanted:
+            if name in _PRIVATE and self._private:
+                self._private.drop(name, ids)
             told = self._subscribed.get(name, {})
             for one in tuple(ids) if ids and name != "status" else tuple(told):
                 told.pop(one, None)
@@ -157,7 +161,7 @@ class ExchangeSession:
                 self._subscribed.pop(name, None)
 
     def _acknowledgement(self) -> Say:
-        channels = [
+        channels: list[Mapping[str, object]] = [
             {
                 "name": _CALLED.get(name, name),
                 "product_ids": [one for one in told if one],
@@ -165,6 +169,7 @@ class ExchangeSession:
             }
             for name, told in self._subscribed.items()
         ]
+        channels += self._private.subscriptions() if self._private else ()
         return Say(msgspec.json.encode({"type": "subscriptions", "channels": channels}).decode())
 
     def _first(self, name: str, symbol: str, at: Nanos) -> Iterator[Say]:
@@ -211,12 +216,6 @@ class ExchangeSession:
                     yield from (Say(_match(shown, one, "match")) for one in shown.book.trades(after))
                 else:
                     yield Say(shown.once("ticker", shown.last.trade_id, partial(_ticker, shown, shown.last)))
-
-
-def _wanted(one: str | _Channel, products: Sequence[str]) -> tuple[str, Sequence[str]]:
-    if isinstance(one, str):
-        return one, products
-    return one.name, products if one.product_ids is None else one.product_ids
 
 
 def _whole(shown: Shown) -> str:

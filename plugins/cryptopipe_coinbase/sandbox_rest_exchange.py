@@ -7,15 +7,17 @@ and docs.cdp.coinbase.com/exchange/rest-api/rate-limits. The answers to `/time` 
 those recorded on 2026-09-30 and kept in a public repository; the texts of the errors are those that clients quote.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from cryptopipe.api import HttpRequest, HttpResponse, Instrument, Nanos, Side, plain
+from cryptopipe.api import Currency, HttpRequest, HttpResponse, Instrument, Nanos, Side, plain
 from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Shown, whole_stamp
+from cryptopipe_coinbase.sandbox_transfers import supported
 
 Query = Mapping[str, Sequence[str]]
 
@@ -54,38 +56,53 @@ def product(one: Instrument) -> dict[str, object]:
     }
 
 
-def currencies(listed: Sequence[Instrument]) -> Sequence[dict[str, object]]:
-    """The assets of these instruments, as `/currencies` and the status channel tell them."""
-    assets = dict.fromkeys(asset for one in listed for asset in (one.base, one.quote))
-    return [
-        {
-            "id": one,
-            "name": _NAMES.get(one, one),
-            "min_size": "0.01" if one in _FIAT else "0.00000001",
-            "status": "online",
-            "message": "",
-            "max_precision": "0.01" if one in _FIAT else "0.00000001",
-            "convertible_to": [],
-            "details": {"type": "fiat" if one in _FIAT else "crypto", "symbol": None, "sort_order": number},
-            "default_network": "",
-            "supported_networks": [],
-            "display_name": one,
-        }
-        for number, one in enumerate(assets)
-    ]
+def currencies(listed: Sequence[Instrument], wallets: Sequence[Currency] = ()) -> Sequence[dict[str, object]]:
+    """What these instruments trade and the venue has wallets of, as `/currencies` and the status channel tell it."""
+    own = {one.code: one for one in wallets}
+    codes = dict.fromkeys(code for one in listed for code in one.symbol.split("-")) | dict.fromkeys(own)
+    return [_currency(code, own.get(code), number) for number, code in enumerate(codes)]
 
 
-def status_frame(listed: Sequence[Instrument]) -> str:
+def _currency(code: str, wallet: Currency | None, number: int) -> dict[str, object]:
+    """Of the first network, what `details` repeats. Least and most are numbers of JSON."""
+    fiat = code in _FIAT
+    networks = supported(wallet) if wallet else ()
+    first = networks[0] if networks else {}
+    repeated = ("network_confirmations", "min_withdrawal_amount", "max_withdrawal_amount", "processing_time_seconds")
+    places = wallet.networks[0].precision if wallet and wallet.networks else None
+    least = "0.01" if fiat else plain(Decimal(1).scaleb(-(8 if places is None else places)))
+    return {
+        "id": code,
+        "name": _NAMES.get(code, code),
+        "min_size": least,
+        "status": "online",
+        "message": "",
+        "max_precision": least,
+        "convertible_to": [],
+        "details": {"type": "fiat" if fiat else "crypto", "symbol": None, "sort_order": number}
+        | {name: first[name] for name in repeated if name in first},
+        "default_network": first.get("id", ""),
+        "supported_networks": networks,
+        "display_name": code,
+    }
+
+
+def status_frame(listed: Sequence[Instrument], wallets: Sequence[Currency] = ()) -> str:
     """What the status channel tells, on subscription and every five seconds."""
-    told = {"type": "status", "products": [product(one) for one in listed], "currencies": currencies(listed)}
+    told = {"type": "status", "products": [product(one) for one in listed], "currencies": currencies(listed, wallets)}
     return msgspec.json.encode(told).decode()
 
 
 class ExchangeRest:
-    """`products` by id, with the messages of their orders."""
+    """`products` by id, with the messages of their orders; `wallets` tells the currencies as they are by then."""
 
-    def __init__(self, products: Mapping[str, Shown], orders: Mapping[str, OrderMessages]) -> None:
-        self._products, self._orders = products, orders
+    def __init__(
+        self,
+        products: Mapping[str, Shown],
+        orders: Mapping[str, OrderMessages],
+        wallets: Callable[[], Sequence[Currency]] = tuple,
+    ) -> None:
+        self._products, self._orders, self._wallets = products, orders, wallets
         self._listed = tuple(shown.instrument for shown in products.values())
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
@@ -113,9 +130,9 @@ class ExchangeRest:
             case ["products", "spark-lines"]:
                 return 200, {symbol: _spark_line(shown) for symbol, shown in self._products.items()}
             case ["currencies"]:
-                return 200, currencies(self._listed)
+                return 200, currencies(self._listed, self._wallets())
             case ["currencies", code]:
-                found = [one for one in currencies(self._listed) if one["id"] == code]
+                found = [one for one in currencies(self._listed, self._wallets()) if one["id"] == code]
                 return (200, found[0]) if found else _NOT_FOUND
             case ["products", symbol, *rest] if symbol in self._products and len(rest) < 2:
                 return self._product(self._products[symbol], rest[0] if rest else "", query)
