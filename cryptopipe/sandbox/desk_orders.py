@@ -126,7 +126,8 @@ class Dealer:
         market.engine.fills = self._listener(market)
         try:
             if immediate or plan.stopped:
-                lots = self._desk.capped(plan.lots) if immediate else plan.lots
+                whole = not immediate or order.time_in_force is TimeInForce.FOK
+                lots = plan.lots if whole else self._desk.capped(plan.lots)
                 if lots:
                     bound = market.reach(order.side) if order.price is None else market.ticks(order.price)
                     market.engine.take(order.side, lots, at, bound, owner)
