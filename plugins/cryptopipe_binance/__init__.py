@@ -4,17 +4,20 @@ Enters: nothing. Leaves: `binance` (spot), `binance_us`, `binance_usdm` and `bin
 them. Never: a request made at import.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from cryptopipe.api import (
     API_VERSION,
     Channel,
+    Currency,
     ExchangePlugin,
     FeeSchedule,
     Kind,
     Limit,
     SandboxVenue,
     SimulatedBook,
+    SimulatedDesk,
     VenueId,
 )
 from cryptopipe_binance.feed import BinanceFeed
@@ -105,6 +108,19 @@ def _simulated_usdm(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     return Sandbox(USDM, books)
 
 
+def _trading_spot(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    from cryptopipe_binance.sandbox import SPOT
+    from cryptopipe_binance.sandbox_private import TradingSandbox
+
+    return TradingSandbox(SPOT, books, desk)
+
+
+def _wallets_spot() -> Sequence[Currency]:
+    from cryptopipe_binance.wallets import wallets
+
+    return wallets(SPOT.venue)
+
+
 def _plugin(
     market: Market,
     docs: str,
@@ -131,7 +147,7 @@ def _plugin(
     )
 
 
-binance = _plugin(
+_spot = _plugin(
     SPOT,
     "https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams",
     FeeSchedule.flat(
@@ -145,6 +161,7 @@ binance = _plugin(
     _simulated_spot,
     first_choice=True,
 )
+binance = replace(_spot, trading_sandbox=_trading_spot, wallets=_wallets_spot)
 binance_us = _plugin(
     US,
     "https://github.com/binance-us/binance-us-api-docs/blob/master/web-socket-streams.md",

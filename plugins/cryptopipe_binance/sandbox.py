@@ -10,7 +10,7 @@ futures "Important WebSocket Change Notice" and "Connect" (2026-11-21).
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -18,7 +18,7 @@ from cryptopipe.api import HttpRequest, HttpResponse, Nanos, SandboxSession, Sim
 from cryptopipe_binance.sandbox_info import exchange_info
 from cryptopipe_binance.sandbox_rest import Charter, Query, Rest, Weigh
 from cryptopipe_binance.sandbox_session import Manners, Route, Session
-from cryptopipe_binance.sandbox_streams import SECOND, Streams
+from cryptopipe_binance.sandbox_streams import SECOND, Stream, Streams
 from cryptopipe_binance.sandbox_ticker import Told
 from cryptopipe_binance.sandbox_weight import refusal
 from cryptopipe_binance.sandbox_wire import millis
@@ -44,15 +44,20 @@ class Origin:
     charter: Charter
 
 
-class Sandbox:
-    """One simulated venue (a `SandboxVenue`)."""
+Find = Callable[[str], Stream | None]
+"""A stream that is no market's, by its name."""
 
-    def __init__(self, origin: Origin, books: Mapping[str, SimulatedBook]) -> None:
+
+class Sandbox:
+    """The public side of one simulated venue (a `SandboxVenue`); `also` finds further streams."""
+
+    def __init__(self, origin: Origin, books: Mapping[str, SimulatedBook], also: Find = lambda name: None) -> None:
         self.endpoints = origin.endpoints
         self._origin = origin
         self._told = {symbol: Told(book, origin.charter.is_futures) for symbol, book in books.items()}
         self._streams = Streams(self._told, origin.charter.is_futures)
-        self._rest = Rest(origin.charter, self._told)
+        self.rest = Rest(origin.charter, self._told)
+        self._also = also
         self._dials: deque[Nanos] = deque()
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
@@ -66,12 +71,12 @@ class Sandbox:
             return HttpResponse(429, b"", headers={"Retry-After": str(DIALS_PER // SECOND)})
         asked = match[3] or dict(parse_qsl(parts.query)).get("streams", "")
         names = [name for name in unquote(asked).split("/") if name]
-        route = Route(self._streams, self._origin.routes[match[1]])
+        route = Route(self._streams, self._origin.routes[match[1]], self._also)
         return Session(route, self._origin.manners, names, match[2] == "stream", at)
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """The public REST side."""
-        return self._rest.answer(request, at)
+        return self.rest.answer(request, at)
 
     def _dialled_too_often(self, at: Nanos) -> bool:
         while self._dials and self._dials[0] <= at - DIALS_PER:

@@ -8,6 +8,7 @@ of 2025-08-07; developers.binance.com USDS-margined futures "Exchange Informatio
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,24 @@ from cryptopipe_binance.sandbox_wire import SPOT_PLACES, millis
 
 PERPETUAL_DELIVERY = 4133404800000
 """2100-12-25, which stands for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The greatest price, size, size of a market order and notional, open orders of one market, and how many times the
+    average price an order may lie above or below it."""
+
+    price: Decimal
+    size: Decimal
+    market_size: Decimal
+    notional: Decimal
+    orders: int
+    band: Decimal
+
+
+SPOT_BOUNDS = Bounds(
+    Decimal(1_000_000), Decimal(9000), Decimal("97.09521512"), Decimal(9_000_000), 200, Decimal(5)
+)  # fmt: skip
 
 
 def limit_of(kind: str, interval: str, count: int, limit: int) -> Fields:
@@ -55,13 +74,12 @@ def _spot(told: Told) -> Fields:
         "symbol": instrument.symbol, "status": "TRADING", "baseAsset": instrument.base, "baseAssetPrecision": 8,
         "quoteAsset": instrument.quote, "quotePrecision": 8, "quoteAssetPrecision": 8, "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
-                       "TAKE_PROFIT_LIMIT"],
-        "icebergAllowed": True, "ocoAllowed": True, "otoAllowed": True, "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": True, "cancelReplaceAllowed": True, "amendAllowed": True, "isSpotTradingAllowed": True,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "icebergAllowed": False, "ocoAllowed": False, "otoAllowed": False, "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False, "cancelReplaceAllowed": False, "amendAllowed": False, "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False, "filters": _spot_filters(rules), "permissions": [],
         "permissionSets": [["SPOT"]], "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],
+        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
     }  # fmt: skip
 
 
@@ -69,17 +87,19 @@ def _spot_filters(rules: TradingRules) -> list[Fields]:
     """The price filter first: some clients take the first for it."""
     tick, step = _written(rules.tick), _written(rules.step)
     return [
-        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
-        {"filterType": "LOT_SIZE", "minQty": _written(rules.min_size), "maxQty": "9000.00000000", "stepSize": step},
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": _written(SPOT_BOUNDS.price), "tickSize": tick},
+        {"filterType": "LOT_SIZE", "minQty": _written(rules.min_size), "maxQty": _written(SPOT_BOUNDS.size),
+         "stepSize": step},
         {"filterType": "ICEBERG_PARTS", "limit": 10},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "97.09521512", "stepSize": "0.00000000"},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": _written(SPOT_BOUNDS.market_size),
+         "stepSize": "0.00000000"},
         {"filterType": "TRAILING_DELTA", "minTrailingAboveDelta": 10, "maxTrailingAboveDelta": 2000,
          "minTrailingBelowDelta": 10, "maxTrailingBelowDelta": 2000},
         {"filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
          "askMultiplierUp": "5", "askMultiplierDown": "0.2", "avgPriceMins": 5},
         {"filterType": "NOTIONAL", "minNotional": _written(rules.min_notional), "applyMinToMarket": True,
-         "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+         "maxNotional": _written(SPOT_BOUNDS.notional), "applyMaxToMarket": False, "avgPriceMins": 5},
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": SPOT_BOUNDS.orders},
         {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
     ]  # fmt: skip
 

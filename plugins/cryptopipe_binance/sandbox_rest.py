@@ -35,10 +35,10 @@ Weigh = Callable[[Query], int]
 
 
 class Wrong(Exception):
-    """A request that the venue refuses: its code and words."""
+    """A request that the venue refuses: its code and words, the status, and how many seconds to wait (0: not told)."""
 
-    def __init__(self, code: int, text: str) -> None:
-        self.code, self.text = code, text
+    def __init__(self, code: int, text: str, status: int = 400, wait_s: int = 0) -> None:
+        self.code, self.text, self.status, self.wait_s = code, text, status, wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Rest:
     """Answers `GET`s under the venue's prefix."""
 
     def __init__(self, charter: Charter, told: Mapping[str, Told]) -> None:
-        self._charter, self._told = charter, told
-        self._weight = Weight(charter.weight_limit)
+        self._charter, self.told = charter, told
+        self._weight = self.weight = Weight(charter.weight_limit)
         self._ways: dict[str, Callable[[Query, Nanos], Any]] = {
             "ping": lambda query, at: {},
             "time": lambda query, at: {"serverTime": millis(at)},
@@ -98,16 +98,22 @@ class Rest:
         except Wrong as wrong:
             return refusal(400, wrong.code, wrong.text, self._weight.headers())
 
+    def call(self, name: str, query: Query, at: Nanos) -> tuple[int, Callable[[], Any]] | None:
+        """The weight and the answer of an endpoint such as `ticker/24hr`; None if there is none."""
+        if name not in self._charter.weights or name not in self._ways:
+            return None
+        return self._charter.weights[name](query), lambda: self._ways[name](query, at)
+
     def _of(self, body: Any) -> HttpResponse:
         return HttpResponse(200, msgspec.json.encode(body), headers=self._weight.headers())
 
     def _exchange_info(self, query: Query, at: Nanos) -> Fields:
         told = self._wanted(query)
-        return exchange_info(told if told is not None else list(self._told.values()), self._charter.is_futures, at)
+        return exchange_info(told if told is not None else list(self.told.values()), self._charter.is_futures, at)
 
     def _depth(self, query: Query, at: Nanos) -> msgspec.Raw:
         """With the digits of the streams, and their counter."""
-        told = self._one(query)
+        told = self.one(query)
         allowed = self._charter.depths
         count = _count(query, "limit", 500 if self._charter.is_futures else 100, None)
         if allowed and count not in allowed:
@@ -119,7 +125,7 @@ class Rest:
         return msgspec.Raw(f'{{"lastUpdateId":{book.number},{times}"bids":{bids},"asks":{asks}}}'.encode())
 
     def _trades(self, query: Query, at: Nanos) -> list[Fields]:
-        told = self._one(query)
+        told = self.one(query)
         told.tally.absorb(at)
         wire, best = told.wire, {} if self._charter.is_futures else {"isBestMatch": True}
         return [
@@ -131,7 +137,7 @@ class Rest:
 
     def _aggregates(self, query: Query, at: Nanos) -> list[Fields]:
         """The newest, or the oldest from `fromId` or `startTime` on."""
-        told = self._one(query)
+        told = self.one(query)
         told.tally.absorb(at)
         limit = _count(query, "limit", 500, 1000)
         start, end = _count(query, "startTime", 0, None), _count(query, "endTime", millis(at), None)
@@ -141,7 +147,7 @@ class Rest:
         return [aggregate(told, one) for one in part]
 
     def _candles(self, query: Query, at: Nanos) -> list[list[Any]]:
-        told = self._one(query)
+        told = self.one(query)
         interval = _mandatory(query, "interval")
         if interval not in INTERVALS or (self._charter.is_futures and interval == "1s"):
             raise Wrong(-1120, "Invalid interval.")
@@ -153,14 +159,16 @@ class Rest:
         return [candle(told, interval, bar) for bar in part]
 
     def _average(self, query: Query, at: Nanos) -> Fields:
-        """Turnover by volume of the last five minutes, the running one among them; without a trade the last price, with
-        nothing ever traded the best bid."""
-        told = self._one(query)
+        told = self.one(query)
+        return {"mins": AVERAGED, "price": told.wire.price(self.average(told, at)), "closeTime": millis(at)}
+
+    def average(self, told: Told, at: Nanos) -> int:
+        """In ticks: turnover by volume of the last five minutes, the running one among them; without a trade the last
+        price, with nothing ever traded the best bid."""
         told.tally.absorb(at)
         bars = told.tally.bars("1m")[-AVERAGED:]
         volume, turnover = sum(bar.volume for bar in bars), sum(bar.turnover for bar in bars)
-        price = turnover // volume if volume else bars[-1].close if bars else told.top()[0][0]
-        return {"mins": AVERAGED, "price": told.wire.price(price), "closeTime": millis(at)}
+        return turnover // volume if volume else bars[-1].close if bars else told.top()[0][0]
 
     def _tickers(self, query: Query, at: Nanos) -> Any:
         return self._each(query, lambda told: ticker(told, at))
@@ -190,9 +198,10 @@ class Rest:
         told = self._wanted(query)
         if told is not None and "symbol" in query:
             return of(told[0])
-        return [of(one) for one in (told if told is not None else self._told.values())]
+        return [of(one) for one in (told if told is not None else self.told.values())]
 
-    def _one(self, query: Query) -> Told:
+    def one(self, query: Query) -> Told:
+        """The market of `symbol`. Raises `Wrong`."""
         return self._find(_mandatory(query, "symbol"), "symbol")
 
     def _wanted(self, query: Query) -> list[Told] | None:
@@ -200,7 +209,7 @@ class Rest:
         if "symbol" in query and "symbols" in query:
             raise Wrong(-1128, "Combination of optional parameters invalid.")
         if "symbol" in query:
-            return [self._one(query)]
+            return [self.one(query)]
         if "symbols" not in query or self._charter.is_futures:
             return None
         try:
@@ -212,9 +221,9 @@ class Rest:
     def _find(self, symbol: str, parameter: str) -> Told:
         if _SYMBOL.fullmatch(symbol) is None:
             raise Wrong(-1100, _ILLEGAL.format(parameter, _LEGAL_SYMBOL))
-        if symbol not in self._told:
+        if symbol not in self.told:
             raise Wrong(-1121, "Invalid symbol.")
-        return self._told[symbol]
+        return self.told[symbol]
 
 
 def _mandatory(query: Query, name: str) -> str:

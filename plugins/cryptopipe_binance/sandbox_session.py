@@ -10,7 +10,7 @@ stream"},"id":2}` (github.com/ccxt/ccxt/pull/19833). A stream that does not exis
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +32,15 @@ _PLACE = re.compile(r"\(byte (\d+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which streams a path leads to: those whose name `allows` finds something in."""
+    """Which streams a path leads to: those whose name `allows` finds something in, and those that `also` finds."""
 
     streams: Streams
     allows: re.Pattern[str]
+    also: Callable[[str], Stream | None] = lambda name: None
 
     def find(self, name: str) -> Stream | None:
         """None if nothing will ever come of this name here."""
-        return self.streams.find(name) if self.allows.search(name) else None
+        return (self.streams.find(name) if self.allows.search(name) else None) or self.also(name)
 
 
 @dataclass(frozen=True, slots=True)

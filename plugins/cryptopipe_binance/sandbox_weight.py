@@ -31,7 +31,7 @@ class Weight:
     """All requests to one venue: whoever sends them, they come from one address."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._window = self._used = self._refused = 0
         self._banned_until: Nanos = 0
 
@@ -43,7 +43,7 @@ class Weight:
         if window != self._window:
             self._window, self._used, self._refused = window, 0, 0
         self._used += weight
-        if self._used <= self._limit:
+        if self._used <= self.limit:
             return None
         self._refused += 1
         if self._refused > PATIENCE:
@@ -52,10 +52,14 @@ class Weight:
         return refusal(
             429,
             -1003,
-            f"Too much request weight used; current limit is {self._limit} request weight per 1 MINUTE. Please use "
+            f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. Please use "
             "WebSocket Streams for live updates to avoid polling the API.",
             self.headers() | {"Retry-After": str(_seconds((window + 1) * MINUTE - at))},
         )
+
+    def used(self, at: Nanos) -> int:
+        """Of the window that `at` lies in."""
+        return self._used if at // MINUTE == self._window else 0
 
     def headers(self) -> dict[str, str]:
         """What was used in this window, as each answer tells it."""
