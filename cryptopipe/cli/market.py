@@ -52,6 +52,11 @@ class MarketOptions:
     align: str | None
     shifts: tuple[str, ...]
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a sandbox of the user's own making was asked for."""
+        return any(one is not None for one in (self.seed, self.faults, self.parameters))
+
     def venue_names(self, settings: "Settings") -> list[str]:
         """The venues of `--venues`, else those that are the first choice, as far as they are enabled."""
         from cryptopipe import registry

@@ -46,10 +46,7 @@ class Sandbox:
 
     def rewrite(self, venue: VenueId, url: str) -> str:
         """The venue's URL on the simulated venue: another origin, the same path and query."""
-        real, origin = urlsplit(url), urlsplit(self.document["venues"][venue]["rest"])
-        secure = origin.scheme == "https"
-        scheme = ("wss" if secure else "ws") if real.scheme in ("ws", "wss") else origin.scheme
-        return str(urlunsplit((scheme, origin.netloc, real.path, real.query, "")))
+        return on_origin(url, self.document["venues"][venue]["rest"])
 
     def ended(self) -> str:
         """Why it is not there any more; empty while it is."""
@@ -57,6 +54,14 @@ class Sandbox:
         if code is None:
             return ""
         return f"the sandbox ended with exit code {code}" if code >= 0 else f"the sandbox was ended by {_signal(-code)}"
+
+
+def on_origin(url: str, rest: str) -> str:
+    """A venue's URL on another origin, such as `http://127.0.0.1:8001`: the same path and query."""
+    real, origin = urlsplit(url), urlsplit(rest)
+    secure = origin.scheme == "https"
+    scheme = ("wss" if secure else "ws") if real.scheme in ("ws", "wss") else origin.scheme
+    return urlunsplit((scheme, origin.netloc, real.path, real.query, ""))
 
 
 @contextmanager

@@ -1,0 +1,179 @@
+"""The accounts that a command acts on: their place, keys, and what each key may do.
+
+Enters: `--market`, `--venues`, settings, what the command needs. Leaves: venues that can be asked. Never: a key with
+more power than the command needs, unless the user says so; a real venue that is traded on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cryptopipe.cli.market import MarketOptions
+from cryptopipe.cli.standing import standing
+from cryptopipe.errors import ConfigError, CryptopipeError, UsageError, VenueError
+
+if TYPE_CHECKING:
+    from cryptopipe.drivers.errand import Errand, Heard
+    from cryptopipe.market.feeds import Rewrite
+    from cryptopipe.model.actions import Action, ActionCodec
+    from cryptopipe.model.contracts import ExchangePlugin
+    from cryptopipe.model.facts import VenueId
+    from cryptopipe.model.outcomes import KeyReport, Reports
+    from cryptopipe.model.stream import Credentials
+    from cryptopipe.settings import Settings
+
+R = TypeVar("R")
+
+
+class Need(Enum):
+    """What a command does with a key."""
+
+    READ = "read"
+    TRADE = "trade"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Venues with their codecs and keys. `kind` is `sandbox` or `live`; `lasts`: the sandbox was there before."""
+
+    kind: str
+    lasts: bool
+    plugins: "Mapping[VenueId, ExchangePlugin]"
+    codecs: "Mapping[VenueId, ActionCodec]"
+    credentials: "Mapping[VenueId, Credentials]"
+    rewrite: "Rewrite"
+    need: Need
+    any_key: bool
+    keys: "dict[VenueId, KeyReport | None]" = field(default_factory=dict)
+    """What each key may do, once asked; None where its venue does not say."""
+
+    def run(self, work: "Callable[[Errand], Awaitable[R]]", heard: "Heard | None" = None) -> R:
+        """Carry out `work` with the means to ask, after the preflight of every key."""
+        from cryptopipe.drivers.errand import errand
+
+        async def all_of_it() -> R:
+            quiet: Heard = lambda action, outcome, took: None  # noqa: E731
+            async with errand(self.codecs, self.credentials, self.rewrite, heard or quiet) as one:
+                self.keys.update({venue: await self._preflight(one, venue) for venue in self.codecs})
+                return await work(one)
+
+        return asyncio.run(all_of_it())
+
+    async def _preflight(self, errand: "Errand", venue: "VenueId") -> "KeyReport | None":
+        from cryptopipe.model.actions import FetchKey
+
+        if FetchKey not in self.codecs[venue].supports:
+            return None
+        told = await reports(errand, FetchKey(venue))
+        assert told.key is not None, f"{venue} answered a question about the key without one"
+        judge(venue, told.key, self.need, self.any_key)
+        return told.key
+
+
+def judge(venue: str, key: "KeyReport", need: Need, any_key: bool = False) -> None:
+    """Raises `ConfigError` for a key with less power than `need`, or with more unless `any_key`."""
+    has = {Need.READ: key.reads, Need.TRADE: key.trades, Need.WITHDRAW: key.withdraws}
+    where = f"keys.{venue}"
+    if has[need] is False:
+        raise ConfigError(f"the key may not {need.value}", where=where, fix=f"use one that may {need.value}")
+    order = list(Need)
+    spare = [one.value for one in order[order.index(need) + 1 :] if has[one]]
+    if spare and not any_key:
+        raise ConfigError(
+            f"the key may {' and '.join(spare)}, which this command does not need",
+            where=where,
+            fix="make a key without that right, or say --any-key",
+        )
+
+
+async def reports(errand: "Errand", question: "Action") -> "Reports":
+    """The answer to a question. Raises `VenueError` if it is refused."""
+    from cryptopipe.model.actions import venue_of
+    from cryptopipe.model.outcomes import NotFound, Refused, Reports
+
+    outcome = await errand.ask(question)
+    if isinstance(outcome, Reports):
+        return outcome
+    where = venue_of(question)
+    if isinstance(outcome, Refused | NotFound):
+        raise VenueError(f"{outcome.code} {outcome.reason}".strip(), where=where)
+    raise VenueError(f"answered {type(question).__name__} with {type(outcome).__name__}", where=where)
+
+
+async def each(errand: "Errand", questions: "Sequence[Action]") -> "list[Reports | CryptopipeError]":
+    """The answers, or why there is none: one venue's failure does not take away the others' answers."""
+
+    async def one(question: "Action") -> "Reports | CryptopipeError":
+        try:
+            return await reports(errand, question)
+        except CryptopipeError as error:
+            return error
+
+    return list(await asyncio.gather(*(one(question) for question in questions)))
+
+
+@contextmanager
+def opened(market: MarketOptions, settings: "Settings", need: Need, any_key: bool) -> Iterator[Accounts]:
+    """The accounts of `--venues`: at real venues by the user's keys, or at a sandbox: the one that serves beside the
+    data directory, else one for as long as this lasts. Raises `UsageError`, `ConfigError`, `VenueUnavailable`.
+    """
+    from cryptopipe import registry
+    from cryptopipe.model.facts import VenueId
+
+    if market.replays:
+        raise UsageError("recordings hold no accounts", where="--replay", fix="leave it out")
+    there = None if market.kind == "live" or market.is_drawn else standing(settings.data_dir)
+    names = list(market.venues) or (list(there.document["venues"]) if there else market.venue_names(settings))
+    plugins = {VenueId(name): registry.exchange(name) for name in names}
+    if there is not None:
+        absent = [name for name in names if name not in there.document["venues"]]
+        if absent:
+            raise UsageError(f"the sandbox that serves has no {', '.join(absent)}", where="--venues")
+        yield _accounts("sandbox", True, plugins, settings, there.rewrite, need, any_key)
+        return
+    with market.open(plugins, settings.assets) as place:
+        yield _accounts(place.kind, False, plugins, settings, place.rewrite, need, any_key)
+
+
+def _accounts(
+    kind: str,
+    lasts: bool,
+    plugins: "Mapping[VenueId, ExchangePlugin]",
+    settings: "Settings",
+    rewrite: "Rewrite",
+    need: Need,
+    any_key: bool,
+) -> Accounts:
+    from cryptopipe.drivers.streams import instruments_of
+
+    able = {venue: one for venue, one in plugins.items() if one.actions is not None}
+    if kind == "sandbox":
+        able = {venue: one for venue, one in able.items() if one.trading_sandbox is not None}
+    if not able:
+        raise UsageError(f"nothing can be asked of {', '.join(plugins)}", where="--venues", fix="name others")
+    keys = {venue: _key(kind, one, settings, need) for venue, one in able.items()}
+    codecs: dict[VenueId, Any] = {
+        venue: one.actions(instruments_of(one, settings.assets)) for venue, one in able.items() if one.actions
+    }
+    return Accounts(kind, lasts, able, codecs, keys, rewrite, need, any_key)
+
+
+def _key(kind: str, plugin: "ExchangePlugin", settings: "Settings", need: Need) -> "Credentials":
+    """Raises `ConfigError` where the user has set none."""
+    from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_READER, SANDBOX_TRADER
+
+    if kind == "sandbox":
+        own = {Need.READ: SANDBOX_READER, Need.TRADE: SANDBOX_TRADER, Need.WITHDRAW: SANDBOX_CREDENTIALS}[need]
+        return plugin.sandbox_key(own) if plugin.sandbox_key is not None else own
+    key = settings.credentials(plugin.venue)
+    if key is None:
+        raise ConfigError(
+            "no key is set",
+            where=f"keys.{plugin.venue}",
+            fix=f"CRYPTOPIPE_KEYS__{plugin.venue.upper()}__KEY and …__SECRET, or `keys` of the configuration file",
+        )
+    return key

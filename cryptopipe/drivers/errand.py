@@ -1,0 +1,116 @@
+"""Signed requests outside a run: what a user asks of the venues by a command.
+
+Enters: actions, orders whose intents are durable. Leaves: outcomes, or the error that one is. Never: a request that is
+sent twice, a secret in an error.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ssl import SSLContext, create_default_context
+
+import aiohttp
+
+from cryptopipe.act.execution import NOT_SENT, Instruction
+from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit
+from cryptopipe.clock import SECOND, Nanos, Stamper
+from cryptopipe.drivers.fetching import Fetched, fetch, session
+from cryptopipe.drivers.signatory import Signatory
+from cryptopipe.errors import CryptopipeError, UnknownOutcome, VenueError
+from cryptopipe.market.feeds import Rewrite
+from cryptopipe.market.supply import ANSWER_WITHIN
+from cryptopipe.model.actions import Action, ActionCodec, venue_of
+from cryptopipe.model.facts import VenueId
+from cryptopipe.model.outcomes import More, Outcome
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+from cryptopipe.model.trading import Order
+
+Heard = Callable[[Action, Outcome | CryptopipeError, Nanos], None]
+"""Told of each answer, and how long it took."""
+
+
+@dataclass
+class Errand:
+    """Asks, one request after the other for each venue."""
+
+    codecs: Mapping[VenueId, ActionCodec]
+    signatory: Signatory
+    http: aiohttp.ClientSession
+    heard: Heard = lambda action, outcome, took: None
+    tls: SSLContext | None = None
+
+    def __post_init__(self) -> None:
+        self.stamp = Stamper()
+        self._numbered = 0
+
+    async def ask(self, action: Action) -> Outcome:
+        """The outcome. Raises `VenueError`, `RateLimited`, `UnknownOutcome`, for a question `ProtocolError`."""
+        asked_at = self.stamp()
+        try:
+            outcome = await self._answered(action)
+        except CryptopipeError as error:
+            self.heard(action, error, self.stamp() - asked_at)
+            raise
+        self.heard(action, outcome, self.stamp() - asked_at)
+        return outcome
+
+    async def pursue(self, order: Order) -> Done:
+        """Place an immediate order and follow it to its last fill. Raises `UnknownOutcome` if its end is not told."""
+        pursuit = Pursuit(order)
+        step = pursuit.begin(self.stamp())
+        while True:
+            match step:
+                case AskFor(action=action):
+                    told: Outcome | CryptopipeError
+                    try:
+                        told = await self.ask(action)
+                    except CryptopipeError as error:
+                        told = error
+                    step = pursuit.told(told, self.stamp())
+                case Pause(lasts=lasts):
+                    await asyncio.sleep(lasts / SECOND)
+                    step = pursuit.woken(self.stamp())
+                case Done():
+                    return step
+                case GaveUp(reason=reason):
+                    raise UnknownOutcome(
+                        reason, where=order.instrument.id, fix="look at the venue's own page; never send it again"
+                    )
+
+    async def _answered(self, action: Action) -> Outcome:
+        venue, earlier = venue_of(action), tuple[HttpResponse, ...]()
+        codec = self.codecs.get(venue)
+        if codec is None or type(action) not in codec.supports:
+            raise VenueError(f"its plugin cannot {type(action).__name__}", where=venue)
+        while True:
+            self._numbered += 1
+            instruction = Instruction(f"errand:{self._numbered}", venue, action, earlier)
+            arrival = await self.signatory.carry_out(instruction, self.stamp, self._fetch)
+            if arrival.status == NOT_SENT:
+                raise VenueError(arrival.payload.decode(errors="replace"), where=venue)
+            response = HttpResponse(arrival.status, arrival.payload, arrival.url, dict(arrival.headers))
+            outcome = codec.parse(action, response, earlier)
+            if not isinstance(outcome, More):
+                return outcome
+            earlier = (*earlier, response)
+
+    async def _fetch(self, request: HttpRequest) -> Fetched:
+        return await fetch(self.http, request, self._secure)
+
+    def _secure(self) -> SSLContext:
+        self.tls = self.tls or create_default_context()
+        return self.tls
+
+
+@asynccontextmanager
+async def errand(
+    codecs: Mapping[VenueId, ActionCodec],
+    credentials: Mapping[VenueId, Credentials],
+    rewrite: Rewrite,
+    heard: Heard = lambda action, outcome, took: None,
+) -> AsyncIterator[Errand]:
+    """While inside, requests can be made."""
+    signatory = Signatory(codecs=codecs, credentials=credentials, rewrite=rewrite)
+    async with session(ANSWER_WITHIN) as http:
+        yield Errand(codecs, signatory, http, heard)
