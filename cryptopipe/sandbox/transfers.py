@@ -6,15 +6,14 @@ advance and many short ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Protocol
 
 import msgspec
 
-from cryptopipe.clock import LAST, Nanos
-from cryptopipe.model.desk import DepositAddress, DeskTransfer, TransferStatus
+from cryptopipe.clock import LAST, SECOND, Nanos
+from cryptopipe.model.desk import DepositAddress, TransferStatus
 from cryptopipe.model.facts import Asset, Currency, Network, VenueId
 from cryptopipe.model.identity import contract_on
 from cryptopipe.sandbox.chain import Chain
@@ -22,7 +21,11 @@ from cryptopipe.sandbox.chain_addresses import address_for, memo_for, txid_for
 from cryptopipe.sandbox.chain_parameters import ChainLaw, Processing
 from cryptopipe.sandbox.transfers_account import AccountTransfers, Purse, Record, Tell
 from cryptopipe.sandbox.transfers_coins import Coins, Loss, Place
+from cryptopipe.sandbox.transfers_faults import TransferFaults
 from cryptopipe.sandbox.transfers_venue import VenueWallets, chain_name, drawn, sends_at
+
+LOOK_EVERY: Nanos = 5 * SECOND
+"""How long it takes at most until what waits is seen to be free, where nobody says so."""
 
 _DEFAULT = "default"
 
@@ -46,34 +49,12 @@ class Agenda(Protocol):
     def schedule(self, due: Nanos, work: Callable[[], None]) -> None: ...
 
 
-class Hindrances(Protocol):
-    """What faults do to one venue's transfers: asked when a step is due, and again at the time that it names."""
-
-    def shut_until(self, asset: Asset, network: str, deposits: bool, at: Nanos) -> Nanos:
-        """When deposits or withdrawals of a network (the venue's code) open again; 0 where they are open."""
-
-    def stuck_until(self, transfer: DeskTransfer, at: Nanos) -> Nanos:
-        """When a withdrawal may be sent that should be now; 0 for at once."""
-
-    def fails(self, transfer: DeskTransfer, at: Nanos) -> bool:
-        """Whether the venue gives it back in place of sending it."""
-
-
-@dataclass
-class _Trouble:
-    """What a fault does to one venue's withdrawals."""
-
-    stuck_in_review: bool = False
-    stuck_on_chain: bool = False
-    failing: bool = False
-    others: Hindrances | None = None
-
-
 class Custody:
     """All transfers between the venues of one world, with the chains they go by and the ledger of what is between.
 
     `currencies` are each venue's, as its plugin states them; `dollars` prices an asset for limits. A transfer's waits
-    are drawn from a stream of its own, named by venue and id: other transfers do not change them.
+    are drawn from a stream of its own, named by venue and id: other transfers do not change them. `faults` is what is
+    in force against them.
     """
 
     def __init__(
@@ -96,8 +77,9 @@ class Custody:
         self._accounts: list[AccountTransfers] = []
         self._owners: dict[tuple[str, str, str], AccountTransfers] = {}  # (chain, address, memo)
         self._ids: dict[VenueId, int] = {}
-        self._trouble = {venue: _Trouble() for venue in currencies}
+        self.faults = TransferFaults(self._wallets, self._go_on)
         self._waiting: list[tuple[Record, Step]] = []  # whose time came while a fault without a known end held it
+        self._look_at: Nanos = 0  # the next time at which these are looked at
 
     def open(
         self, venue: VenueId, account_id: int, purse: Purse, tell: Tell, shown: Callable[[Nanos], Nanos] = _as_it_is
@@ -144,55 +126,8 @@ class Custody:
         record.fails = random.random() < processing.failed
         self._at(sends_at(processing, self.now, random), record, self._send)
 
-    # What faults do. Each holds from the call on, until the opposite one.
-
-    def suspend(
-        self,
-        venue: VenueId,
-        asset: Asset | None = None,
-        network: str | None = None,
-        deposits: bool = True,
-        withdrawals: bool = True,
-    ) -> None:
-        """Shuts wallets: of one asset or all, of one network (the venue's code) or all."""
-        self._wallets[venue].suspend(asset, network, deposits, withdrawals)
-
-    def resume(
-        self,
-        venue: VenueId,
-        asset: Asset | None = None,
-        network: str | None = None,
-        deposits: bool = True,
-        withdrawals: bool = True,
-    ) -> None:
-        """Opens what was shut, and goes on with what waited for it."""
-        self._wallets[venue].resume(asset, network, deposits, withdrawals)
-        self._go_on()
-
-    def stick(self, venue: VenueId, on_chain: bool = False) -> None:
-        """Its withdrawals do not come out of review; or `on_chain`: they are sent, and no block takes them in."""
-        trouble = self._trouble[venue]
-        trouble.stuck_on_chain |= on_chain
-        trouble.stuck_in_review |= not on_chain
-
-    def unstick(self, venue: VenueId) -> None:
-        """What was stuck goes on."""
-        self._trouble[venue].stuck_in_review = self._trouble[venue].stuck_on_chain = False
-        self._go_on()
-
-    def fail(self, venue: VenueId) -> None:
-        """Withdrawals are given back when they should be sent."""
-        self._trouble[venue].failing = True
-
-    def mend(self, venue: VenueId) -> None:
-        """They are sent again."""
-        self._trouble[venue].failing = False
-
-    def hinder(self, venue: VenueId, hindrances: Hindrances) -> None:
-        """Asks these about each of the venue's transfers, beside what else is in force."""
-        self._trouble[venue].others = hindrances
-
     def _go_on(self) -> None:
+        """With what waits, as far as nothing holds it any more."""
         again, self._waiting = self._waiting, []
         for record, step in again:
             step(record, self.now)
@@ -201,34 +136,23 @@ class Custody:
         self._agenda.schedule(due, lambda: step(record, due))
 
     def _wait(self, record: Record, step: Step, until: Nanos) -> None:
-        """For a time, or for somebody to call the trouble off."""
+        """For a time, or for somebody to call the trouble off, which is looked at every few seconds as well."""
         if until < LAST:
             self._at(until, record, step)
-        else:
-            self._waiting.append((record, step))
-
-    def _shut_until(self, record: Record, network: Network, deposits: bool, at: Nanos) -> Nanos:
-        others = self._trouble[record.account.venue].others
-        if not (network.deposits if deposits else network.withdrawals):
-            return LAST
-        return 0 if others is None else others.shut_until(record.transfer.asset, network.code, deposits, at)
-
-    def _unsent_until(self, record: Record, at: Nanos) -> Nanos:
-        trouble, transfer = self._trouble[record.account.venue], record.transfer
-        if trouble.stuck_in_review:
-            return LAST
-        stuck = 0 if trouble.others is None else trouble.others.stuck_until(transfer, at)
-        network = record.account.wallets.network(transfer.asset, transfer.network.code)
-        return stuck or self._shut_until(record, network, False, at)
+            return
+        self._waiting.append((record, step))
+        if self._look_at <= self.now:
+            self._look_at = self.now + LOOK_EVERY
+            self._agenda.schedule(self._look_at, self._go_on)
 
     def _send(self, record: Record, at: Nanos) -> None:
         account, transfer = record.account, record.transfer
         if transfer.status is not TransferStatus.REVIEW:
             return
-        trouble, until = self._trouble[account.venue], self._unsent_until(record, at)
+        until = self.faults.unsent_until(account.venue, transfer, at)
         if until:
             self._wait(record, self._send, until)
-        elif record.fails or trouble.failing or (trouble.others is not None and trouble.others.fails(transfer, at)):
+        elif record.fails or self.faults.fails(account.venue, transfer, at):
             account.give_back(record, TransferStatus.FAILED, at)
         else:
             account.pay_out(record)
@@ -238,7 +162,7 @@ class Custody:
             self._broadcast(record, at)
 
     def _broadcast(self, record: Record, at: Nanos) -> None:
-        if self._trouble[record.account.venue].stuck_on_chain:
+        if self.faults.unmined(record.account.venue):
             self._wait(record, self._broadcast, LAST)
             return
         level = record.account.wallets.processing.fee_level
@@ -281,7 +205,7 @@ class Custody:
         account, transfer = deposit.account, deposit.transfer
         network = account.wallets.taking(transfer.asset, deposit.chain)
         assert network is not None, "a network does not go away"
-        until = self._shut_until(deposit, network, True, at)
+        until = self.faults.shut_until(account.venue, transfer.asset, network, True, at)
         if until:
             self._wait(deposit, self._credit, until)
         elif network.min_deposit is not None and transfer.amount < network.min_deposit:

@@ -34,10 +34,10 @@ def custody_of(desks: Mapping[VenueId, Desk], parameters: Parameters, seed: int,
 
 
 def _open_offices(custody: Custody, desk: Desk) -> None:
-    """Each customer of a desk gets its transfers; what the custody suspends, the desk's currencies say."""
+    """Each customer of a desk gets its transfers; what is suspended at the desk and in the custody is one thing."""
     for account in desk.accounts.values():
         account.office = custody.open(desk.venue, account.account_id, account.wallets, _tells(account), desk.shown)
-    desk.suspended = custody.wallets(desk.venue).shut
+    custody.wallets(desk.venue).shut = lambda: desk.suspended
 
 
 def _tells(account: Account) -> Tell:

@@ -41,8 +41,8 @@ def chain_name(network: Network) -> str:
 
 
 class VenueWallets:
-    """`shut` holds what is suspended of what the currencies say is open: (asset, code of the network, `deposits` or
-    `withdrawals`).
+    """`shut` gives what is suspended of what the currencies say is open: (asset, code of the network, `deposits` or
+    `withdrawals`); another may be put in its place.
     """
 
     def __init__(
@@ -56,7 +56,8 @@ class VenueWallets:
         self.processing = processing
         self._currencies = currencies
         self._dollars = dollars
-        self.shut: set[tuple[Asset, str, str]] = set()
+        own: set[tuple[Asset, str, str]] = set()
+        self.shut: Callable[[], set[tuple[Asset, str, str]]] = lambda: own
 
     def currencies(self) -> Sequence[Currency]:
         """With each network's deposits and withdrawals as they are now, yes or no."""
@@ -82,11 +83,11 @@ class VenueWallets:
 
     def suspend(self, asset: Asset | None, code: str | None, deposits: bool, withdrawals: bool) -> None:
         """Of one asset or all, one network or all."""
-        self.shut.update(self._named(asset, code, deposits, withdrawals))
+        self.shut().update(self._named(asset, code, deposits, withdrawals))
 
     def resume(self, asset: Asset | None, code: str | None, deposits: bool, withdrawals: bool) -> None:
         """What `suspend` shut."""
-        self.shut.difference_update(self._named(asset, code, deposits, withdrawals))
+        self.shut().difference_update(self._named(asset, code, deposits, withdrawals))
 
     def fee(self, network: Network, amount: Decimal) -> Decimal:
         """Of a withdrawal of `amount`, itself in it: the fixed part, and the rate of what is beside that, rounded up to
@@ -142,8 +143,9 @@ class VenueWallets:
             raise DeskRefusal(Refusal.ABOVE_MAXIMUM, amount=amount, maximum=network.max_withdrawal)
 
     def _as_now(self, asset: Asset, network: Network) -> Network:
+        shut = self.shut()
         taken_in, sent = (
-            stated is not False and (asset, network.code, way) not in self.shut
+            stated is not False and (asset, network.code, way) not in shut
             for stated, way in ((network.deposits, DEPOSITS), (network.withdrawals, WITHDRAWALS))
         )
         return msgspec.structs.replace(network, deposits=taken_in, withdrawals=sent)

@@ -215,7 +215,7 @@ def test_each_refusal_changes_nothing() -> None:
     assert refused(R.ABOVE_MAXIMUM, asks(BTC, btc, GOOD, "1.7"))["daily_usd"] == 100_000
     refused(R.INSUFFICIENT_FUNDS, asks(USDT, usdt, tron, "1000.000001"))
     assert refused(R.WRONG_WALLET, asks(BTC, btc, GOOD, "1", wallet=FUNDING))["required"] == TRADING
-    bench.custody.suspend(EAST, BTC, deposits=False)
+    bench.custody.faults.suspend(EAST, BTC, deposits=False)
     refused(R.WALLET_SUSPENDED, asks(BTC, btc, GOOD, "1"))
     assert bench.tape == []
     assert not east.transfers(deposits=False)
@@ -367,14 +367,14 @@ def test_a_memo_leads_to_its_customer() -> None:
 def test_a_suspended_wallet_says_so_and_holds_what_arrives_until_it_opens() -> None:
     bench = Bench()
     bench.send("1")
-    bench.custody.suspend(WEST, BTC)
+    bench.custody.faults.suspend(WEST, BTC)
     (btc,) = [one for one in bench.custody.wallets(WEST).currencies() if one.asset == BTC]
     assert [(one.deposits, one.withdrawals) for one in btc.networks] == [(False, False)]
     refused(R.WALLET_SUSPENDED, lambda: bench.west.deposit_address(BTC, btc.networks[0]))
     bench.world.advance(START + 24 * HOUR)
     assert bench.last(WEST, deposits=True).status is TransferStatus.CONFIRMING
     assert bench.custody.coins.of(Place.IN_FLIGHT, BTC) == D("0.999")
-    bench.custody.resume(WEST, BTC, "Bitcoin", withdrawals=False)
+    bench.custody.faults.resume(WEST, BTC, "Bitcoin", withdrawals=False)
     assert bench.last(WEST, deposits=True).status is TransferStatus.DONE
     assert bench.of(WEST, BTC) == (D("1000.999"), D(0))
     assert bench.net(WEST, BTC, "Bitcoin").withdrawals is False
@@ -383,34 +383,34 @@ def test_a_suspended_wallet_says_so_and_holds_what_arrives_until_it_opens() -> N
 def test_withdrawals_that_are_suspended_in_review_wait() -> None:
     bench = Bench()
     bench.send("1")
-    bench.custody.suspend(EAST, network="BTC", deposits=False)
+    bench.custody.faults.suspend(EAST, network="BTC", deposits=False)
     bench.world.advance(START + 24 * HOUR)
     assert bench.last().status is TransferStatus.REVIEW
-    bench.custody.resume(EAST, network="BTC")
+    bench.custody.faults.resume(EAST, network="BTC")
     assert bench.last().status is TransferStatus.SENT
 
 
 @pytest.mark.parametrize(("on_chain", "meanwhile"), [(False, TransferStatus.REVIEW), (True, TransferStatus.SENT)])
 def test_a_stuck_transfer_goes_on_when_it_is_let(on_chain: bool, meanwhile: TransferStatus) -> None:
     bench = Bench()
-    bench.custody.stick(EAST, on_chain)
+    bench.custody.faults.stick(EAST, on_chain)
     bench.send("1")
     bench.world.advance(START + 72 * HOUR)
     assert bench.last().status is meanwhile
     assert bench.held(BTC) == 8000
-    bench.custody.unstick(EAST)
+    bench.custody.faults.unstick(EAST)
     bench.world.advance(START + 96 * HOUR)
     assert bench.last(WEST, deposits=True).status is TransferStatus.DONE
 
 
 def test_a_failed_withdrawal_is_given_back() -> None:
     bench = Bench()
-    bench.custody.fail(EAST)
+    bench.custody.faults.fail(EAST)
     bench.send("1")
     bench.world.advance(START + 24 * HOUR)
     assert bench.last().status is TransferStatus.FAILED
     assert bench.of(EAST, BTC) == (D(1000), D(0))
-    bench.custody.mend(EAST)
+    bench.custody.faults.mend(EAST)
     bench.send("1")
     bench.world.advance(START + 48 * HOUR)
     assert bench.last().status is TransferStatus.DONE
@@ -445,14 +445,14 @@ class Storm:
 
 def test_what_hinders_until_a_time_is_over_at_that_time() -> None:
     bench = Bench()
-    bench.custody.hinder(EAST, Storm(stuck=START + 50 * HOUR))
-    bench.custody.hinder(WEST, Storm(shut=START + 90 * HOUR))
+    bench.custody.faults.hinder(EAST, Storm(stuck=START + 50 * HOUR))
+    bench.custody.faults.hinder(WEST, Storm(shut=START + 90 * HOUR))
     bench.send("1")
     bench.world.advance(START + 100 * HOUR)
     seen = {(venue, one.status): at for at, venue, _, one, _ in bench.tape if one is not None}
     assert seen[EAST, TransferStatus.SENT] == START + 50 * HOUR
     assert seen[WEST, TransferStatus.DONE] == START + 90 * HOUR
-    bench.custody.hinder(EAST, Storm(failing=START + 200 * HOUR))
+    bench.custody.faults.hinder(EAST, Storm(failing=START + 200 * HOUR))
     bench.send("1")
     bench.world.advance(START + 120 * HOUR)
     assert bench.last().status is TransferStatus.FAILED
