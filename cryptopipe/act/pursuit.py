@@ -65,8 +65,9 @@ class _Stage(Enum):
 class Pursuit:
     """`begin` once, then `told` for each outcome and `woken` for each pause; the answer is what to do next."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, reduce_only: bool = False) -> None:
         self.order = order
+        self._reduce_only = reduce_only
         self._stage = _Stage.PLACING
         self._sent_at: Nanos = 0
         self._order_id = ""
@@ -81,7 +82,15 @@ class Pursuit:
         order = self.order
         self._sent_at = at
         return AskFor(
-            PlaceOrder(order.instrument, order.side, order.quantity, order.limit, order.client_id, TimeInForce.IOC)
+            PlaceOrder(
+                order.instrument,
+                order.side,
+                order.quantity,
+                order.limit,
+                order.client_id,
+                TimeInForce.IOC,
+                reduce_only=self._reduce_only,
+            )
         )
 
     def told(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:

@@ -55,9 +55,9 @@ class Errand:
         self.heard(action, outcome, self.stamp() - asked_at)
         return outcome
 
-    async def pursue(self, order: Order) -> Done:
+    async def pursue(self, order: Order, reduce_only: bool = False) -> Done:
         """Place an immediate order and follow it to its last fill. Raises `UnknownOutcome` if its end is not told."""
-        pursuit = Pursuit(order)
+        pursuit = Pursuit(order, reduce_only)
         step = pursuit.begin(self.stamp())
         while True:
             match step:

@@ -1,6 +1,7 @@
 """One look at live books: dials, waits until each is live, and ends.
 
-Enters: a plugin, instruments, where URLs lead. Leaves: a market whose books are live. Never: a run, a capture, an order.
+Enters: plugins, instruments, where URLs lead. Leaves: live books, one after the other. Never: a run, a capture, an
+order.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -212,6 +212,22 @@ class PlanEnded(msgspec.Struct, frozen=True):
     restoring: Decimal
 
 
+class TransferIntended(msgspec.Struct, frozen=True):
+    """A withdrawal or a move between wallets, before it is asked for. `target` is the wallet, or the venue that the
+    address is of; `network` and `address` are empty for a move.
+    """
+
+    kind: ClassVar[str] = "transfer_intended"
+    client_id: str
+    venue: str
+    asset: str
+    amount: Decimal
+    target: str
+    network: str = ""
+    address: str = ""
+    memo: str = ""
+
+
 class ActionAnswered(msgspec.Struct, frozen=True):
     """A venue answered to a signed request. `outcome` is `accepted`, `refused`, `not_found`, `told`, or the code of the
     error that it was, such as `unknown_outcome`; `took_ns` from the turn that asked to the answer's input.
@@ -275,6 +291,7 @@ Body = (
     | OrderEnded
     | PlanEnded
     | Posted
+    | TransferIntended
     | ActionAnswered
     | Reckoned
     | Halted

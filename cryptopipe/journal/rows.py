@@ -27,6 +27,7 @@ from cryptopipe.journal.records import (
     Reckoned,
     RunEnded,
     RunStarted,
+    TransferIntended,
 )
 
 Row = tuple[str, tuple[Any, ...]]
@@ -130,6 +131,11 @@ def _posted(body: Posted) -> Iterator[Row]:
         yield "posting", (body.transaction, place, body.why, account, asset, _text(amount), float(amount))
 
 
+def _transfer_intended(body: TransferIntended) -> Iterator[Row]:
+    words = (body.client_id, body.venue, body.asset, body.target, body.network, body.address, body.memo)
+    yield "transfer_intent", (*words, _text(body.amount))
+
+
 def _action_answered(body: ActionAnswered) -> Iterator[Row]:
     yield "action_answer", (body.venue, body.action, body.client_id, body.outcome, body.detail, body.took_ns)
 
@@ -172,6 +178,7 @@ _ROWS: dict[str, Callable[[Any], Iterator[Row]]] = {
     OrderEnded.kind: _order_ended,
     PlanEnded.kind: _plan_ended,
     Posted.kind: _posted,
+    TransferIntended.kind: _transfer_intended,
     ActionAnswered.kind: _action_answered,
     Reckoned.kind: _reckoned,
     Halted.kind: _halted,

@@ -125,6 +125,11 @@ posting = _table(
     *_exact("amount"),
     *_approx("amount"),
 )
+transfer_intent = _table(
+    "transfer_intent",
+    *_text("client_id", "venue", "asset", "target", "network", "address", "memo"),
+    *_exact("amount"),
+)
 action_answer = _table(
     "action_answer", *_text("venue", "action", "client_id", "outcome", "detail"), *_integer("took_ns")
 )

@@ -1,4 +1,4 @@
-"""Answers to signed requests, and what venues said that we hold at the end of a run, have their tables."""
+"""Withdrawals, answers to signed requests, and what venues said that we hold at the end of a run, have their tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ def upgrade() -> None:
     for table in sa.inspect(op.get_bind()).get_table_names():
         if table != "alembic_version":
             op.execute(sa.delete(sa.table(table)))
+    _table("transfer_intent", "client_id", "venue", "asset", "target", "network", "address", "memo", "amount")
     _table("action_answer", "venue", "action", "client_id", "outcome", "detail", "took_ns")
     _table("reckoning", "venue", "differences")
     _table("difference", "venue", "asset", "told", "booked")
