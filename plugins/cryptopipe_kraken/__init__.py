@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from cryptopipe.api import (
     API_VERSION,
     Channel,
+    Currency,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
     Limit,
     SandboxVenue,
     SimulatedBook,
+    SimulatedDesk,
     Subscription,
 )
 from cryptopipe_kraken.clock import KrakenClock
@@ -31,6 +33,18 @@ def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     from cryptopipe_kraken.sandbox import KrakenSandbox  # only who simulates loads it
 
     return KrakenSandbox(books)
+
+
+def _trading_sandbox(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    from cryptopipe_kraken.sandbox import KrakenSandbox  # only who simulates loads it
+
+    return KrakenSandbox(books, desk)
+
+
+def _wallets() -> Sequence[Currency]:
+    from cryptopipe_kraken.wallets import wallets  # only who moves or simulates coins reads the table
+
+    return wallets()
 
 
 def _orders_apart(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
@@ -67,5 +81,7 @@ kraken = ExchangePlugin(
     # public endpoints "at a frequency of 1 per second (or less)"
     fetch_limits=(Limit(1, _SECOND, "support.kraken.com/articles/206548367, 2026-11-21"),),
     sandbox=_sandbox,
+    trading_sandbox=_trading_sandbox,
+    wallets=_wallets,
     first_choice=True,
 )

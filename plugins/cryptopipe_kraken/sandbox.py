@@ -1,15 +1,17 @@
-"""The simulated Kraken: both websocket versions and the public REST side over the engine's books.
+"""The simulated Kraken: both websocket versions and the REST side over the engine's books, and over accounts.
 
-Enters: the engine's books, clients' connections and requests. Leaves: `KrakenSandbox`. Never: a change of a book, or
-anything of the feed's codecs, which are to be proven by it.
+Enters: the engine's books, a desk, clients' connections and requests. Leaves: `KrakenSandbox`. Never: a change of a
+book but by the desk, or anything of the feed's codecs, which are to be proven by it.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from cryptopipe.api import HttpRequest, HttpResponse, Nanos, Outgoing, SandboxSession, SimulatedBook
+from cryptopipe.api import HttpRequest, HttpResponse, Nanos, Outgoing, SandboxSession, SimulatedBook, SimulatedDesk
+from cryptopipe_kraken.sandbox_accounts import Accounts
 from cryptopipe_kraken.sandbox_assets import rules_of
 from cryptopipe_kraken.sandbox_desk import Desk
+from cryptopipe_kraken.sandbox_executions_session import PrivateSession
 from cryptopipe_kraken.sandbox_level3 import Level3
 from cryptopipe_kraken.sandbox_orders import OrderDesk
 from cryptopipe_kraken.sandbox_private import Tokens
@@ -27,18 +29,25 @@ _NEXT_CONNECTION = 11_400_714_819_323_198_485
 
 
 class KrakenSandbox:
-    """One simulated venue. Raises `ValueError` for a book without trading rules."""
+    """One simulated venue, with accounts where there is a desk.
+
+    Raises `ValueError` for a book without trading rules.
+    """
 
     endpoints: Mapping[str, str] = {"spot": "/v2", "spot_level3": "/v2", "spot_v1": "/"}
-    """level3 has another host at the venue and the same path; here its channel's name tells it."""
+    """level3 and the private channels have other hosts at the venue and the same path; here the channel's name tells
+    them."""
 
-    def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
+    def __init__(self, books: Mapping[str, SimulatedBook], desk: SimulatedDesk | None = None) -> None:
         self._desks = {
             symbol: Desk(book, rules_of(book.instrument), index)
             for index, (symbol, book) in enumerate(sorted(books.items()), 1)
         }
-        self._level3 = Level3({symbol: OrderDesk(desk.book, desk.rules) for symbol, desk in self._desks.items()})
-        self._rest = Rest(self._desks)
+        self._desk = desk
+        self._accounts = None if desk is None else Accounts(self._desks, desk)
+        singles = {symbol: OrderDesk(one.book, one.rules) for symbol, one in self._desks.items()}
+        self._level3 = Level3(singles, None if self._accounts is None else self._accounts.tokens.admits)
+        self._rest = Rest(self._desks, None if desk is None else lambda: desk.maintenance)
         self._tokens = Tokens()
         self._dials: deque[Nanos] = deque()
         self._connections = 0
@@ -58,12 +67,13 @@ class KrakenSandbox:
         self._connections += 1
         number = (_FIRST_CONNECTION + self._connections * _NEXT_CONNECTION) % (1 << 64)
         if path == "/v2":
-            return _Watched(V2Session(self._desks, self._level3, number, at), self)
+            return _Watched(V2Session(self._desks, self._level3, number, at, self._private()), self)
         return _Watched(V1Session(self._desks, number, at), self)
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
-        """`/0/public/…`, and of the private side the token of a websocket."""
-        return self._tokens.answer(request) or self._rest.answer(request, at)
+        """`/0/public/…`, and `/0/private/…`: without a desk the token of a websocket alone."""
+        private = self._tokens.answer(request) if self._accounts is None else self._accounts.answer(request, at)
+        return private or self._rest.answer(request, at)
 
     def keep_up(self, at: Nanos) -> None:
         """Once a second take in what happened where nobody listens, before the tape forgets it."""
@@ -71,6 +81,11 @@ class KrakenSandbox:
             self._looked_at = at
             for desk in self._desks.values():
                 desk.advance()
+
+    def _private(self) -> PrivateSession | None:
+        if self._accounts is None or self._desk is None:
+            return None
+        return PrivateSession(self._accounts, self._desk)
 
 
 class _Watched:

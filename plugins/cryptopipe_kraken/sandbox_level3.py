@@ -9,7 +9,7 @@ quote them: "Token(s) not found" (of another method), "ESession:Invalid session"
 exceeded"; that of too many symbols is ours. The real channel has a host of its own; a simulated venue has one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from cryptopipe.api import SANDBOX_TOKEN, Nanos
@@ -35,14 +35,16 @@ class Replies(Protocol):
 class Level3:
     """The channel for all connections of one client, as everybody here is: the counter is the client's."""
 
-    def __init__(self, desks: Mapping[str, OrderDesk]) -> None:
+    def __init__(self, desks: Mapping[str, OrderDesk], admits: Callable[[str, Nanos], bool] | None = None) -> None:
+        """`admits` judges a token; without it there is one."""
         self._desks = desks
+        self._admits = admits or (lambda token, at: token == SANDBOX_TOKEN)
         self._second, self._counted = 0, 0
 
     def answer(self, reply: Replies, params: dict[str, Any], wire: Wire, at: Nanos) -> Iterator[str]:
         """One answer a symbol, each before its snapshot."""
         token, depth, symbols = params.get("token"), params.get("depth", 10), params.get("symbol")
-        if token != SANDBOX_TOKEN:
+        if not isinstance(token, str) or not self._admits(token, at):
             yield reply.refusal("ESession:Invalid session" if token else "Token(s) not found")
         elif not isinstance(depth, int) or depth not in COSTS:
             yield reply.refusal("Subscription depth not supported")

@@ -49,10 +49,10 @@ class _Refused(Exception):
 
 
 class Rest:
-    """Answers requests over the desks."""
+    """Answers requests over the desks; `closed` tells whether the venue is being maintained."""
 
-    def __init__(self, desks: Mapping[str, Desk]) -> None:
-        self._desks = desks
+    def __init__(self, desks: Mapping[str, Desk], closed: Callable[[], bool] | None = None) -> None:
+        self._desks, self._closed = desks, closed
         self._names = {name: (key, desk) for desk in desks.values() for name, key in spellings(desk.instrument).items()}
         self._taken = 0
         self._drained_at: Nanos = 0
@@ -100,7 +100,8 @@ class Rest:
         return {"unixtime": at // SECOND, "rfc1123": f"{day}, {now:%d} {month} {now:%y %H:%M:%S} +0000"}
 
     def _status(self, query: Query, at: Nanos) -> dict[str, Any]:
-        return {"status": "online", "timestamp": f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        status = "maintenance" if self._closed is not None and self._closed() else "online"
+        return {"status": status, "timestamp": f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"}
 
     def _assets(self, query: Query, at: Nanos) -> dict[str, Any]:
         assets = assets_of(desk.instrument for desk in self._desks.values())

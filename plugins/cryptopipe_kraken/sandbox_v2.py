@@ -16,14 +16,15 @@ from typing import Any
 
 import msgspec
 
-from cryptopipe.api import Instrument, Nanos, Outgoing, TradePrint, TradingRules, format_at
+from cryptopipe.api import Instrument, Nanos, Outgoing, Say, TradePrint, TradingRules, format_at
 from cryptopipe_kraken.sandbox_assets import instrument_data
 from cryptopipe_kraken.sandbox_book import Event, Level
 from cryptopipe_kraken.sandbox_desk import Desk, Stream
+from cryptopipe_kraken.sandbox_executions_session import METHODS, PrivateSession
 from cryptopipe_kraken.sandbox_level3 import Level3
 from cryptopipe_kraken.sandbox_prints import INTERVALS, MINUTE, Candle
 from cryptopipe_kraken.sandbox_text import Digits, rfc3339, short_digits
-from cryptopipe_kraken.sandbox_wire import Wire
+from cryptopipe_kraken.sandbox_wire import ANSWER_AFTER, Wire
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _HEARTBEAT = '{"channel":"heartbeat"}'
@@ -124,10 +125,12 @@ WORDS = V2()
 
 
 class V2Session:
-    """One connection to `/v2`."""
+    """One connection to `/v2`; `private` where accounts are simulated."""
 
-    def __init__(self, desks: Mapping[str, Desk], level3: Level3, number: int, at: Nanos) -> None:
-        self._desks, self._level3 = desks, level3
+    def __init__(
+        self, desks: Mapping[str, Desk], level3: Level3, number: int, at: Nanos, private: PrivateSession | None = None
+    ) -> None:
+        self._desks, self._level3, self._private = desks, level3, private
         greeting = (
             '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",'
             f'"connection_id":{number},"upcoming_maintenance":[],"emergency":[]}}]}}'
@@ -139,7 +142,7 @@ class V2Session:
         return self._wire.publish(at)
 
     def receive(self, message: str, at: Nanos) -> Iterable[Outgoing]:
-        """Nothing at once: every answer takes its time."""
+        """Orders are taken at once; every answer takes its time."""
         allowed = self._wire.heard(at)
         try:
             request = msgspec.json.decode(message)
@@ -147,6 +150,10 @@ class V2Session:
             request = None
         if not isinstance(request, dict):
             request = {}
+        params = request.get("params")
+        if self._private is not None and allowed and request.get("method") in METHODS and isinstance(params, dict):
+            reply = _Reply(request, at, at + ANSWER_AFTER)
+            return [Say(text, ANSWER_AFTER) for text in self._private.trade(reply, params, at)]
         self._wire.later(at, lambda due: self._answer(request, allowed, at, due))
         return ()
 
@@ -157,6 +164,8 @@ class V2Session:
             yield reply.refusal("Exceeded msg rate")
         elif reply.method == "ping":
             yield reply.pong()
+        elif self._private is not None and isinstance(params, dict) and self._private.subscribes(reply.method, params):
+            yield from self._private.subscription(reply, params, self._wire, due)
         elif reply.method not in ("subscribe", "unsubscribe") or not isinstance(params, dict):
             yield reply.malformed()
         elif params.get("channel") == "level3":
