@@ -3,9 +3,19 @@
 Enters: nothing. Leaves: `bybit`, as the entry point names it. Never: a request made at import.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from cryptopipe.api import API_VERSION, Dialect, ExchangePlugin, FeeSchedule, Limit, SandboxVenue, SimulatedBook
+from cryptopipe.api import (
+    API_VERSION,
+    Currency,
+    Dialect,
+    ExchangePlugin,
+    FeeSchedule,
+    Limit,
+    SandboxVenue,
+    SimulatedBook,
+    SimulatedDesk,
+)
 from cryptopipe_bybit.feed import BybitFeed
 from cryptopipe_bybit.listing import BybitListing
 from cryptopipe_bybit.market import VENUE, speaks_spot, split, spot_name
@@ -21,6 +31,18 @@ def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     from cryptopipe_bybit.sandbox import BybitSandbox  # only who simulates loads it
 
     return BybitSandbox(books)
+
+
+def _trading_sandbox(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    from cryptopipe_bybit.sandbox_private import BybitTradingSandbox
+
+    return BybitTradingSandbox(books, desk)
+
+
+def _wallets() -> Sequence[Currency]:
+    from cryptopipe_bybit.wallets import wallets
+
+    return wallets()
 
 
 bybit = ExchangePlugin(
@@ -47,5 +69,7 @@ bybit = ExchangePlugin(
     dial_limits=(Limit(500, 300 * _SECOND, _LIMITS),),
     fetch_limits=(Limit(600, 5 * _SECOND, _LIMITS),),
     sandbox=_sandbox,
+    trading_sandbox=_trading_sandbox,
+    wallets=_wallets,
     first_choice=True,
 )

@@ -23,6 +23,7 @@ from cryptopipe.api import (
     SandboxSession,
     Say,
     SimulatedBook,
+    SimulatedDesk,
 )
 from cryptopipe_bybit.market import MARKETS, MILLISECOND, SPOT, Market
 from cryptopipe_bybit.sandbox_listing import INTERVALS, Listing
@@ -68,37 +69,48 @@ class BybitSandbox:
     A topic is shared by the connections that carry it: `u` of a book goes on while nobody listens, without frames.
     """
 
-    def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
+    def __init__(self, books: Mapping[str, SimulatedBook], desk: SimulatedDesk | None = None) -> None:
         self.endpoints: Mapping[str, str] = {
             market.category: f"/v5/public/{market.category}" for market in MARKETS.values()
         }
         self._markets = {self.endpoints[market.category]: market for market in MARKETS.values()}
-        listings = [Listing(book) for book in books.values()]
-        self._listings = {(listing.market.category, listing.spelling): listing for listing in listings}
+        listings = [Listing(book, desk) for book in books.values()]
+        self.listings = {(listing.market.category, listing.spelling): listing for listing in listings}
         self._topics: dict[tuple[str, str], Topic] = {}
         self._dials: deque[Nanos] = deque()
         self._opened = 0
         self._counted_at: Nanos = 0
-        self._answers = Answers(self._listings, self._reference, self.book_of_rest)
+        self._answers = Answers(self.listings, self._reference, self.book_of_rest)
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
         """A connection to one market. A path that is none gets the 404 of the handshake."""
         market = self._markets.get(path.partition("?")[0])
         if market is None:
             return HttpResponse(404, b"", path)
+        refused = self.dialled(path, at)
+        if refused is not None:
+            return refused
+        self._opened += 1
+        return BybitSession(self, market, f"{at // MILLISECOND:x}-{self._opened:x}")
+
+    def dialled(self, path: str, at: Nanos) -> HttpResponse | None:
+        """One more dial, of whichever endpoint; the answer that refuses it where there were too many."""
         while self._dials and self._dials[0] <= at - _DIALS_WITHIN:
             self._dials.popleft()
         if len(self._dials) >= _DIALS:
             return HttpResponse(403, b"access too frequent", path)
         self._dials.append(at)
-        self._opened += 1
-        return BybitSession(self, market, f"{at // MILLISECOND:x}-{self._opened:x}")
+        return None
+
+    def too_often(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
+        """One more request that is answered elsewhere; the answer that refuses it where there were too many."""
+        return self._answers.too_often(request, at)
 
     def count_trades(self, at: Nanos) -> None:
         """Once a second, whoever listens to whatever: candles and figures of the day miss nothing while one does."""
         if at - self._counted_at >= _COUNTED_EVERY:
             self._counted_at = at
-            for listing in self._listings.values():
+            for listing in self.listings.values():
                 listing.tally.catch_up()
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
@@ -122,12 +134,12 @@ class BybitSandbox:
 
     def is_listed(self, market: Market, spelling: str) -> bool:
         """Whether this market trades it."""
-        return (market.category, spelling) in self._listings
+        return (market.category, spelling) in self.listings
 
     def _made(self, market: Market, name: str) -> Topic | None:
         kind, _, rest = name.partition(".")
         depth, _, spelling = rest.rpartition(".")
-        listing = self._listings.get((market.category, spelling))
+        listing = self.listings.get((market.category, spelling))
         if listing is None:
             return None
         if kind == "orderbook" and depth in map(str, DEPTHS[market.category]):
@@ -141,7 +153,7 @@ class BybitSandbox:
         return None
 
     def _reference(self, asset: str) -> Listing | None:
-        return self._listings.get((SPOT.category, f"{asset}USDT"))
+        return self.listings.get((SPOT.category, f"{asset}USDT"))
 
 
 class BybitSession:

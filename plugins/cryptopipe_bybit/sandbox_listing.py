@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from cryptopipe.api import Grid, Instrument, Nanos, Side, SimulatedBook, TradePrint, TradingRules, plain
+from cryptopipe.api import Grid, Instrument, Nanos, Side, SimulatedBook, SimulatedDesk, TradePrint, TradingRules, plain
 from cryptopipe_bybit.market import MARKETS, MILLISECOND, SPOT, spelling_of
 
 MINUTE = 60_000 * MILLISECOND
@@ -180,8 +180,8 @@ class Listing:
     (`83769.90`, `3.380`): frames of stream.bybit.com of 2026-10, kept in public repositories (2026-11-21).
     """
 
-    def __init__(self, book: SimulatedBook) -> None:
-        self.book = book
+    def __init__(self, book: SimulatedBook, desk: SimulatedDesk | None = None) -> None:
+        self.book, self.desk = book, desk
         self.instrument: Instrument = book.instrument
         self.market = MARKETS[self.instrument.kind]
         self.is_spot = self.market is SPOT

@@ -66,8 +66,9 @@ class Answers:
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """As `SandboxVenue.answer`. An unknown path: status 404 ("Cannot find path") and the documented code 10017."""
-        if self._is_too_often(at):
-            return HttpResponse(403, b"access too frequent", request.url)
+        banned = self.too_often(request, at)
+        if banned is not None:
+            return banned
         split = urlsplit(request.url)
         asked = {key: values[-1] for key, values in parse_qs(split.query).items()}
         make = self._paths.get(split.path) if request.method == "GET" else None
@@ -77,6 +78,10 @@ class Answers:
             return _enveloped(200, 0, "OK", make(asked, at), request.url, at)
         except _Refused as refused:
             return _enveloped(200, refused.code, refused.message, refused.result, request.url, at)
+
+    def too_often(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
+        """One more request; the answer that refuses it where there were too many."""
+        return HttpResponse(403, b"access too frequent", request.url) if self._is_too_often(at) else None
 
     def _is_too_often(self, at: Nanos) -> bool:
         if at < self._banned_until:
