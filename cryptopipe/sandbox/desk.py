@@ -7,7 +7,7 @@ an order against a book of the past, a time of its own.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import ROUND_DOWN, Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
@@ -24,6 +24,9 @@ from cryptopipe.sandbox.desk_market import DeskMarket
 from cryptopipe.sandbox.desk_orders import Dealer
 from cryptopipe.sandbox.engine import Engine
 from cryptopipe.sandbox.parameters import Parameters
+
+if TYPE_CHECKING:
+    from cryptopipe.sandbox.transfers_faults import TransferFaults
 
 ZERO = Decimal(0)
 _ALL = frozenset(Permission)
@@ -48,7 +51,7 @@ class Desk:
     """A `SimulatedDesk`. What others may set: `clock` (what the venue's clock shows at a true time), `hazard` (told
     what is about to be done: `order`, `cancel`, `withdraw`, `move`; it may raise), `after_action` (told what was done;
     it may raise as well), `partial_share` (of what an immediate order would execute), `suspended` ((asset, code of the
-    network, `deposits` or `withdrawals`)).
+    network, `deposits` or `withdrawals`)), `transfer_faults` (where faults on its coins are told).
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Desk:
         self.after_action: Callable[[str], None] | None = None
         self.partial_share: Decimal | None = None
         self.suspended: set[tuple[Asset, str, str]] = set()
+        self.transfer_faults: TransferFaults | None = None
         self.maintenance = False
         self._shown_now: Nanos | None = None
         self._currencies = tuple(plugin.wallets()) if plugin.wallets is not None else ()

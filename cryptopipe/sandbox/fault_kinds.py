@@ -24,6 +24,7 @@ class Scope(Enum):
     FRAME = "frame"
     REQUEST = "request"
     ACTION = "action"  # an order, a cancel, a withdrawal, a move
+    TRANSFER = "transfer"  # a withdrawal: once for each and fault
     EVENT = "event"  # of an account's tape
     VENUE = "venue"  # nothing: it is in force or not
 
@@ -114,7 +115,8 @@ MARKET_KINDS: Mapping[str, Kind] = {
 """What happens to connections, frames, answers and clocks, whatever they are about."""
 
 _OF = {"of": Word(("order", "cancel", "withdraw", "move", ANY))}
-_WALLET = {"asset": Word(), "network": Word(), "of": Word(("deposits", "withdrawals", ANY))}
+_COIN = {"asset": Word(), "network": Word()}
+_WALLET = {**_COIN, "of": Word(("deposits", "withdrawals", ANY))}
 
 ACTION_KINDS: Mapping[str, Kind] = {
     "lost_request": Kind(Scope.ACTION, words=_OF),
@@ -125,6 +127,8 @@ ACTION_KINDS: Mapping[str, Kind] = {
     "partial": Kind(Scope.ACTION, {"share": Key(share, BILLION // 2)}),
     "maintenance": Kind(Scope.VENUE),
     "suspended_wallet": Kind(Scope.VENUE, words=_WALLET),
+    "stuck_transfer": Kind(Scope.TRANSFER, words=_COIN),
+    "failed_transfer": Kind(Scope.TRANSFER, words=_COIN),
     "duplicate_event": Kind(Scope.EVENT),
     "reorder_event": Kind(Scope.EVENT),
     "drop_private": Kind(Scope.CONNECTION, lasts=SECOND),

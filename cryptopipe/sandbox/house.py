@@ -14,13 +14,15 @@ from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Currency
 from cryptopipe.model.simulated import HangUp, Outgoing, SandboxVenue, Say, SimulatedBook
 from cryptopipe.model.stream import HttpRequest, HttpResponse
+from cryptopipe.sandbox.desk import Desk
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.line import Delivery, Line, Mute, Pong, Reply, Reset
 from cryptopipe.sandbox.mirrors import LaggedBook, ShiftedBook, WrongClock
-from cryptopipe.sandbox.private_side import ActionFault, HousedDesk, PrivateSide
+from cryptopipe.sandbox.private_side import ActionFault, PrivateSide
+from cryptopipe.sandbox.transfer_trouble import TransferTrouble
 from cryptopipe.sandbox.trouble import Trouble
 
-__all__ = ["Delivery", "House", "HousedDesk", "Pong", "Reply", "Reset"]
+__all__ = ["Delivery", "House", "Pong", "Reply", "Reset"]
 
 
 _CLOSED = HttpResponse(503, b'{"error":"maintenance"}')
@@ -40,7 +42,7 @@ class House:
         faults: Collection[Fault] = (),
         seed: int = 0,
         start_at: Nanos = 0,
-        desk: HousedDesk | None = None,
+        desk: Desk | None = None,
     ) -> None:
         """`books` by the venue's symbols. With a `desk` the venue has its private side, if its plugin brings it. Raises
         `PluginError` if the plugin brings no sandbox.
@@ -56,6 +58,7 @@ class House:
         if desk is not None and plugin.trading_sandbox is not None:
             desk.clock = self._clock if self._clock else None
             self._private = PrivateSide(desk, self._trouble, seed)
+            TransferTrouble(faults, desk, seed, start_at)
         self._simulated = self._venue(plugin, self._timed(books))
         ages = {fault["age"] for fault in self._trouble.faults if fault.kind == "stale_snapshot"}
         self._lagging = {age: {symbol: LaggedBook(book) for symbol, book in books.items()} for age in ages}

@@ -4,46 +4,26 @@ Enters: a desk, the venue's faults, its calls. Leaves: the same desk; a verdict 
 account's tape as the faults have it told. Never: an action that is done twice, a change of what the desk knows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import exp
 from random import Random
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from msgspec.structs import replace
 
 from cryptopipe.clock import MILLISECOND, Nanos
-from cryptopipe.model.accounts import SimulatedAccount, SimulatedDesk, SimulatedKey
+from cryptopipe.model.accounts import SimulatedAccount, SimulatedKey
 from cryptopipe.model.desk import DeskEvent, DeskRefusal, Refusal
-from cryptopipe.model.facts import Asset, Currency, Instrument
+from cryptopipe.model.facts import Currency, Instrument
 from cryptopipe.model.simulated import Outgoing, Say
 from cryptopipe.model.stream import HttpResponse
+from cryptopipe.sandbox.desk import Desk
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.line import Reply
-from cryptopipe.sandbox.parameters import AccountProfile
 from cryptopipe.sandbox.tape import ToldTape
 from cryptopipe.sandbox.trouble import Trouble
-
-
-class HousedDesk(SimulatedDesk, Protocol):
-    """A desk as its house moves it. `profile` says how long an action's answer takes. `clock`: what the venue's clock
-    shows at a true time. `hazard` and `after_action` are told what is about to be done, and was; they may raise.
-    `partial_share`: what an immediate order executes of what it could. `suspended`: (asset, code of a network,
-    `deposits` or `withdrawals`) that are shut.
-    """
-
-    profile: AccountProfile
-    clock: Callable[[Nanos], Nanos] | None
-    hazard: Callable[[str], None] | None
-    after_action: Callable[[str], None] | None
-    partial_share: Decimal | None
-    suspended: set[tuple[Asset, str, str]]
-
-    def turn(self, at: Nanos, shown: Nanos | None = None) -> None:
-        """It is `at` now, and the venue's clock shows `shown`. All that is due by then is done."""
-
-    def set_maintenance(self, on: bool) -> None: ...
 
 
 class ActionFault(Exception):
@@ -66,13 +46,12 @@ class Verdict:
 class PrivateSide:
     """Stands before a desk, with the same face."""
 
-    def __init__(self, desk: HousedDesk, trouble: Trouble, seed: int) -> None:
+    def __init__(self, desk: Desk, trouble: Trouble, seed: int) -> None:
         self._desk, self._trouble = desk, trouble
         self._random = Random(f"{seed}/{trouble.venue}/acks")
         self._tapes: list[ToldTape] = []
         self._accounts: dict[int, SimulatedAccount] = {}
         self._in_force: Sequence[Fault] = ()
-        self._shut: set[tuple[Asset, str, str]] = set()
         self.verdict = Verdict()
         desk.hazard, desk.after_action = self._before, self._after
 
@@ -81,8 +60,6 @@ class PrivateSide:
         if self._trouble.in_force is not self._in_force:
             self._in_force = self._trouble.in_force
             self._desk.set_maintenance(any(fault.kind == "maintenance" for fault in self._in_force))
-            others, self._shut = self._desk.suspended - self._shut, self._ways()
-            self._desk.suspended = others | self._shut
         self._desk.turn(at, shown)
         for tape in self._tapes:
             tape.turn(at)
@@ -182,18 +159,6 @@ class PrivateSide:
             return fault.allows("of", of) and (done is None or fault["done"] == done)
 
         return self._trouble.draw(kind, suits)
-
-    def _ways(self) -> set[tuple[Asset, str, str]]:
-        """The ways in and out that faults shut, of the networks that the venue has."""
-        faults = [fault for fault in self._trouble.in_force if fault.kind == "suspended_wallet"]
-        ways = [(one.asset, network.code, way) for one in self._desk.currencies for network in one.networks for way in
-                ("deposits", "withdrawals")] if faults else []  # fmt: skip
-        return {
-            (asset, network, way)
-            for asset, network, way in ways
-            for fault in faults
-            if fault.allows("asset", asset) and fault.allows("network", network) and fault.allows("of", way)
-        }
 
     def _account(self, account: SimulatedAccount) -> SimulatedAccount:
         """Always the same face for the same account."""

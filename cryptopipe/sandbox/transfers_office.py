@@ -38,6 +38,7 @@ def _open_offices(custody: Custody, desk: Desk) -> None:
     for account in desk.accounts.values():
         account.office = custody.open(desk.venue, account.account_id, account.wallets, _tells(account), desk.shown)
     custody.wallets(desk.venue).shut = lambda: desk.suspended
+    desk.transfer_faults = custody.faults
 
 
 def _tells(account: Account) -> Tell:
