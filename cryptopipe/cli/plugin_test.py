@@ -21,6 +21,9 @@ from cryptopipe.errors import CryptopipeError, UsageError, did_you_mean
 FOLDER = "certificates"
 """Below the data directory."""
 
+NOT_JUDGED = "not judged"
+"""Of actions that a plugin brings and no test of it judges."""
+
 _KIT = "cryptopipe.testing.certificate"
 _MUTATIONS = "CRYPTOPIPE_MUTATIONS"
 _NOTHING_COLLECTED = 5
@@ -40,6 +43,14 @@ def find_plugin(name: str) -> tuple[str, str, str]:
         if one.error is not None:
             raise one.error
     return found[0].kind, found[0].distribution, found[0].version
+
+
+def brings_actions(name: str) -> bool:
+    """Whether an exchange plugin has a codec of actions, to be judged by the kit's checks A1 to A7."""
+    from cryptopipe import registry
+
+    found = [one.plugin for one in registry.all_plugins() if one.name == name]
+    return any(getattr(one, "actions", None) is not None for one in found)
 
 
 def find_tests(name: str, distribution_name: str) -> list[Path]:
@@ -111,6 +122,8 @@ def judge(name: str, tests: Sequence[Path], mutations: int | None) -> tuple[dict
             check=False,
         )
         told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if told and told.get("actions") is None and brings_actions(name):
+        told["actions"] = NOT_JUDGED
     where = ", ".join(map(str, tests))
     if child.returncode == _NOTHING_COLLECTED or (told and not told["checks"] and child.returncode == 0):
         raise UsageError(
@@ -147,7 +160,8 @@ def lines(certificate: Mapping[str, Any]) -> list[str]:
     """The certificate for a person."""
     versions = ", ".join(f"{name} {value}" for name, value in certificate["versions"].items())
     tier = certificate["tier"] or "no tier"
-    head = f"{certificate['plugin']} {certificate['version']}: {tier} ({versions})"
+    actions = f", actions {certificate['actions']}" if certificate.get("actions") else ""
+    head = f"{certificate['plugin']} {certificate['version']}: {tier}{actions} ({versions})"
     return [head, *(_line(one) for one in certificate["checks"])]
 
 

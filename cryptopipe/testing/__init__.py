@@ -9,7 +9,7 @@ Never: a socket, a key, or a figure of a clock that decides.
         corpus = Path(__file__).parent / "frames"
 """
 
-from cryptopipe.testing.actions import ActionConformance, Answer, Vector
+from cryptopipe.testing.actions import ActionConformance, Answer, Published, Vector
 from cryptopipe.testing.conformance import ExchangeConformance, spot
 from cryptopipe.testing.corpus import Sample, canonical, read_corpus
 from cryptopipe.testing.listings import ListingSample
@@ -20,6 +20,7 @@ __all__ = [
     "Answer",
     "ExchangeConformance",
     "ListingSample",
+    "Published",
     "Sample",
     "StrategyConformance",
     "Vector",

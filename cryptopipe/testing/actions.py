@@ -1,10 +1,10 @@
-"""The kit of action codecs: orders, cancellations and withdrawals as requests, and what their answers mean.
+"""The kit of action codecs: what is asked of a private side as requests, and what the answers mean.
 
-Enters: class attributes of a subclass. Leaves: numbered checks A1 to A6. Never: a request that is sent.
+Enters: class attributes of a subclass. Leaves: numbered checks A1 to A7. Never: a request that is sent.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from cryptopipe.api import (
@@ -13,60 +13,53 @@ from cryptopipe.api import (
     Action,
     ActionCodec,
     Credentials,
+    FetchCurrencies,
+    FetchTime,
     HttpRequest,
     HttpResponse,
-    Nanos,
+    More,
+    NotFound,
+    PlaceOrder,
     ProtocolError,
     Refused,
+    Reports,
     UnknownOutcome,
     VenueError,
+    Withdraw,
 )
+from cryptopipe.testing.action_samples import Answer, Published, Vector, amounts_in, finer, read_text
 from cryptopipe.testing.checks import Judged, not_applicable, numbered, require
 from cryptopipe.testing.corpus import AT
 from cryptopipe.testing.mutations import mutations
 from cryptopipe.testing.purity import forbidden_in, plugin_modules, trapped
 from cryptopipe.testing.signing import CREDENTIALS, hidden
 
+__all__ = ["ActionConformance", "Answer", "Published", "Vector"]
+
 _MUTATIONS = 100
-_SERVER_ERRORS = (500, 502, 503, 504, 520, 408)
+_SERVER_ERRORS = (500, 502, 503, 504, 520, 408, 599)
+"""599: the driver's word for no answer at all."""
 _UNREADABLE = (b"", b"<html>Bad gateway</html>", b"{}", b"[]", b"null", b'{"orderId":')
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A signature that the venue published: this action, signed at this time with these credentials, has `signature` in
-    its URL, headers or body, and each text of `contains` too. `source` is the page and the day."""
-
-    action: Action
-    credentials: Credentials
-    at: Nanos
-    signature: str
-    source: str
-    contains: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A documented answer to an action and what it means: an `Outcome`, or the error that it must raise."""
-
-    action: Action
-    status: int
-    body: bytes
-    means: Accepted | Refused | type[VenueError]
-    source: str
+_UNUSABLE = Credentials("key", "a secret, which is no base64: \u20ac", "phrase")
+_PUBLIC = (FetchTime, FetchCurrencies)
+_WITH_ID = (PlaceOrder, Withdraw)
 
 
 class ActionConformance(Judged):
     """Subclass it as `Test…` with `name`, `codec`, `actions` (one of each kind that it supports), `vectors`, `answers`.
 
     Each code of `documented_codes` must be among the answers, and each of `ambiguous_codes` must there be an
-    `UnknownOutcome`. A server's errors and unreadable answers are tried on each mutating action.
+    `UnknownOutcome`. A server's errors and unreadable answers are tried on each action. `vectors` are actions whose
+    signature the venue published; where its examples are of requests that no action makes, `published` has those and
+    the method `signature_of` computes a request's signature apart from the codec: it must give the published one, and
+    then that of every request built. A codec with a method `load` has it called before anything is judged.
     """
 
     name: ClassVar[str] = ""
     codec: ClassVar[ActionCodec]
     actions: ClassVar[Sequence[Action]]
     vectors: ClassVar[Sequence[Vector]] = ()
+    published: ClassVar[Sequence[Published]] = ()
     answers: ClassVar[Sequence[Answer]] = ()
     documented_codes: ClassVar[Sequence[str]] = ()
     ambiguous_codes: ClassVar[Sequence[str]] = ()
@@ -76,6 +69,10 @@ class ActionConformance(Judged):
     def of(cls) -> str:
         """The plugin whose actions these are."""
         return cls.name
+
+    def signature_of(self, request: HttpRequest, credentials: Credentials) -> str:
+        """A request's signature by the venue's recipe, as the author of the test reads it; empty for none."""
+        return ""
 
     @numbered("A1 build")
     def test_a1_build(self) -> None:
@@ -89,7 +86,7 @@ class ActionConformance(Judged):
         for action, request in zip(reversed(self.actions), reversed(first), strict=True):
             again = self._built(action)
             require(again == request, f"{self.name}: building {type(action).__name__} again gave another request")
-        for action in self.actions:
+        for action in (one for one in self.actions if not isinstance(one, _PUBLIC)):
             other = Credentials("another-key", self.credentials.secret[::-1], self.credentials.passphrase)
             require(
                 self.codec.build(action, other, AT) != self._built(action),
@@ -99,63 +96,98 @@ class ActionConformance(Judged):
 
     @numbered("A2 secrecy")
     def test_a2_secrecy(self) -> None:
-        """The secret is in no repr, URL, header or body."""
+        """The secret is in no repr, URL, header or body, nor in an error about credentials that cannot sign."""
         for action in self.actions:
             request = self._built(action)
             where = f"{self.name}, {type(action).__name__}"
             hidden(where, request, self.credentials)
             require(self.credentials.secret not in repr(request), f"{where}: the secret is in the repr of the request")
             require(request.url.startswith("https://"), f"{where}: goes to {request.url}, not https://…")
-        shown = repr(self.codec) + repr(vars(self.codec) if hasattr(self.codec, "__dict__") else "")
-        require(self.credentials.secret not in shown, f"{self.name}: the codec keeps the secret")
+        kept = repr(self.codec) + repr(vars(self.codec) if hasattr(self.codec, "__dict__") else "")
+        require(self.credentials.secret not in kept, f"{self.name}: the codec keeps the secret")
+        for action in self.actions:
+            told = _attempt(partial(self.codec.build, action, _UNUSABLE, AT))
+            if isinstance(told, BaseException):
+                where = f"{self.name}, {type(action).__name__}"
+                require(isinstance(told, VenueError), f"{where}: an unusable secret raises {type(told).__name__}")
+                require(_UNUSABLE.secret not in f"{told} {told.args}", f"{where}: an error tells the secret")
         self.tell(f"{len(self.actions)} requests")
 
     @numbered("A3 signature")
     def test_a3_signature(self) -> None:
         """The signature is the one that the venue's page shows."""
-        require(bool(self.vectors), f"{self.name}: no published signature is given: a wrong one would not be noticed")
+        require(
+            bool(self.vectors or self.published),
+            f"{self.name}: no published signature is given: a wrong one would not be noticed",
+        )
         for vector in self.vectors:
             request = self.codec.build(vector.action, vector.credentials, vector.at)
-            told = f"{request.url} {dict(request.headers)} {(request.body or b'').decode('utf-8', 'replace')}"
             for text in (vector.signature, *vector.contains):
-                shown = told.replace(vector.credentials.secret, "…")
-                require(text in told, f"{self.name}: {vector.source}: {text} is not in the request: {shown}")
-        self.tell(f"{len(self.vectors)} published signatures")
+                shown = read_text(request).replace(vector.credentials.secret, "…")
+                require(
+                    text in read_text(request), f"{self.name}: {vector.source}: {text} is not in the request: {shown}"
+                )
+        for one in self.published:
+            got = self.signature_of(one.request, one.credentials)
+            require(got == one.signature, f"{self.name}: {one.source}: the signature is {one.signature}, not {got!r}")
+        signed = [one for one in self.actions if self.published and not isinstance(one, _PUBLIC)]
+        for action in signed:
+            request = self._built(action)
+            require(
+                self.signature_of(request, self.credentials) in read_text(request),
+                f"{self.name}: {type(action).__name__} is not signed as the venue's recipe says",
+            )
+        self.tell(f"{len(self.vectors) + len(self.published)} published signatures, {len(signed)} computed")
 
     @numbered("A4 answers")
     def test_a4_answers(self) -> None:
         """Every documented answer means what its page says, and every documented code is among them."""
         require(bool(self.answers), f"{self.name}: no documented answer is given")
         for answer in self.answers:
-            got = self._parsed(answer.action, answer.status, answer.body)
+            got = self._parsed(answer.action, answer.response, answer.earlier)
             require(
                 _same(got, answer.means),
                 f"{self.name}: {answer.source}: {answer.status} {answer.body[:120]!r} to "
                 f"{type(answer.action).__name__}: expected {_named(answer.means)}, parsed {got!r}",
             )
+            if isinstance(got, More):
+                self._asks_on(answer)
         bodies = b"\n".join(answer.body for answer in self.answers)
         unmapped = [code for code in self.documented_codes if code.encode() not in bodies]
         require(not unmapped, f"{self.name}: no answer shows the documented codes {unmapped}")
         self.tell(f"{len(self.answers)} answers, {len(self.documented_codes)} codes")
 
+    def _asks_on(self, answer: Answer) -> None:
+        """A question may take another request, which is another; what changes something never does."""
+        where = f"{self.name}, {type(answer.action).__name__}"
+        require(type(answer.action) not in MUTATING, f"{where}: what changes something is one request, not more")
+        former = self.codec.build(answer.action, self.credentials, AT, answer.earlier)
+        again = self.codec.build(answer.action, self.credentials, AT, (*answer.earlier, answer.response))
+        require(again != former, f"{where}: asks for more, and would send the same request again")
+
     @numbered("A5 ambiguous")
     def test_a5_ambiguous(self) -> None:
-        """What leaves execution open is `UnknownOutcome`: nobody sends it again, nobody believes it refused."""
+        """What leaves execution open is `UnknownOutcome`: nobody sends it again, nobody believes it refused. To a
+        question it is another `VenueError` or a `ProtocolError`: nothing is open."""
         told = {code: [a for a in self.answers if code.encode() in a.body] for code in self.ambiguous_codes}
         for code, answers in told.items():
-            means = {_named(answer.means) for answer in answers}
+            means = {_named(answer.means) for answer in answers if type(answer.action) in MUTATING}
             require(means == {"UnknownOutcome"}, f"{self.name}: the ambiguous code {code} means {sorted(means)}")
-        mutating = [action for action in self.actions if type(action) in MUTATING]
-        if not mutating:
+        if not any(type(action) in MUTATING for action in self.actions):
             not_applicable(f"{self.name} changes nothing")
-        for action in mutating:
-            for status, body in [*((status, b"") for status in _SERVER_ERRORS), *((200, body) for body in _UNREADABLE)]:
-                got = self._parsed(action, status, body)
+        broken = [HttpResponse(status, b"") for status in _SERVER_ERRORS]
+        unreadable = [HttpResponse(200, body) for body in _UNREADABLE]
+        for action in self.actions:
+            opened = type(action) in MUTATING
+            for response in [*broken, *(unreadable if opened else ())]:
+                got = self._parsed(action, response)
+                right = isinstance(got, VenueError | ProtocolError) and isinstance(got, UnknownOutcome) is opened
                 require(
-                    isinstance(got, UnknownOutcome),
-                    f"{self.name}: {status} {body!r} to {type(action).__name__} leaves it open, parsed {got!r}",
+                    right,
+                    f"{self.name}: {response.status} {response.body!r} to {type(action).__name__} leaves it "
+                    f"{'open' if opened else 'unanswered'}, parsed {got!r}",
                 )
-        self.tell(f"{len(told)} codes, {len(mutating) * (len(_SERVER_ERRORS) + len(_UNREADABLE))} open answers")
+        self.tell(f"{len(told)} codes, {len(self.actions) * len(broken)} server errors")
 
     @numbered("A6 mutations")
     def test_a6_mutations(self) -> None:
@@ -163,17 +195,31 @@ class ActionConformance(Judged):
         nothing about what was done, and never an id that the answer does not write."""
         for answer in self.answers:
             for damaged in mutations(answer.body, _MUTATIONS):
-                got = self._parsed(answer.action, answer.status, damaged)
+                got = self._parsed(answer.action, HttpResponse(answer.status, damaged), answer.earlier)
                 where = f"{self.name}, a mutation of {answer.status} {answer.body[:80]!r}: {damaged[:200]!r}"
                 if isinstance(got, Accepted):
-                    written = bool(got.venue_id) and got.venue_id.encode("utf-8", "replace") in damaged
-                    require(written, f"{where} was accepted as {got.venue_id!r}, which it does not write")
-                elif not isinstance(got, Refused | VenueError):
-                    allowed = isinstance(got, ProtocolError) and type(answer.action) not in MUTATING
+                    written = got.venue_id.encode("utf-8", "replace") in damaged
+                    known = bool(got.venue_id) or not isinstance(answer.action, _WITH_ID)
+                    require(written and known, f"{where} was accepted as {got.venue_id!r}, which it does not write")
+                elif not isinstance(got, Refused | NotFound | VenueError):
+                    allowed = isinstance(got, ProtocolError | Reports | More) and type(answer.action) not in MUTATING
                     require(allowed, f"{where} gave {type(got).__name__}: {got}")
         self.tell(f"{len(self.answers) * _MUTATIONS} damaged answers")
 
+    @numbered("A7 exact")
+    def test_a7_exact(self) -> None:
+        """What is asked for is what is sent, to the last of more digits than a float has."""
+        fine = [finer(action) for action in self.actions if amounts_in(action)]
+        if not fine:
+            not_applicable(f"{self.name} sends no amount")
+        for action in fine:
+            sent = read_text(self._built(action))
+            for text in amounts_in(action):
+                require(text in sent, f"{self.name}: {type(action).__name__} of {text} does not send it: {sent}")
+        self.tell(f"{len(fine)} actions")
+
     def _built(self, action: Action) -> HttpRequest:
+        self._loaded()
         with trapped() as touched:
             request = self.codec.build(action, self.credentials, AT)
         require(not touched, f"{self.name}: building {type(action).__name__} touches {touched}: `at` is the time")
@@ -182,17 +228,24 @@ class ActionConformance(Judged):
         )
         return request
 
-    def _parsed(self, action: Action, status: int, body: bytes) -> Any:
+    def _parsed(self, action: Action, response: HttpResponse, earlier: Sequence[HttpResponse] = ()) -> Any:
         """The outcome, or the error that was raised."""
+        self._loaded()
+        more = (earlier,) if earlier else ()
         with trapped() as touched:
-            got = _outcome(self.codec, action, HttpResponse(status, body))
+            got = _attempt(lambda: self.codec.parse(action, response, *more))
         require(not touched, f"{self.name}: parsing touches {touched}: nothing is tried again here")
         return got
 
+    def _loaded(self) -> None:
+        load = getattr(self.codec, "load", None)
+        if load is not None:
+            load()
 
-def _outcome(codec: ActionCodec, action: Action, response: HttpResponse) -> Any:
+
+def _attempt(work: Callable[[], Any]) -> Any:
     try:
-        return codec.parse(action, response)
+        return work()
     except (ProtocolError, VenueError) as error:
         return error
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:

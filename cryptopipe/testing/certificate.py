@@ -27,6 +27,9 @@ TIERS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
 """For each tier, in order, the checks that must have passed, and those that must pass or not apply; it needs those of
 the tiers before it too."""
 
+ACTION_CHECKS = ("A1 build", "A2 secrecy", "A3 signature", "A4 answers", "A5 ambiguous", "A6 mutations")
+"""What a codec of actions must have passed for the tier of its own."""
+
 _ACTIONS, _STRATEGY = "A", "S"
 
 
@@ -49,6 +52,15 @@ def tier(outcomes: Mapping[str, str]) -> str:
             break
         earned = name
     return earned
+
+
+def actions_tier(outcomes: Mapping[str, str]) -> str | None:
+    """`passed` where A1 to A6 passed and A7 did or does not apply, else `failed`; None where there is no such check."""
+    found = {check: outcome for check, outcome in outcomes.items() if check.startswith(_ACTIONS)}
+    if not found:
+        return None
+    needed = all(found.get(check) == PASSED for check in ACTION_CHECKS)
+    return PASSED if needed and set(found.values()) <= {PASSED, NOT_APPLICABLE} else FAILED
 
 
 class Certificate:
@@ -95,10 +107,12 @@ class Certificate:
         """Writes the file."""
         checks = [_summed(check, told) for check, told in sorted(self._reports.items(), key=lambda one: _order(one[0]))]
         versions = {name: version(name) for name in ("cryptopipe", "msgspec", "pytest")}
+        outcomes = {one["check"]: one["outcome"] for one in checks}
         document = {
             "plugin": self._name,
             "api_version": API_VERSION,
-            "tier": tier({one["check"]: one["outcome"] for one in checks}) or None,
+            "tier": tier(outcomes) or None,
+            "actions": actions_tier(outcomes),
             "versions": {**versions, "python": platform.python_version(), "core": core.NAME},
             "checks": checks,
         }

@@ -7,14 +7,25 @@ from conformance.bitfoo_actions import BitfooActions
 from cryptopipe.api import (
     Accepted,
     Action,
+    Asset,
     CancelOrder,
     Credentials,
+    Fee,
+    FillReport,
+    FindOrder,
+    HttpResponse,
+    ListFills,
+    More,
+    NotFound,
     PlaceOrder,
+    ProtocolError,
     RateLimited,
     Refused,
+    Reports,
     Side,
     UnknownOutcome,
     VenueError,
+    VenueUnavailable,
 )
 from cryptopipe.testing import ActionConformance, Answer, Vector, spot
 
@@ -30,6 +41,27 @@ ERRORS = "errors.md, 2025-01-09"
 PLACE = PlaceOrder(LTCBTC, Side.BUY, Decimal("1.500"), Decimal("0.012345"), "cp-1")
 MARKET = PlaceOrder(LTCBTC, Side.SELL, Decimal(2), None, "cp-2")
 CANCEL = CancelOrder(LTCBTC, "cp-1")
+FIND = FindOrder(LTCBTC, "cp-1")
+FILLS = ListFills(LTCBTC)
+TRADES = "account-endpoints.md, Account trade list, shortened, as quoted by others, 2026-11-21; bitfoo's pages have two"
+
+
+def _fill(number: int) -> bytes:
+    return (
+        b'{"symbol":"LTCBTC","id":%d,"orderId":100234,"price":"4.00000100","qty":"12.00000000","quoteQty":"48.000012",'
+        b'"commission":"10.10000000","commissionAsset":"BNB","time":1499865549590,"isBuyer":true,"isMaker":false,'
+        b'"isBestMatch":true}' % number
+    )
+
+
+def _filled(number: int) -> FillReport:
+    paid = Fee(Decimal("10.1"), Asset("BNB"))
+    at = 1_499_865_549_590_000_000
+    size, price = Decimal(12), Decimal("4.000001")
+    return FillReport(LTCBTC, str(number), "100234", "", Side.BUY, price, size, paid, False, at)
+
+
+FIRST_PAGE = HttpResponse(200, b"[" + _fill(28457) + b"," + _fill(28458) + b"]")
 
 
 def _published(instrument: object) -> Action:
@@ -43,7 +75,7 @@ def _error(code: int, text: str, means: type[VenueError] | Refused, status: int 
 class TestBitfooActions(ActionConformance):
     name = "bitfoo"
     codec = BitfooActions()
-    actions = (PLACE, MARKET, CANCEL)
+    actions = (PLACE, MARKET, CANCEL, FIND, FILLS)
     vectors = (
         Vector(
             _published(LTCBTC),
@@ -73,9 +105,27 @@ class TestBitfooActions(ActionConformance):
             CANCEL,
             400,
             b'{"code":-2011,"msg":"Unknown order sent."}',
-            Refused("-2011", "Unknown order sent."),
+            NotFound("-2011", "Unknown order sent."),
             ERRORS,
         ),
+        Answer(
+            FIND,
+            400,
+            b'{"code":-2013,"msg":"Order does not exist."}',
+            NotFound("-2013", "Order does not exist."),
+            ERRORS,
+        ),
+        Answer(FIND, 400, b'{"code":-1000,"msg":"An unknown error occurred."}', VenueUnavailable, ERRORS),
+        Answer(FILLS, 200, FIRST_PAGE.body, More(), TRADES),
+        Answer(
+            FILLS,
+            200,
+            b"[" + _fill(28459) + b"]",
+            Reports(fills=(_filled(28457), _filled(28458), _filled(28459))),
+            TRADES,
+            (FIRST_PAGE,),
+        ),
+        Answer(FILLS, 200, b'{"fills":[]}', ProtocolError, "an object where the page has a list"),
         _error(-1000, "An unknown error occurred while processing the request.", UnknownOutcome),
         _error(-1001, "Internal error; unable to process your request. Please try again.", UnknownOutcome),
         _error(-1003, "Too many requests queued.", RateLimited, 429),
@@ -90,6 +140,6 @@ class TestBitfooActions(ActionConformance):
     )
     documented_codes = (
         *("-1000", "-1001", "-1003", "-1006", "-1007", "-1013", "-1015"),
-        *("-1021", "-1022", "-2010", "-2011", "-2015"),
+        *("-1021", "-1022", "-2010", "-2011", "-2013", "-2015"),
     )
     ambiguous_codes = ("-1000", "-1001", "-1006", "-1007")

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cryptopipe.testing.certificate import FAILED, NOT_APPLICABLE, PASSED, TIERS, tier
+from cryptopipe.testing.certificate import (
+    ACTION_CHECKS,
+    FAILED,
+    NOT_APPLICABLE,
+    PASSED,
+    SKIPPED,
+    TIERS,
+    actions_tier,
+    tier,
+)
 
 BRONZE, SILVER, GOLD = (dict.fromkeys(TIERS[name][0], PASSED) for name in ("bronze", "silver", "gold"))
 ROOT = Path(__file__).parents[2]
@@ -34,6 +43,25 @@ ROOT = Path(__file__).parents[2]
 )
 def test_a_tier_is_earned_by_every_check_of_it(outcomes: dict[str, str], earned: str) -> None:
     assert tier(outcomes) == earned
+
+
+ACTIONS = dict.fromkeys(ACTION_CHECKS, PASSED)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        (BRONZE, None),
+        (ACTIONS | {"A7 exact": PASSED}, PASSED),
+        (ACTIONS | {"A7 exact": NOT_APPLICABLE}, PASSED),
+        (ACTIONS | {"A7 exact": FAILED}, FAILED),
+        (ACTIONS | {"A7 exact": SKIPPED}, FAILED),
+        (ACTIONS | {"A5 ambiguous": NOT_APPLICABLE}, FAILED),
+        (BRONZE | {"A1 build": PASSED}, FAILED),
+    ],
+)
+def test_the_tier_of_actions_needs_all_their_checks(outcomes: dict[str, str], told: str | None) -> None:
+    assert actions_tier(outcomes) == told
 
 
 def test_a_run_writes_down_what_was_found(tmp_path: Path) -> None:
@@ -63,7 +91,7 @@ def test_a_run_writes_down_what_was_found(tmp_path: Path) -> None:
     assert child.returncode == 1, child.stdout
     found = json.loads(told.read_text())
     checks = {one["check"]: one for one in found["checks"]}
-    assert found["plugin"] == "bitfoo" and found["tier"] == "bronze"
+    assert found["plugin"] == "bitfoo" and found["tier"] == "bronze" and found["actions"] is None
     assert list(checks)[:2] == ["1 purity", "2 determinism"] and list(checks)[-1] == "13 signer"
     assert {name for name, one in checks.items() if one["outcome"] == FAILED} == {"8 sync"}
     assert "did not replace the book" in checks["8 sync"]["why"] and checks["8 sync"]["tests"] == 2
