@@ -1,0 +1,169 @@
+"""Clients that nobody here wrote trade at the simulated Coinbase venues, with nothing but URLs changed.
+
+Each runs in its own process and environment (see test_clients.py). What they were told is held to laws (money is kept,
+what was bought is paid for), to the orders they themselves gave, and to ccxt's own classes of the venue's errors.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_READER, Credentials
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign"))
+ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
+"""An example of EIP-55 (eips.ethereum.org/EIPS/eip-55): valid, and of nobody here."""
+
+
+@contextmanager
+def served(venue: str) -> Iterator[Mapping[str, Any]]:
+    """What the command line says of a sandbox that runs meanwhile."""
+    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", venue, "--seed", "7", "--json"]
+    paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
+    environ = {**os.environ, "PYTHONPATH": paths}
+    command.append("--until-stdin-closes")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["venues"][venue]
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
+def keys() -> dict[str, Sequence[str]]:
+    """Good ones, and each with one part wrong."""
+    good = SANDBOX_CREDENTIALS
+    wrong = {
+        "wrong key": Credentials("no-such-key", good.secret, good.passphrase),
+        "wrong secret": Credentials(good.key, "YW5vdGhlci1zZWNyZXQ=", good.passphrase),
+        "wrong passphrase": Credentials(good.key, good.secret, "another"),
+    }
+    known = {"all": good, "reader": SANDBOX_READER} | wrong
+    return {name: (one.key, one.secret, one.passphrase) for name, one in known.items()}
+
+
+def run(script: str, environment: str, package: str, venue: str) -> dict[str, Mapping[str, Any]]:
+    """What the client told, by the name of the call."""
+    python = ENVIRONMENTS / environment / "bin" / "python"
+    if not python.exists() or subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode:
+        pytest.skip(f"{package} is not installed in {python.parent.parent}: scripts/test-foreign installs it")
+    with served(venue) as origin:
+        options = {"rest": origin["rest"], "ws": origin["ws"]["spot"], "keys": keys(), "address": ADDRESS}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        ended = subprocess.run(
+            [str(python), str(HERE / "clients" / f"{script}.py"), json.dumps(options)],
+            env=environ, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    lines = (json.loads(line, parse_float=Decimal) for line in ended.stdout.splitlines())
+    return {line["call"]: line for line in lines}
+
+
+def free(balance: Mapping[str, Any], code: str) -> Decimal:
+    return Decimal(balance["free"][code])
+
+
+@pytest.mark.slow
+def test_ccxt_trades_at_coinbase_exchange() -> None:
+    told = run("ccxt_coinbase_exchange", "main", "ccxt.pro", "coinbase_exchange")
+    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
+    _orders(gave)
+    _money(gave)
+    _transfers(gave)
+    _watched(gave)
+    raised = {name: (line["raised"], line["text"].partition(" ")[2]) for name, line in told.items() if "raised" in line}
+    assert {name: (kind, text) for name, (kind, text) in raised.items() if name in ERRORS} == ERRORS
+    gone = {"fetch cancelled", "fetch ioc away", "fetch post-only", "fetch crossing"}
+    assert {raised[name][0] for name in gone} == {"OrderNotFound"}  # "might return 404"
+    assert raised["wrong key"][0] == "AuthenticationError" and "Invalid API Key" in raised["wrong key"][1]
+    assert "403 Forbidden" in raised["no right"][1]
+    assert "below the minimum (0.00100000 ETH)" in raised["too little"][1]
+    assert raised.keys() == ERRORS.keys() | gone | {"wrong key", "no right", "too little", "too much", "bad address"}
+
+
+ERRORS = {
+    "wrong secret": ("AuthenticationError", "invalid signature"),
+    "wrong passphrase": ("AuthenticationError", "Invalid Passphrase"),
+    "stale": ("ExchangeError", "request timestamp expired"),
+    "unknown symbol": ("InvalidOrder", "Product not found"),
+    "too precise": ("ExchangeError", "price is too accurate. Smallest unit is 0.01000000"),
+    "too small": ("InvalidOrder", "size is too small. Minimum size is 0.00000001"),
+    "no number": ("ExchangeError", "size must be a number"),
+    "no side": ("ExchangeError", "Requires side"),
+    "not enough": ("InsufficientFunds", "Insufficient funds"),
+    "unknown order": ("OrderNotFound", "order not found"),
+    "fetch unknown": ("OrderNotFound", "NotFound"),
+    "no network": ("ExchangeError", "network nowhere is not supported"),
+}
+"""By ccxt's own classes of what the venue says."""
+
+
+def _orders(gave: Mapping[str, Any]) -> None:
+    assert gave["fetch open"]["status"] == "open" and gave["fetch open"]["remaining"] == Decimal("0.01")
+    assert [one["id"] for one in gave["open orders"]] == [gave["limit"]["id"]]
+    for name, size in (("market", "0.02"), ("ioc", "0.01")):
+        order, trades = gave[f"fetch {name}"], [one for one in gave["my trades"] if one["order"] == gave[name]["id"]]
+        assert (order["status"], order["filled"]) == ("closed", Decimal(size))
+        assert sum(one["amount"] for one in trades) == Decimal(size)
+        paid = sum(one["price"] * one["amount"] for one in trades)
+        assert abs(paid - order["cost"]) < Decimal("1e-8")
+        assert {one["takerOrMaker"] for one in trades} == {"taker"}
+        for one in trades:
+            assert abs(one["fee"]["cost"] / (one["price"] * one["amount"]) - Decimal("0.006")) < Decimal("1e-6")
+    assert gave["post-only"]["status"] == "open"
+    assert gave["post-only crossing"]["info"]["reject_reason"] == "post only"
+    assert gave["fetch named"]["id"] == gave["named"]["id"]
+    assert gave["cancel all"][0]["info"] == [gave["post-only"]["id"]] and gave["open orders after"] == []
+    ended = {gave["market"]["id"], gave["ioc"]["id"]}
+    assert {one["id"] for one in gave["closed orders"]} == ended == {one["order"] for one in gave["my trades"]}
+    assert {one["order"] for one in gave["order trades"]} == {gave["market"]["id"]}
+    assert gave["fees"]["BTC/USD"]["taker"] == Decimal("0.006") and gave["fees"]["BTC/USD"]["maker"] == Decimal("0.004")
+
+
+def _money(gave: Mapping[str, Any]) -> None:
+    """What is held for an order is its price, size and fee; what was paid is what the trades say."""
+    before, during, after = (gave[f"balance {when}"] for when in ("before", "while open", "after"))
+    held = free(before, "USD") - free(during, "USD")
+    price, size = gave["limit"]["price"], gave["limit"]["amount"]
+    assert price * size <= held <= price * size * Decimal("1.0061")
+    trades = gave["my trades"]
+    assert free(after, "BTC") - free(before, "BTC") == sum(one["amount"] for one in trades) == Decimal("0.03")
+    paid = sum(one["price"] * one["amount"] + one["fee"]["cost"] for one in trades)
+    assert abs(free(before, "USD") - free(after, "USD") - paid) < Decimal("1e-6")
+    written = [one for one in gave["ledger"] if one["type"] in ("trade", "fee")]
+    assert abs(sum(one["amount"] for one in written) - paid) < Decimal("1e-6")
+    assert {one["direction"] for one in written} == {"out"} and gave["holds"] == []
+
+
+def _transfers(gave: Mapping[str, Any]) -> None:
+    networks = {name: one["id"] for name, one in gave["currencies"]["ETH"]["networks"].items()}
+    assert set(networks.values()) == {"ethereum", "base"}
+    assert gave["currencies"]["BTC"]["networks"]["BTC"]["limits"]["withdraw"]["min"] == Decimal("0.0001")
+    assert gave["deposit address"]["address"].startswith("0x") and len(gave["deposit address"]["address"]) == 42
+    sent, listed = gave["withdraw"], gave["withdrawals"]
+    assert [one["id"] for one in listed] == [sent["id"]] == [one["id"] for one in gave["transfers"]]
+    assert (listed[0]["address"], listed[0]["currency"], listed[0]["status"]) == (ADDRESS, "ETH", "pending")
+    assert sent["amount"] == Decimal("0.5") and gave["deposits"] == []
+    assert Decimal(sent["info"]["subtotal"]) + Decimal(sent["info"]["fee"]) == Decimal("0.5")
+
+
+def _watched(gave: Mapping[str, Any]) -> None:
+    assert gave["watch order book"][0] < gave["watch order book"][1]
+    assert gave["watch open"]["remaining"] == Decimal("0.01")
+    assert gave["watch cancelled"]["id"] == gave["watch open"]["id"] and gave["watch cancelled"]["filled"] == 0
+    assert gave["watch filled"]["filled"] == Decimal("0.01")
+    assert [one["info"]["trade_id"] for one in gave["watch trades"]] == [
+        one["info"]["trade_id"] for one in gave["asked trades"][:1]
+    ]
+    assert {one["takerOrMaker"] for one in gave["watch trades"]} == {"taker"}
