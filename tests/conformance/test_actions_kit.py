@@ -1,21 +1,35 @@
 """The kit of action codecs: a good sample passes all of it, with the signature and the errors that a page publishes."""
 
 from decimal import Decimal
+from typing import Any
 
+from conformance import ccxt_actions
 from conformance.bitfoo_actions import BitfooActions
 
 from cryptopipe.api import (
     Accepted,
     Action,
     Asset,
+    CancelAll,
     CancelOrder,
     Credentials,
     Fee,
+    FetchAddress,
+    FetchBalances,
+    FetchCurrencies,
+    FetchFees,
+    FetchKey,
+    FetchTime,
     FillReport,
     FindOrder,
+    HttpRequest,
     HttpResponse,
     ListFills,
+    ListOpenOrders,
+    ListOrders,
+    ListTransfers,
     More,
+    MoveFunds,
     NotFound,
     PlaceOrder,
     ProtocolError,
@@ -23,11 +37,13 @@ from cryptopipe.api import (
     Refused,
     Reports,
     Side,
+    TimeInForce,
     UnknownOutcome,
     VenueError,
     VenueUnavailable,
+    Withdraw,
 )
-from cryptopipe.testing import ActionConformance, Answer, Vector, spot
+from cryptopipe.testing import ActionConformance, Answer, Published, Vector, spot
 
 LTCBTC = spot("bitfoo", "LTC/BTC", symbol="LTCBTC", tick="0.000001", step="0.001")
 FULLWIDTH = spot("bitfoo", "LTC/BTC", symbol="１２３４５６", tick="0.000001", step="0.001")
@@ -143,3 +159,77 @@ class TestBitfooActions(ActionConformance):
         *("-1021", "-1022", "-2010", "-2011", "-2013", "-2015"),
     )
     ambiguous_codes = ("-1000", "-1001", "-1006", "-1007")
+
+
+THROUGH = ccxt_actions.LTCBTC
+BUY = PlaceOrder(THROUGH, Side.BUY, Decimal("1.500"), Decimal("0.012345"), "cp-1")
+SIGNED = (
+    "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+)
+VENUE = ccxt_actions.VENUE
+
+
+def _failed(code: int, text: str, means: Any, status: int = 400, action: Action = BUY) -> Answer:
+    return Answer(action, status, f'{{"code":{code},"msg":"{text}"}}'.encode(), means, ERRORS)
+
+
+class TestThroughCcxt(ActionConformance):
+    """The same kit over a codec that is ccxt: with its clock, chance and network as arguments."""
+
+    name = "bitbaz"
+    codec = ccxt_actions.codec()
+    actions = (
+        BUY,
+        PlaceOrder(THROUGH, Side.SELL, Decimal(2), None, "cp-2"),
+        PlaceOrder(THROUGH, Side.SELL, Decimal(2), Decimal("0.1"), "cp-3", TimeInForce.IOC),
+        PlaceOrder(THROUGH, Side.SELL, Decimal(2), Decimal("0.1"), "cp-4", TimeInForce.FOK),
+        PlaceOrder(THROUGH, Side.SELL, Decimal(2), Decimal("0.1"), "cp-5", TimeInForce.POST_ONLY),
+        CancelOrder(THROUGH, "cp-1"),
+        CancelAll(VENUE, THROUGH),
+        Withdraw(VENUE, "LTC", "LTC", "ltc1qexample", Decimal("0.5"), "w-1"),
+        MoveFunds(VENUE, "LTC", Decimal("0.5"), "spot", "funding", "m-1"),
+        FindOrder(THROUGH, "cp-1"),
+        ListOpenOrders(VENUE, THROUGH),
+        ListOrders(THROUGH),
+        ListFills(THROUGH),
+        FetchBalances(VENUE),
+        FetchFees(THROUGH),
+        FetchCurrencies(VENUE),
+        FetchAddress(VENUE, "LTC", "LTC"),
+        ListTransfers(VENUE, deposits=False),
+        FetchTime(VENUE),
+        FetchKey(VENUE),
+    )
+    published = (
+        Published(
+            HttpRequest("POST", f"https://api.bitbaz.example/api/v3/order?{SIGNED}"),
+            KEYS,
+            "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71",
+            PAGE,
+        ),
+    )
+    answers = (
+        Answer(
+            BUY,
+            200,
+            b'{"symbol":"LTCBTC","orderId":28,"clientOrderId":"cp-1","transactTime":1507725176595}',
+            Accepted("28"),
+            "trading-endpoints.md, New order, response ACK shortened, as quoted by others, 2026-11-21",
+        ),
+        _failed(-1000, "An unknown error occurred while processing the request.", UnknownOutcome),
+        _failed(-1001, "Internal error; unable to process your request. Please try again.", UnknownOutcome),
+        _failed(-1003, "Too many requests queued.", RateLimited, 429),
+        _failed(-1006, "An unexpected response was received. Execution status unknown.", UnknownOutcome),
+        _failed(-1007, "Timeout waiting for response from backend server. Send status unknown.", UnknownOutcome),
+        _failed(-1013, "Filter failure: LOT_SIZE", Refused("-1013", "Filter failure: LOT_SIZE")),
+        _failed(-1021, "Timestamp for this request is outside of the recvWindow.", VenueError),
+        _failed(-2010, "Duplicate order sent.", Refused("-2010", "Duplicate order sent.")),
+        _failed(-2015, "Invalid API-key, IP, or permissions for action.", VenueError, 401),
+        _failed(-2011, "Unknown order sent.", NotFound("-2011", "Unknown order sent."), 400, CancelOrder(THROUGH, "x")),
+        _failed(-1007, "Timeout waiting for response.", VenueUnavailable, 400, FindOrder(THROUGH, "x")),
+    )
+    documented_codes = ("-1000", "-1001", "-1003", "-1006", "-1007", "-1013", "-1021", "-2010", "-2011", "-2015")
+    ambiguous_codes = ("-1000", "-1001", "-1006", "-1007")
+
+    def signature_of(self, request: HttpRequest, credentials: Credentials) -> str:
+        return ccxt_actions.signature_of(request, credentials)
