@@ -175,7 +175,7 @@ class House:
     def _turn(self, at: Nanos) -> None:
         self._trouble.turn(at)
         if self._private is not None:
-            self._private.turn(at, self._time(at))
+            self._private.turn(at)
             self._private.begin()
 
     def _venue(self, plugin: ExchangePlugin, books: Mapping[str, SimulatedBook]) -> SandboxVenue:

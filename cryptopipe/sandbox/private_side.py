@@ -55,12 +55,12 @@ class PrivateSide:
         self.verdict = Verdict()
         desk.hazard, desk.after_action = self._before, self._after
 
-    def turn(self, at: Nanos, shown: Nanos) -> None:
+    def turn(self, at: Nanos) -> None:
         """To a moment, for which `trouble` was turned already."""
         if self._trouble.in_force is not self._in_force:
             self._in_force = self._trouble.in_force
             self._desk.set_maintenance(any(fault.kind == "maintenance" for fault in self._in_force))
-        self._desk.turn(at, shown)
+        self._desk.turn(at)
         for tape in self._tapes:
             tape.turn(at)
 

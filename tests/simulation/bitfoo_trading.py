@@ -248,11 +248,11 @@ class TradingInstruments:
 
 def trading(venue: str, fees: str = "0.0010") -> api.ExchangePlugin:
     """The sample with its private side, under any name."""
+    token = "0x7130d2a12b9bcbfae4f2634d864a1ee1ce3ead9c"
     networks = (
         api.Network("slow", "bitcoin", None, True, True, D("0.0001"), None, D("0.001"), None, None, 8, 2),
-        api.Network("quick", "bsc", "0x7130d2a12b9bcbfae4f2634d864a1ee1ce3ead9c", True, True, D("0.00001"), None,
-                    D("0.001"), None, None, 8, 5),
-    )  # fmt: skip
+        api.Network("quick", "bnb_smart_chain", token, True, True, D("0.00001"), None, D("0.001"), None, None, 8, 5),
+    )
     wallets = (api.Currency(api.VenueId(venue), "XBT", api.Asset("BTC"), networks),)
     return replace(
         make(),

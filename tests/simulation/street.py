@@ -20,6 +20,7 @@ from cryptopipe.model.desk import DeskOrder
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
 from cryptopipe.model.stream import Credentials
+from cryptopipe.sandbox.chain_parameters import Delay
 from cryptopipe.sandbox.desk import Desk
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House, Reset
@@ -47,7 +48,7 @@ class Street:
     def __init__(self, seed: int, faults: Collection[Fault] = (), ack_spread: float = 0.4, step: Nanos = STEP) -> None:
         plugins = {venue: trading(venue) for venue in (FOO, BAR)}
         self.world = World(plugins, _parameters(ack_spread), seed, START)
-        self.now = START
+        self.now = self.start = START
         self._step_ns, self._stepped_at = step, START
         self.houses = {
             venue: House(plugin, self.world.books[venue], faults, seed, START, self.world.desks[venue])
@@ -138,7 +139,11 @@ class Street:
 def _parameters(ack_spread: float) -> Parameters:
     calm = plain(Parameters.load(), 0.3)
     desks = {name: msgspec.structs.replace(one, ack_spread=ack_spread) for name, one in calm.accounts.items()}
-    return msgspec.structs.replace(calm, accounts=desks)
+    quick, law = Delay(2, 0), calm.processing["default"]
+    processing = msgspec.structs.replace(
+        law, review=quick, credit=Delay(1, 0), manual=0, refill=0, wallets="two", address_book="free"
+    )
+    return msgspec.structs.replace(calm, accounts=desks, processing={"default": processing})
 
 
 __all__ = ["BAR", "FOO", "MILLISECOND", "SECOND", "START", "Answer", "Street"]
