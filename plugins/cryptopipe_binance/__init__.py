@@ -9,15 +9,24 @@ from dataclasses import replace
 
 from cryptopipe.api import (
     API_VERSION,
+    ActionCodec,
     Channel,
+    Credentials,
     Currency,
     ExchangePlugin,
     FeeSchedule,
+    HttpRequest,
+    HttpResponse,
+    Instrument,
     Kind,
     Limit,
+    Nanos,
+    PrivateCodec,
+    PrivateStream,
     SandboxVenue,
     SimulatedBook,
     SimulatedDesk,
+    StreamAuth,
     VenueId,
 )
 from cryptopipe_binance.feed import BinanceFeed
@@ -121,6 +130,32 @@ def _wallets_spot() -> Sequence[Currency]:
     return wallets(SPOT.venue)
 
 
+def _actions_spot(instruments: Sequence[Instrument]) -> ActionCodec:
+    from cryptopipe_binance.actions import actions  # ccxt's codec, and ccxt itself when it is first used
+
+    return actions(instruments)
+
+
+def _private_spot(instruments: Sequence[Instrument]) -> PrivateCodec:
+    from cryptopipe_binance.private import BinancePrivate
+
+    return BinancePrivate(instruments)
+
+
+class _Signer:
+    """The signer of the private stream, loaded when it is first asked."""
+
+    good_for = 0
+
+    def request(self, credentials: Credentials, at: Nanos) -> HttpRequest | None:
+        return None
+
+    def auth(self, credentials: Credentials, response: HttpResponse | None, at: Nanos) -> StreamAuth:
+        from cryptopipe_binance.private import BinanceSigner
+
+        return BinanceSigner().auth(credentials, response, at)
+
+
 def _plugin(
     market: Market,
     docs: str,
@@ -161,7 +196,13 @@ _spot = _plugin(
     _simulated_spot,
     first_choice=True,
 )
-binance = replace(_spot, trading_sandbox=_trading_spot, wallets=_wallets_spot)
+binance = replace(
+    _spot,
+    trading_sandbox=_trading_spot,
+    wallets=_wallets_spot,
+    actions=_actions_spot,
+    private=PrivateStream(_private_spot, _Signer()),
+)
 binance_us = _plugin(
     US,
     "https://github.com/binance-us/binance-us-api-docs/blob/master/web-socket-streams.md",
