@@ -16,7 +16,7 @@ from cryptopipe.errors import CryptopipeError
 from cryptopipe.journal.records import ActionAnswered, Reckoned
 from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder
 from cryptopipe.model.facts import Asset, VenueId
-from cryptopipe.model.outcomes import Accepted, NotFound, Refused
+from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused
 from cryptopipe.summary import Settled, Took
 from cryptopipe.trading import Teller, Trading
 
@@ -75,7 +75,7 @@ class AtVenues:
         action, kind = answered.action, type(answered.action).__name__
         self.took.setdefault((answered.venue, kind), Took()).note(answered.took)
         self._tell(
-            ActionAnswered(answered.venue, kind, _client_id(action), *_in_words(answered), answered.took)
+            ActionAnswered(answered.venue, kind, client_id_of(action), *in_words(answered.outcome), answered.took)
         )  # fmt: skip
 
     def _reckoned(self, venue: VenueId, differences: Differences) -> None:
@@ -83,15 +83,16 @@ class AtVenues:
         self._tell(Reckoned(venue, {str(asset): pair for asset, pair in differences.items()}))
 
 
-def _client_id(action: Action) -> str:
+def client_id_of(action: Action) -> str:
+    """Our id of what it is about; of fills the order's id. Empty where there is none."""
     if isinstance(action, PlaceOrder | CancelOrder | FindOrder):
         return action.client_id
     return action.order_id if isinstance(action, ListFills) else ""
 
 
-def _in_words(answered: Answered) -> tuple[str, str]:
-    """(outcome, detail)."""
-    match answered.outcome:
+def in_words(outcome: Outcome | CryptopipeError) -> tuple[str, str]:
+    """(outcome, detail), as `ActionAnswered` has them."""
+    match outcome:
         case Accepted(venue_id=order_id, state=state):
             return "accepted", f"{order_id} {state}".strip()
         case Refused(code=code, reason=reason):

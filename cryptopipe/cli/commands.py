@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "balances": Entry("cryptopipe.cli.holdings", "balances", "What each account holds."),
     "fees": Entry("cryptopipe.cli.holdings", "fees", "What each account pays for a trade."),
     "networks": Entry("cryptopipe.cli.holdings", "networks", "By which chains assets go in and out."),
+    "act": Entry("cryptopipe.cli.act", "act", "One order, transfer or withdrawal by hand."),
     "capture": Entry("cryptopipe.cli.capture", "capture", "Export, import and describe raw captures."),
     "bench": Entry("cryptopipe.cli.bench", "bench", "Measure the paths, beside other libraries where installed."),
     "config": Entry("cryptopipe.cli.config", "config", "Show, explain and check the configuration."),

@@ -1,0 +1,230 @@
+"""A move between wallets, or a withdrawal to another venue's account, by hand.
+
+Enters: accounts, an amount, where from, where to. Leaves: a plan with network, address, fee and what arrives; what came
+of it. Never: a chain that one side does not state to be open, an address that the receiving venue did not just tell.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cryptopipe.cli.accounts import Accounts, reports
+from cryptopipe.cli.deeds import Deeded, recorded
+from cryptopipe.drivers.errand import Errand
+from cryptopipe.errors import UsageError
+from cryptopipe.journal.records import TransferIntended
+from cryptopipe.model.actions import FetchAddress, FetchCurrencies, ListTransfers, MoveFunds, Withdraw
+from cryptopipe.model.facts import Currency, Network, VenueId
+from cryptopipe.model.money import exact, plain
+from cryptopipe.model.outcomes import Accepted, AddressReport, NotFound, Outcome, Refused, TransferReport, TransferState
+
+LOOK_EVERY_S = 1
+"""Between two looks at a transfer that is waited for."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A plan of one move between two wallets of a venue."""
+
+    accounts: Accounts
+    action: MoveFunds
+
+    def lines(self) -> Sequence[str]:
+        """One line."""
+        one = self.action
+        return [f"move {plain(one.amount)} {one.code} at {one.venue} from {one.source} to {one.target}"]
+
+    def document(self) -> dict[str, Any]:
+        """The same as facts."""
+        one = self.action
+        return {
+            "act": "transfer",
+            "venue": one.venue,
+            "asset": one.code,
+            "amount": plain(one.amount),
+            "from": one.source,
+            "to": one.target,
+            "client_id": one.client_id,
+        }
+
+    def do(self, data_dir: Path) -> Deeded:
+        """Ask for it once."""
+        one = self.action
+        with recorded(data_dir, self.lines()[0]) as record:
+            record.intend(TransferIntended(one.client_id, one.venue, one.code, one.amount, one.target))
+            return _answered(self.accounts.run(lambda errand: errand.ask(one), record.heard))
+
+
+@dataclass(frozen=True)
+class Way:
+    """A network that both venues have open: how the one calls it, and how the other does."""
+
+    out: Network
+    into: Network
+
+
+@dataclass(frozen=True)
+class Send:
+    """A plan of one withdrawal to an address that the receiving venue told for our account."""
+
+    accounts: Accounts
+    action: Withdraw
+    way: Way
+    target: VenueId
+    wait: bool
+
+    @property
+    def arrives(self) -> Decimal:
+        """What is left of the amount after the sending venue's fee."""
+        assert self.way.out.withdrawal_fee is not None, "a way has a known fee"
+        with exact():
+            return self.action.amount - self.way.out.withdrawal_fee
+
+    def lines(self) -> Sequence[str]:
+        """Three lines."""
+        one, out, into = self.action, self.way.out, self.way.into
+        fee = plain(out.withdrawal_fee or Decimal(0))
+        after = "" if into.confirmations is None else f", credited after {into.confirmations} confirmations"
+        return [
+            f"withdraw {plain(one.amount)} {one.code} from {one.venue} to {self.target} over {out.chain or out.code}",
+            f"  fee {fee} {one.code}: {plain(self.arrives)} arrive{after}",
+            f"  to {one.address}" + (f", memo {one.memo}" if one.memo else ""),
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """The same as facts."""
+        one, out = self.action, self.way.out
+        return {
+            "act": "withdraw",
+            "venue": one.venue,
+            "target": self.target,
+            "asset": one.code,
+            "amount": plain(one.amount),
+            "network": out.code,
+            "chain": out.chain,
+            "fee": plain(out.withdrawal_fee or Decimal(0)),
+            "arrives": plain(self.arrives),
+            "address": one.address,
+            "memo": one.memo,
+            "confirmations": self.way.into.confirmations,
+            "client_id": one.client_id,
+        }
+
+    def do(self, data_dir: Path) -> Deeded:
+        """Ask for it once; with `wait`, look until it is credited."""
+        one = self.action
+        intent = TransferIntended(
+            one.client_id, one.venue, one.code, one.amount, self.target, one.network, one.address, one.memo
+        )  # fmt: skip
+        with recorded(data_dir, self.lines()[0]) as record:
+            record.intend(intent)
+
+            async def work(errand: Errand) -> Deeded:
+                asked = _answered(await errand.ask(one))
+                return await self._awaited(errand, asked) if asked.done and self.wait else asked
+
+            return self.accounts.run(work, record.heard)
+
+    async def _awaited(self, errand: Errand, asked: Deeded) -> Deeded:
+        """Until it is credited at the receiving venue, or failed at the sending one."""
+        one, transfer_id = self.action, asked.facts["id"]
+        while True:
+            sent = await reports(errand, ListTransfers(one.venue, deposits=False, code=one.code))
+            own = next((line for line in sent.transfers if line.transfer_id == transfer_id), None)
+            if own is not None and own.state in (TransferState.FAILED, TransferState.CANCELLED):
+                return Deeded(False, [f"the withdrawal {own.state.value}"], asked.facts)
+            if own is not None and own.txid:
+                came = await reports(errand, ListTransfers(self.target, deposits=True, code=one.code))
+                credit = next((line for line in came.transfers if line.txid == own.txid), None)
+                if credit is not None and credit.state is TransferState.DONE:
+                    return self._credited(asked, credit)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _credited(self, asked: Deeded, credit: TransferReport) -> Deeded:
+        words = [*asked.words, f"credited at {self.target}: {plain(credit.amount)} {self.action.code}, {credit.txid}"]
+        return Deeded(True, words, {**asked.facts, "credited": plain(credit.amount), "txid": credit.txid})
+
+
+def move(accounts: Accounts, amount: Decimal, asset: str, source: str, target: str) -> Move:
+    """The plan. Raises `UsageError` unless it is one venue's."""
+    if len(accounts.codecs) != 1:
+        raise UsageError(f"one venue's wallets, not those of {', '.join(accounts.codecs)}", where="--venues")
+    venue = next(iter(accounts.codecs))
+    return Move(accounts, MoveFunds(venue, asset, amount, source, target, str(uuid4())))
+
+
+def send(
+    accounts: Accounts, amount: Decimal, asset: str, source: str, target: str, network: str | None, wait: bool
+) -> Send:
+    """The plan, by the cheapest network that both venues have open, or the one that is named by its chain or by the
+    sending venue's word. Raises `UsageError` where there is none, `VenueError`.
+    """
+    missing = [name for name in (source, target) if name not in accounts.codecs]
+    if missing or source == target:
+        raise UsageError(f"two venues that can be asked, not {source} and {target}", where="--from and --to")
+    out_of, into = VenueId(source), VenueId(target)
+
+    async def asked(errand: Errand) -> tuple[Way, Currency, AddressReport]:
+        currencies = [await _currency(errand, venue, asset) for venue in (out_of, into)]
+        way = _cheapest(currencies[0], currencies[1], network, amount)
+        told = await reports(errand, FetchAddress(into, currencies[1].code, way.into.code))
+        if told.address is None:
+            raise UsageError(f"{into} told no address for {asset} over {way.into.code}", where="--to")
+        return way, currencies[0], told.address
+
+    way, currency, address = accounts.run(asked)
+    action = Withdraw(out_of, currency.code, way.out.code, address.address, amount, str(uuid4()), address.memo)
+    return Send(accounts, action, way, into, wait)
+
+
+async def _currency(errand: Errand, venue: VenueId, asset: str) -> Currency:
+    told = await reports(errand, FetchCurrencies(venue))
+    found = next((one for one in told.currencies if one.asset == asset), None)
+    if found is None:
+        raise UsageError(f"{venue} has no {asset}", where="ASSET")
+    return found
+
+
+def _cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal) -> Way:
+    """Unknown is closed, and a fee that nobody stated is not zero."""
+    pairs = [Way(a, b) for a in out.networks for b in into.networks if a.chain]
+    ways = [way for way in pairs if (way.out.chain, way.out.contract) == (way.into.chain, way.into.contract)]
+    named = [way for way in ways if network in (None, way.out.chain, way.out.code)]
+    if not named:
+        chains = ", ".join(sorted({way.out.chain for way in ways})) or "none"
+        message = f"{out.venue} and {into.venue} have no {network or 'network'} in common for {out.asset}"
+        raise UsageError(f"{message}; in common: {chains}", where="--network")
+    open_ones = [way for way in named if not _shut(way)]
+    if not open_ones:
+        shut = ", ".join(f"{way.out.chain}: {_shut(way)}" for way in named)
+        raise UsageError(f"no way from {out.venue} to {into.venue} is open: {shut}", where="--network")
+    best = min(open_ones, key=lambda way: (way.out.withdrawal_fee or Decimal(0), way.out.chain))
+    least = max(best.out.min_withdrawal or Decimal(0), best.into.min_deposit or Decimal(0))
+    if amount < least or amount <= (best.out.withdrawal_fee or Decimal(0)):
+        raise UsageError(
+            f"at least {plain(least)} {out.asset} over {best.out.chain}, not {plain(amount)}", where="AMOUNT"
+        )
+    return best
+
+
+def _shut(way: Way) -> str:
+    """Why; empty if it is open."""
+    if not way.out.withdrawals:
+        return "withdrawals are " + ("not told to be open" if way.out.withdrawals is None else "suspended")
+    if not way.into.deposits:
+        return "deposits are " + ("not told to be open" if way.into.deposits is None else "suspended")
+    return "its fee is not told" if way.out.withdrawal_fee is None else ""
+
+
+def _answered(outcome: Outcome) -> Deeded:
+    match outcome:
+        case Accepted(venue_id=venue_id, state=state):
+            return Deeded(True, [f"accepted as {venue_id} {state}".rstrip()], {"id": venue_id, "state": state})
+        case Refused(code=code, reason=reason) | NotFound(code=code, reason=reason):
+            return Deeded(False, [f"refused: {code} {reason}".strip()], {"code": code, "reason": reason})
+        case _:
+            raise AssertionError(f"a deed is accepted or refused, not {outcome!r}")

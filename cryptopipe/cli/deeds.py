@@ -1,0 +1,88 @@
+"""What a deed by hand is, and its journal: intents durable before anything is asked for, then every answer.
+
+Enters: intents, answers. Leaves: `acts/` of the data directory, a journal for each deed. Never: a request before its
+intent is on the disk.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptopipe.at_venues import client_id_of, in_words
+from cryptopipe.clock import Nanos, format_at
+from cryptopipe.errors import CryptopipeError
+from cryptopipe.journal.log import Log
+from cryptopipe.journal.records import ActionAnswered, Body
+from cryptopipe.journal.runs import create
+from cryptopipe.model.actions import Action, venue_of
+from cryptopipe.model.outcomes import Outcome
+
+FOLDER = "acts"
+
+
+@dataclass(frozen=True)
+class Deeded:
+    """What came of a deed: whether all of it was done, in words, and as facts."""
+
+    done: bool
+    words: Sequence[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def lines(self) -> Sequence[str]:
+        """For a person."""
+        return self.words
+
+    def document(self) -> dict[str, Any]:
+        """For a program."""
+        return {"done": self.done, **self.facts}
+
+
+class Deed(Protocol):
+    """A plan that can be carried out."""
+
+    def lines(self) -> Sequence[str]:
+        """The plan for a person."""
+
+    def document(self) -> dict[str, Any]:
+        """The plan for a program."""
+
+    def do(self, data_dir: Path) -> Deeded:
+        """Carry it out. Raises `VenueError`, `UnknownOutcome`."""
+
+
+class Record:
+    """The journal of one deed."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._number = 0
+
+    def tell(self, body: Body) -> None:
+        """Append a record."""
+        self._number += 1
+        self._log.append(self._number, time.time_ns(), body.kind, body)
+
+    def intend(self, body: Body) -> None:
+        """Append an intent, and return when it is durable."""
+        self.tell(body)
+        self._log.sync()
+
+    def heard(self, action: Action, outcome: Outcome | CryptopipeError, took: Nanos) -> None:
+        """An answer."""
+        kind = type(action).__name__
+        self.tell(ActionAnswered(venue_of(action), kind, client_id_of(action), *in_words(outcome), took))
+
+
+@contextmanager
+def recorded(data_dir: Path, what: str) -> Iterator[Record]:
+    """The journal of a deed, in a directory of its own below `acts/`."""
+    now = time.time_ns()
+    run = create(data_dir / FOLDER, now)
+    run.describe({"mode": "act", "what": what})
+    with Log.open(run.journal) as log:
+        yield Record(log)
+        log.sync()
+    run.end(time.time_ns(), {"what": what, "ended": format_at(time.time_ns())})
