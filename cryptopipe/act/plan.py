@@ -25,9 +25,9 @@ def same(name: str) -> str:
 
 def unique_since(at: Nanos) -> Naming:
     """A UUID of the name and the stamp of the run's first input: no other run of the account has the same, and a replay
-    has. 36 characters of hex digits and hyphens are what every venue takes.
+    has. 36 characters of hex digits and hyphens are what every venue takes, and one takes nothing but version 4.
     """
-    return lambda name: str(uuid5(_RUN, f"{at}/{name}"))
+    return lambda name: str(UUID(bytes=uuid5(_RUN, f"{at}/{name}").bytes, version=4))
 
 
 _RUN = UUID("7a0c1f0e-52a4-4c53-9d33-6b1f2f3f7f0d")
