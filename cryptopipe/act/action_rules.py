@@ -57,12 +57,14 @@ class Call:
     """How an action is done where ccxt has no method for it, or another than the usual.
 
     `method` is a method of ccxt's class: a unified one, called with `arguments(action)`, or an implicit one of a
-    single endpoint, which takes the parameters as its one argument. `read` makes an outcome of what it gave (the JSON
-    of the answer, numbers as text, for an implicit one); None reads it as the usual method's result is read.
+    single endpoint, which takes the parameters as its one argument. A function of the object of that class and the
+    action asks by as many of them as it needs; for what changes something by one. `read` makes an outcome of what it
+    gave (the JSON of the answer, numbers as text, for an implicit one); None reads it as the usual method's result is
+    read.
     """
 
-    method: str
-    arguments: Callable[[Any], Sequence[Any]]
+    method: str | Callable[[Any, Any], Any]
+    arguments: Callable[[Any], Sequence[Any]] = lambda action: ()
     read: Callable[[Any, Any], Outcome] | None = None
 
 
@@ -76,13 +78,15 @@ class Weight:
 
 @dataclass(frozen=True)
 class Allowance:
-    """A limit by name; of its count `reserved` is kept for cancels, and half of that for other questions about orders
-    (FindOrder, ListOpenOrders) when only the reserve is left.
+    """A limit by name. Of its count `reserved` is kept for cancels, the half of that also for questions about orders
+    (FindOrder, ListOpenOrders); 0 where nothing is said, and then a tenth is. `header`: of answers, where the venue
+    tells how much of it was used in the running span.
     """
 
     name: str
     limit: Limit
     reserved: int = 0
+    header: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.reserved < self.limit.count:
