@@ -88,28 +88,28 @@ class Street:
                     self._note(venue, delivery.conn, what)
 
     def ask(
-        self, venue: VenueId, name: str, key: Credentials = SANDBOX_CREDENTIALS, query: str = "", **asked: str
-    ) -> Answer | None:
+        self, venue: VenueId, name: str, key: Credentials = SANDBOX_CREDENTIALS, **asked: str
+    ) -> Answer | None:  # fmt: skip
         """One signed request now, such as `POST order`; None: silence. `at` of the answer is since the start."""
         method, _, path = name.partition(" ")
-        if method != "POST":
-            query = "&".join(f"{one}={value}" for one, value in asked.items())
-        whole = f"/v2/my/{path}" + f"?{query}" * bool(query)
-        reply = self.houses[venue].answer(
-            signed(key, method, whole, asked if method == "POST" else None, self.now), self.now
-        )
+        query = "" if method == "POST" else "&".join(f"{one}={value}" for one, value in asked.items())
+        body = asked if method == "POST" else None
+        request = signed(key, method, f"/v2/my/{path}" + f"?{query}" * bool(query), body, self.now)
+        reply = self.houses[venue].answer(request, self.now)
         if reply is None:
             self._note(venue, name, "silence")
             return None
-        body, at = reply.response.body, self.now - START + reply.after
-        self._note(venue, name, at, reply.response.status, body)
-        return Answer(at, reply.response.status, json.loads(body))
+        text, at = reply.response.body, self.now - START + reply.after
+        self._note(venue, name, at, reply.response.status, text)
+        return Answer(at, reply.response.status, json.loads(text))
 
     def place(
-        self, venue: VenueId, client_id: str, side: str = "buy", size: str = "0.01", **more: str
-    ) -> Answer | None:
-        """An order, at the market unless `price` says otherwise."""
-        return self.ask(venue, "POST order", s=SYMBOL, id=client_id, side=side, size=size, **more)
+        self, venue: VenueId, client_id: str, side: str = "buy", size: str = "0.01", price: str = "", tif: str = "gtc",
+        key: Credentials = SANDBOX_CREDENTIALS,
+    ) -> Answer | None:  # fmt: skip
+        """An order, at the market where `price` is empty."""
+        asked = {"s": SYMBOL, "id": client_id, "side": side, "size": size, "price": price, "tif": tif}
+        return self.ask(venue, "POST order", key, **asked)
 
     def listen(self, venue: VenueId, key: Credentials = SANDBOX_CREDENTIALS) -> int:
         """A connection that is signed in now."""

@@ -12,7 +12,7 @@ from simulation.street import BAR, FOO, MILLISECOND, SECOND, Answer, Street
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.desk import OrderStatus
-from cryptopipe.model.simulated import SANDBOX_OTHER
+from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_OTHER
 from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.fault_kinds import ACTION_KINDS, Scope
 from cryptopipe.sandbox.faults import Fault
@@ -315,11 +315,10 @@ def busy(one: Street, random: Random, count: int) -> dict[str, Answer | None]:
     one.listen(FOO)
     for n in range(count):
         one.wait(EARLY + n * 4 * SECOND // count)
-        key = {} if random.random() < 0.7 else {"key": SANDBOX_OTHER}
-        name, side = f"{'b' if key else 'a'}{n}", random.choice(("buy", "sell"))
-        size = f"0.0{random.randint(1, 9)}"
-        price = {} if random.random() < 0.5 else {"price": {"buy": LOW, "sell": "70000"}[side]}
-        placed[name] = one.place(FOO, name, side, size, **price, **key)  # type: ignore[arg-type]
+        key = SANDBOX_CREDENTIALS if random.random() < 0.7 else SANDBOX_OTHER
+        name, side, size = str(n), random.choice(("buy", "sell")), f"0.0{random.randint(1, 9)}"
+        price = "" if random.random() < 0.5 else {"buy": LOW, "sell": "70000"}[side]
+        placed[name] = one.place(FOO, name, side, size, price, key=key)
         if random.random() < 0.3:
             one.ask(FOO, "DELETE order", id=random.choice(list(placed)))
     one.wait(7 * SECOND)
