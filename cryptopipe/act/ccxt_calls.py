@@ -4,7 +4,7 @@ Enters: an action and the venue's rules. Leaves: the method's name and its argum
 done otherwise than it was asked for: what a venue has not is refused before anything is built.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptopipe.act.action_rules import ActionRules
@@ -34,7 +34,8 @@ from cryptopipe.model.actions import (
 )
 from cryptopipe.model.money import plain
 
-Invocation = tuple[str, tuple[Any, ...]]
+Invocation = tuple[str | Callable[..., Any], tuple[Any, ...]]
+"""A method by its name, or a function, and its arguments."""
 
 
 class Calls:
@@ -51,7 +52,9 @@ class Calls:
             raise VenueError(f"{type(action).__name__} needs an instrument here", where=venue_of(action))
         own = self._rules.calls.get(type(action))
         if own is not None:
-            return own.method, tuple(own.arguments(action))
+            if isinstance(own.method, str):
+                return own.method, tuple(own.arguments(action))
+            return own.method, (exchange, action)
         more = self._rules.params.get(type(action))
         return self._usual(exchange, action, dict(more(action)) if more else {})
 

@@ -127,7 +127,7 @@ class CcxtActions:
 
     def _run(self, exchange: Any, action: Action) -> Any:
         method, arguments = self._calls.of(exchange, action)
-        return getattr(exchange, method)(*arguments)
+        return (getattr(exchange, method) if isinstance(method, str) else method)(*arguments)
 
     def _unfinished(self, action: Action, response: HttpResponse) -> Outcome | CryptopipeError:
         if type(action) in MUTATING:
