@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from cryptopipe.clock import Nanos
 from cryptopipe.model.desk import (
     TRADING,
@@ -24,7 +26,7 @@ from cryptopipe.model.desk import (
     OrderStatus,
     Refusal,
 )
-from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Network
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Network, Side
 from cryptopipe.sandbox.accounts_wallets import Wallets
 from cryptopipe.sandbox.desk_orders import Working
 
@@ -118,20 +120,22 @@ class Account:
         return self.wallets.balances(wallet)
 
     def fees(self, instrument: Instrument) -> FeeSchedule:
-        """What it pays."""
-        return self.schedule
+        """What it pays; for perpetuals in their quote asset."""
+        if instrument.kind is Kind.SPOT or self.schedule.charged_in == "quote":
+            return self.schedule
+        return replace(self.schedule, charged_in="quote")
 
     def positions(self) -> Sequence[DeskPosition]:
-        """Those that are open."""
-        return ()
+        """Those that are open, by symbol."""
+        return self._desk.margins.positions(self)
 
     def leverage(self, instrument: Instrument) -> Decimal:
         """Of its positions in a perpetual."""
-        return self._desk.profile.leverage
+        return self._desk.dealer.linear.leverage(self, instrument)
 
     def set_leverage(self, instrument: Instrument, leverage: Decimal) -> None:
-        """Raises `DeskRefusal`."""
-        raise DeskRefusal(Refusal.LEVERAGE, leverage=leverage, most=self._desk.profile.leverage_most)
+        """Margins follow. Raises `DeskRefusal`: LEVERAGE, INSUFFICIENT_FUNDS."""
+        self._desk.dealer.set_leverage(self, instrument, leverage)
 
     def deposit_address(self, asset: Asset, network: Network) -> DepositAddress:
         """Raises `DeskRefusal`."""
@@ -183,6 +187,11 @@ class Account:
     def tell_position(self, position: DeskPosition, at: Nanos | None = None) -> None:
         """A line for a position that changed."""
         self._tell(DeskEvent(self._next, self._when(at), position=position))
+
+    def working(self, instrument: Instrument, side: Side | None = None) -> Sequence[Working]:
+        """Open orders of an instrument (on one side), oldest first."""
+        open_orders = self._open.values()
+        return [one for one in open_orders if _is_of(one, instrument) and side in (None, one.state.order.side)]
 
     @property
     def open_count(self) -> int:

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from cryptopipe.clock import Nanos
 from cryptopipe.model.accounts import SimulatedKey
 from cryptopipe.model.contracts import ExchangePlugin
-from cryptopipe.model.desk import DeskRefusal, Permission, Refusal
+from cryptopipe.model.desk import Permission
 from cryptopipe.model.facts import Asset, Currency, Instrument, TradingState
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_OTHER, SANDBOX_READER, SANDBOX_TRADER
 from cryptopipe.model.stream import Credentials
 from cryptopipe.sandbox.accounts import Account
 from cryptopipe.sandbox.accounts_wallets import Tally
+from cryptopipe.sandbox.desk_margin import Margins
 from cryptopipe.sandbox.desk_market import DeskMarket
 from cryptopipe.sandbox.desk_orders import Dealer
 from cryptopipe.sandbox.engine import Engine
@@ -28,7 +29,6 @@ from cryptopipe.sandbox.parameters import Parameters
 if TYPE_CHECKING:
     from cryptopipe.sandbox.transfers_faults import TransferFaults
 
-ZERO = Decimal(0)
 _ALL = frozenset(Permission)
 _KEYS: tuple[tuple[Credentials, int, frozenset[Permission]], ...] = (
     (SANDBOX_CREDENTIALS, 1, _ALL),
@@ -75,6 +75,7 @@ class Desk:
             for symbol, engine in books.items()
         }
         self.dealer = Dealer(self, self._markets)
+        self.margins = Margins(self, tuple(self._markets.values()), self.dealer.linear)
         self.accounts = {one: Account(self, one, plugin.fees) for one in sorted({key[1] for key in _KEYS})}
         self._keys = {
             credentials.key: SimulatedKey(credentials, self.accounts[account], permissions, created_at=timeline.now)
@@ -129,19 +130,16 @@ class Desk:
         return self._keys.get(key)
 
     def mark(self, instrument: Instrument) -> Decimal:
-        """The middle of the book. Raises `DeskRefusal` NO_LIQUIDITY where a side is empty."""
-        mid = self.dealer.market(instrument).mid()
-        if mid is None:
-            raise DeskRefusal(Refusal.NO_LIQUIDITY, symbol=instrument.symbol)
-        return mid
+        """The middle of the book, or what comes nearest. Raises `DeskRefusal` NO_LIQUIDITY where there is nothing."""
+        return self.dealer.market(instrument).mark()
 
     def funding_rate(self, instrument: Instrument) -> Decimal:
         """Of the next funding, as a fraction."""
-        return ZERO
+        return self.margins.rate(self.dealer.market(instrument))
 
     def next_funding_at(self, instrument: Instrument) -> Nanos:
         """By the venue's clock."""
-        return 0
+        return self.margins.next_at()
 
     @contextmanager
     def action(self, what: str) -> Iterator[None]:

@@ -8,10 +8,10 @@ from decimal import Context, Decimal
 
 from cryptopipe.model.actions import TimeInForce
 from cryptopipe.model.desk import DeskRefusal, NewOrder, Refusal
-from cryptopipe.model.facts import Side, TradingState, ceil_to, floor_to
+from cryptopipe.model.facts import Kind, Side, TradingState, ceil_to, floor_to
 from cryptopipe.model.money import exact
+from cryptopipe.sandbox.accounts_parameters import AccountProfile
 from cryptopipe.sandbox.engine import Engine
-from cryptopipe.sandbox.parameters import AccountProfile
 
 _HUNDRED = Decimal(100)
 _RATIO = Context(prec=28)
@@ -26,6 +26,7 @@ class DeskMarket:
         self.engine = engine
         self.instrument = engine.instrument
         self.rules = rules
+        self.linear = engine.instrument.kind is Kind.LINEAR_PERPETUAL
         self.state = engine.instrument.state
         self._profile = profile
         self._largest = round(profile.largest_order_usd / usd / float(rules.step * engine.instrument.contract_size))
@@ -43,6 +44,11 @@ class DeskMarket:
         with exact():
             return cost * self.rules.tick * self.rules.step * self.instrument.contract_size
 
+    def worth(self, price: Decimal, size: Decimal) -> Decimal:
+        """In quote."""
+        with exact():
+            return price * size * self.instrument.contract_size
+
     def mid(self) -> Decimal | None:
         """The middle of the book; None if a side is empty."""
         bid, ask = self.engine.best(Side.BUY), self.engine.best(Side.SELL)
@@ -50,6 +56,19 @@ class DeskMarket:
             return None
         with exact():
             return (bid + ask) * self.rules.tick / 2
+
+    def mark(self) -> Decimal:
+        """The middle of the book; where a side is empty the price of the last trade, before the first the other side's
+        best. Raises `DeskRefusal` NO_LIQUIDITY where there is none of them.
+        """
+        mid = self.mid()
+        if mid is not None:
+            return mid
+        stats, engine = self.engine.session_stats, self.engine
+        ticks = engine.best(Side.BUY) or engine.best(Side.SELL) if stats is None else stats.last
+        if ticks is None:
+            raise DeskRefusal(Refusal.NO_LIQUIDITY, symbol=self.instrument.symbol)
+        return self.price(ticks)
 
     def judge(self, order: NewOrder) -> None:
         """Raises `DeskRefusal` for an order that the venue's rules do not let in."""

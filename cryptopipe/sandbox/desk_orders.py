@@ -15,6 +15,7 @@ from cryptopipe.model.actions import TimeInForce
 from cryptopipe.model.desk import DeskFill, DeskOrder, DeskRefusal, NewOrder, OrderStatus, Refusal
 from cryptopipe.model.facts import Instrument, Side
 from cryptopipe.model.money import exact
+from cryptopipe.sandbox.desk_linear import LinearBook
 from cryptopipe.sandbox.desk_market import DeskMarket
 from cryptopipe.sandbox.desk_spot import SpotBook
 from cryptopipe.sandbox.desk_sweep import Sweep, sweep
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from cryptopipe.sandbox.desk import Desk
 
 ZERO = Decimal(0)
+LIQUIDATION = "liquidation"
+"""`why_ended` of orders that the venue closed a position by, and of those that it took out before."""
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
@@ -42,6 +45,11 @@ class Working:
         self.hold = ZERO
         self.goal = state.order.size
 
+    @property
+    def left(self) -> Decimal:
+        """What is not executed; zero for an order by quote."""
+        return ZERO if self.state.order.size is None else self.state.order.size - self.state.filled
+
 
 class Dealer:
     """Deals with the orders of one desk's customers. Every instrument that holds one of them has its engine's `fills`
@@ -56,6 +64,7 @@ class Dealer:
         self._orders = 0
         self._fills = 0
         self._spot = SpotBook()
+        self.linear = LinearBook(desk.profile)
 
     def market(self, instrument: Instrument) -> DeskMarket:
         """Raises `DeskRefusal` where the simulated venue does not trade it."""
@@ -75,8 +84,41 @@ class Dealer:
         plan = self._plan(account, market, order)
         asset, amount = self._book(market).hold(account, market, order, plan)
         account.wallets.require(asset, amount)
+        working = self._take_in(account, market, order, plan, amount)
+        for one in self.linear.excess(account, market) if market.linear else ():
+            market.engine.cancel(one.engine_id, self._desk.at)
+            self._end(one, OrderStatus.CANCELLED, Refusal.REDUCE_ONLY.value)
+        return working.state
+
+    def liquidate(self, account: "Account", market: DeskMarket, size: Decimal) -> None:
+        """The venue takes out the orders of an instrument and closes the position, as far as the book allows."""
+        for one in account.working(market.instrument):
+            market.engine.cancel(one.engine_id, self._desk.at)
+            self._end(one, OrderStatus.CANCELLED, LIQUIDATION)
+        side = Side.SELL if size > 0 else Side.BUY
+        order = NewOrder(market.instrument, side, abs(size), None, reduce_only=True)
+        bound = market.reach(side)
+        if bound is not None:
+            plan = sweep(market.engine, side, market.lots(abs(size)), None, bound, 0, order.self_trade)
+            if plan.lots:
+                self._take_in(account, market, order, plan, ZERO, LIQUIDATION)
+
+    def set_leverage(self, account: "Account", instrument: Instrument, leverage: Decimal) -> None:
+        """Raises `DeskRefusal`."""
+        market, most = self.market(instrument), self._desk.profile.leverage_most
+        if not market.linear or not 1 <= leverage <= most:
+            raise DeskRefusal(Refusal.LEVERAGE, leverage=leverage, most=most)
+        self.linear.set_leverage(account, market, leverage)
+        account.tell_balances()
+
+    def _take_in(
+        self, account: "Account", market: DeskMarket, order: NewOrder, plan: Sweep, amount: Decimal, why: str = ""
+    ) -> Working:
+        """An order that nothing speaks against. `amount` is held for it; `why`: the venue's own reason for it."""
+        asset = market.instrument.base if not market.linear and order.side is Side.SELL else market.instrument.quote
         self._orders += 1
-        state = DeskOrder(self._orders, order, OrderStatus.OPEN, ZERO, ZERO, {}, self._desk.now, self._desk.now)
+        now = self._desk.now
+        state = DeskOrder(self._orders, order, OrderStatus.OPEN, ZERO, ZERO, {}, now, now, why)
         working = Working(account, market, state)
         working.hold = amount
         if order.size is None and plan.complete:
@@ -85,7 +127,7 @@ class Dealer:
         account.opened(working)
         account.tell_balances()
         self._execute(working, plan)
-        return working.state
+        return working
 
     def cancel(self, working: Working) -> DeskOrder:
         """Takes the rest of an open order out."""
@@ -158,11 +200,11 @@ class Dealer:
     def _fill(self, working: Working, ticks: int, lots: int, at: Nanos, maker: bool) -> None:
         account, market, order, old = working.account, working.market, working.state.order, working.state
         price, size, shown = market.price(ticks), market.size(lots), self._desk.shown(at)
-        value = market.value(ticks * lots)
         with exact():
-            filled, spent = old.filled + size, old.spent + value
+            filled, spent = old.filled + size, old.spent + market.value(ticks * lots)
+        working.state = replace(old, filled=filled, spent=spent, updated_at=shown)
         done = filled == working.goal
-        fee = self._book(market).fill(working, size, value, maker, None if order.size is None else order.size - filled)
+        fee = self._book(market).fill(working, price, size, maker)
         with exact():
             fees = {**old.fees, fee.asset: old.fees.get(fee.asset, ZERO) + fee.amount}
         self._fills += 1
@@ -171,18 +213,23 @@ class Dealer:
             size, fee, maker, shown,
         )  # fmt: skip
         status = OrderStatus.FILLED if done else OrderStatus.OPEN
-        working.state = replace(old, status=status, filled=filled, spent=spent, fees=fees, updated_at=shown)
+        working.state = replace(working.state, status=status, fees=fees)
         if done:
             self._book(market).give_back(working)
             self._forget(working)
         account.filled(working, told)
+        if market.linear:
+            self._desk.margins.changed(account, market, shown)
         account.tell_balances(shown)
 
     def _end(self, working: Working, status: OrderStatus, why: str) -> None:
         self._book(working.market).give_back(working)
-        working.state = replace(working.state, status=status, updated_at=self._desk.now, why_ended=why)
+        why, now = why or working.state.why_ended, self._desk.now
+        working.state = replace(working.state, status=status, updated_at=now, why_ended=why)
         self._forget(working)
         working.account.ended(working)
+        if working.market.linear:
+            self.linear.rehold(working.account, working.market)
         working.account.tell_balances()
 
     def _forget(self, working: Working) -> None:
@@ -198,8 +245,8 @@ class Dealer:
     def _of(self, market: DeskMarket) -> dict[int, Working]:
         return self._resting[market.instrument.symbol]
 
-    def _book(self, market: DeskMarket) -> SpotBook:
-        return self._spot
+    def _book(self, market: DeskMarket) -> SpotBook | LinearBook:
+        return self.linear if market.linear else self._spot
 
 
 class _Listener:

@@ -7,7 +7,7 @@ that is not a multiple of 10⁻⁸.
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cryptopipe.model.desk import NewOrder
+from cryptopipe.model.desk import DeskRefusal, NewOrder, Refusal
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Side, floor_to
 from cryptopipe.model.money import exact
 from cryptopipe.sandbox.desk_market import DeskMarket
@@ -41,17 +41,20 @@ class SpotBook:
     """Settles spot orders: a buyer's quote is held with the fee where that is charged in quote, a seller's base."""
 
     def hold(self, account: "Account", market: DeskMarket, order: NewOrder, plan: Sweep) -> tuple[Asset, Decimal]:
-        """What is held while the order is open."""
+        """What is held while the order is open. Raises `DeskRefusal` REDUCE_ONLY: nothing is reduced on spot."""
         instrument = market.instrument
+        if order.reduce_only:
+            raise DeskRefusal(Refusal.REDUCE_ONLY, size=order.size, closes=ZERO)
         if order.side is Side.SELL:
             return instrument.base, order.size if order.size is not None else market.size(plan.lots)
         with exact():
             value = order.price * order.size if order.price and order.size else market.value(plan.cost)
             return instrument.quote, value + _most(value, account.fees(instrument))
 
-    def fill(self, working: "Working", size: Decimal, value: Decimal, maker: bool, left: Decimal | None) -> Fee:
-        """Pays one fill out of what is held, and gives back what the rest (`left`) no longer needs."""
+    def fill(self, working: "Working", price: Decimal, size: Decimal, maker: bool) -> Fee:
+        """Pays one fill out of what is held, and gives back what the rest no longer needs."""
         account, order, instrument = working.account, working.state.order, working.market.instrument
+        value = working.market.worth(price, size)
         schedule = account.fees(instrument)
         rate = schedule.maker_rate if maker else schedule.taker_rate
         wallets = account.wallets
@@ -65,9 +68,9 @@ class SpotBook:
         with exact():
             working.hold -= paid
         self._charge(working, fee, held=buys and not in_base)
-        if buys and order.price is not None and left is not None:
+        if buys and order.price is not None:
             with exact():
-                needed = order.price * left
+                needed = order.price * working.left
                 spare = working.hold - needed - _most(needed, schedule)
                 working.hold -= spare
             wallets.release(given, spare)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import msgspec
 
 from cryptopipe.errors import ConfigError, did_you_mean
+from cryptopipe.sandbox.accounts_parameters import AccountProfile
 from cryptopipe.sandbox.chain_parameters import ChainLaw, Processing
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -41,12 +42,6 @@ def _in_order(**named: float) -> None:
     (low, least), (high, most) = named.items()
     if least > most:
         raise ValueError(f"has {low} {least:g} above {high} {most:g}")
-
-
-def _within(least: float, most: float, **named: Decimal) -> None:
-    for name, value in named.items():
-        if not least <= value <= most:
-            raise ValueError(f"has {name} {value}: expected a number between {least:g} and {most:g}")
 
 
 class Price(_Section, frozen=True):
@@ -146,34 +141,6 @@ class VenueProfile(_Section, frozen=True):
     trade_usd: Positive
     trade_spread: NotNegative
     reach_bp: NotNegative
-
-
-class AccountProfile(_Section, frozen=True):
-    """What a venue's customers begin with, and what its desk allows them."""
-
-    opening: dict[str, Decimal]
-    ack_ms: NotNegative
-    ack_spread: NotNegative
-    open_orders: Count
-    price_band: Decimal
-    market_reach_percent: Decimal
-    largest_order_usd: Positive
-    leverage: Decimal
-    leverage_most: Decimal
-    maintenance_rate: Decimal
-    margin_check_ms: Annotated[float, msgspec.Meta(ge=1, le=60000)]
-    funding_interval_s: Annotated[float, msgspec.Meta(ge=1)]
-    funding_interest: Decimal
-    funding_cap: Decimal
-
-    def __post_init__(self) -> None:
-        for asset, amount in self.opening.items():
-            _within(0, math.inf, **{f"opening.{asset}": amount})
-        _within(1, 1000, price_band=self.price_band, leverage=self.leverage, leverage_most=self.leverage_most)
-        _within(0, 50, market_reach_percent=self.market_reach_percent)
-        _within(0, 1, maintenance_rate=self.maintenance_rate, funding_cap=self.funding_cap)
-        _within(-1, 1, funding_interest=self.funding_interest)
-        _in_order(leverage=float(self.leverage), leverage_most=float(self.leverage_most))
 
 
 class Parameters(_Section, frozen=True):
