@@ -66,10 +66,12 @@ class Street:
         """Of all that was answered and told so far."""
         return self._digest.hexdigest()
 
-    def wait(self, until: Nanos) -> None:
-        """Steps of everything up to a time since the start."""
+    def wait(self, until: Nanos, slices: int = 1) -> None:
+        """Steps of everything up to a time since the start; the market is advanced so often for each of them."""
         until += START
         while self._stepped_at + self._step_ns <= until:
+            for part in range(1, slices):
+                self.world.advance(max(self.world.now, self._stepped_at + part * self._step_ns // slices))
             self._stepped_at += self._step_ns
             self._steps(self._stepped_at)
         self.now = max(self.now, until)
@@ -84,7 +86,7 @@ class Street:
                     self.broken.append((at - START, venue, delivery.conn))
                     self._note("broken", venue, delivery.conn)
                 elif isinstance(what, str):
-                    self.told[venue, delivery.conn].append((at - START, json.loads(what)))
+                    self.told[venue, delivery.conn].append((at - START, _read(what)))
                     self._note(venue, delivery.conn, what)
 
     def ask(
@@ -112,9 +114,11 @@ class Street:
         return self.ask(venue, "POST order", key, **asked)
 
     def listen(self, venue: VenueId, key: Credentials = SANDBOX_CREDENTIALS) -> int:
-        """A connection that is signed in now."""
+        """A connection that is signed in now; 0 where the venue lets none in."""
         conn = self.houses[venue].dial("/v2/my", self.now)
-        assert isinstance(conn, int)
+        if not isinstance(conn, int):
+            self._note("no connection", venue, conn)
+            return 0
         self.told[venue, conn] = []
         self.houses[venue].receive(conn, sign_in(key, self.now), self.now)
         return conn
@@ -133,6 +137,14 @@ class Street:
 
     def _note(self, *what: object) -> None:
         self._digest.update(repr(what).encode())
+
+
+def _read(text: str) -> Any:
+    """Of a frame, which a fault may have damaged."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"type": "damaged"}
 
 
 @cache
