@@ -126,6 +126,10 @@ class _Hooks:
         """Of the time."""
         return self._moment.at // self._moment.nonce_unit
 
+    def incrementing_nonce(self) -> int:
+        """The same: of the time of the request that is sent, however many answers came before it."""
+        return self.nonce()
+
     def _draw(self, size: int) -> bytes:
         self._drawn += 1
         drawn = b""
