@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from cryptopipe.api import (
     API_VERSION,
+    ActionCodec,
     Channel,
     Currency,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
+    Instrument,
     Limit,
     SandboxVenue,
     SimulatedBook,
@@ -45,6 +47,12 @@ def _wallets() -> Sequence[Currency]:
     from cryptopipe_kraken.wallets import wallets  # only who moves or simulates coins reads the table
 
     return wallets()
+
+
+def _actions(instruments: Sequence[Instrument]) -> ActionCodec:
+    from cryptopipe_kraken.actions import actions  # only who acts loads what leads to ccxt
+
+    return actions(instruments)
 
 
 def _orders_apart(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
@@ -83,5 +91,6 @@ kraken = ExchangePlugin(
     sandbox=_sandbox,
     trading_sandbox=_trading_sandbox,
     wallets=_wallets,
+    actions=_actions,
     first_choice=True,
 )

@@ -60,10 +60,12 @@ class _Asset(msgspec.Struct):
     altname: str
 
 
-class _Way(msgspec.Struct):
+class Way(msgspec.Struct):
+    """One row of `WithdrawMethods`."""
+
     asset: str
     method: str
-    network: str = ""
+    network: str | None = None  # of money and of some coins
     minimum: str = ""
 
 
@@ -95,7 +97,7 @@ class KrakenListing:
             if path == _ASSETS:
                 told = _result(body, path, dict[str, _Asset])
                 return Listing(currencies=[Currency(VENUE, key, _asset(key, one)) for key, one in told.items()])
-            return Listing(currencies=_currencies(_result(body, path, list[_Way])))
+            return Listing(currencies=currencies_of(_result(body, path, list[Way])))
         except (*UNREADABLE, ArithmeticError) as error:
             raise ProtocolError(f"unreadable answer to {path}: {error}, in {body[:120]!r}", where=VENUE) from error
 
@@ -117,7 +119,7 @@ def _asset(key: str, told: _Asset | None = None) -> Asset:
     return asset_of(VENUE, key if told is None or key in known else told.altname, known)
 
 
-def _currencies(ways: Sequence[_Way]) -> Sequence[Currency]:
+def currencies_of(ways: Sequence[Way]) -> Sequence[Currency]:
     """The answer lists what an account may withdraw by; what it does not list, it does not speak of."""
     networks: dict[str, list[Network]] = {}
     for one in ways:
@@ -125,7 +127,7 @@ def _currencies(ways: Sequence[_Way]) -> Sequence[Currency]:
     return [Currency(VENUE, code, _asset(code), tuple(found)) for code, found in networks.items()]
 
 
-def _network(told: _Way) -> Network:
+def _network(told: Way) -> Network:
     code = told.network or told.method
     chain = chain_of(code, CODES.networks)
     return Network(code=code, chain=chain, withdrawals=True, min_withdrawal=_amount(told.minimum))
