@@ -26,14 +26,20 @@ def closing_orders(
     bound_bps: Decimal,
 ) -> tuple[Order, ...]:
     """One order for each exposed asset that a market of the plan trades as its base: where it is sold dearest, or
-    bought cheapest, after the fee. None for a bound of zero, or where no such book is live.
+    bought cheapest, after the fee. Where the plan has a market of it against the asset that it began in, only such:
+    prices in different assets cannot be compared, and what is paid in another exposed asset makes an exposure of that.
+    None for a bound of zero, or where no such book is live.
     """
     orders: list[Order] = []
+    start = plan.decision.opportunity.numeraire
+    markets = dict.fromkeys(leg.instrument for leg in plan.decision.opportunity.legs)
     for asset, amount in exposure.items() if bound_bps else ():
+        against = {one.quote for one in markets if one.base == asset}
         found = [
             (price, order)
-            for instrument in dict.fromkeys(leg.instrument for leg in plan.decision.opportunity.legs)
+            for instrument in markets
             if instrument.base == asset and instrument.kind is Kind.SPOT
+            if start not in against or instrument.quote == start
             for price, order in _order(plan, instrument, amount, view, fees[instrument.venue], balance, bound_bps)
         ]
         if found:

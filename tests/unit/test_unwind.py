@@ -119,3 +119,22 @@ def test_what_cannot_be_paid_is_not_bought_back() -> None:
     sold = [(fill["instrument"], fill["side"]) for fill in run.told("filled")]
     assert sold == [("b:X-USDT", "sell")]
     assert all(order["instrument"] != "a:X-USDT" for order in run.told("intended")[2:])
+
+
+def test_two_exposures_of_one_plan_are_not_closed_against_each_other() -> None:
+    """USDT buys Y, Y buys X, X is sold for USDT; the middle leg finds nothing. 10 X are bought back for USDT, though X
+    costs fewer Y than USDT, and Y is sold for USDT: paid in Y, the purchase would leave a hole of Y.
+    """
+    run = Run(UNWIND, concede=D(0))
+    run.book("a1", "Y-USDT", 999, 1000)
+    run.book("a1", "X-Y", "0.099", "0.1")
+    run.book("a1", "X-USDT", 110, 111)
+    run.pipe.end_turn()
+    run.give("a1", ["delta", "X-Y", 2, [], [["0.1", "0"], ["0.11", "10"]]])
+    run.give("a1", ["delta", "Y-USDT", 2, [["90", "1"]], []], after=60)
+    plan, closing = run.told("intended")[:3], run.told("intended")[3:]
+    assert sorted(order["instrument"] for order in plan) == ["a:X-USDT", "a:X-Y", "a:Y-USDT"]
+    assert sorted((order["instrument"], order["side"]) for order in closing) == [
+        ("a:X-USDT", "buy"),
+        ("a:Y-USDT", "sell"),
+    ]
