@@ -54,7 +54,7 @@ class Trade:
         word = "simulated venue" if self.accounts.kind == "sandbox" else "real venue"
         return [
             f"{self.name} {plain(order.quantity)} {order.instrument.symbol} at {venue} ({word}), by {self.execution}",
-            f"  {order.side.value} now at {self.vwap:.8f} on average, {plain(self.needed)} at worst: {worth:.2f} {quote}",
+            f"  {order.side.value} now at {self.vwap:.8f}, {plain(self.needed)} at worst: {worth:.2f} {quote}",
             f"  fee about {fee:.4f} {quote} ({plain(self.fee_rate * 10_000)} bps)",
             f"  as an immediate limit order at {plain(order.limit)}" + (", reduce only" if self.reduce_only else ""),
         ]
