@@ -111,7 +111,9 @@ class ActionRules:
     refused. In an order's own JSON are: `state_at` the venue's word for its state, `our_id_at` our id where ccxt takes
     another for it, `spent_at` the sum in quote where ccxt leaves it out. `transfer_id_at`: our id, in a transfer of a
     history. `network`: more of a `Network` by its field's names, from ccxt's structure of
-    one (its `info` is the venue's). `charged_in`: as `FeeSchedule` has it. `weights`: of each kind of action;
+    one (its `info` is the venue's). `pages`: of lists that come in parts, the parameters that ask for the part after an
+    answer, from its JSON and its number from 0; None after the last; `since` in them is in epoch milliseconds, and None
+    takes that of the action away. `charged_in`: as `FeeSchedule` has it. `weights`: of each kind of action;
     `allowances`: the limits that they count against.
     """
 
@@ -136,6 +138,7 @@ class ActionRules:
     spent_at: Path = ()
     transfer_id_at: Path = ()
     network: Callable[[Any], Mapping[str, Any]] | None = None
+    pages: Mapping[type[Action], Callable[[Any, int], Mapping[str, Any] | None]] = field(default_factory=dict)
     charged_in: str = "quote"
     weights: Mapping[type[Action], Sequence[Weight]] = field(default_factory=dict)
     allowances: Sequence[Allowance] = ()

@@ -5,6 +5,7 @@ what changes something, a secret that is kept, or an import of ccxt before somet
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -127,7 +128,19 @@ class CcxtActions:
 
     def _run(self, exchange: Any, action: Action) -> Any:
         method, arguments = self._calls.of(exchange, action)
-        return (getattr(exchange, method) if isinstance(method, str) else method)(*arguments)
+        ask = getattr(exchange, method) if isinstance(method, str) else method
+        following = self.rules.pages.get(type(action))
+        told = ask(*arguments)
+        if following is None:
+            return told
+        listed = {one["id"]: one for one in told}
+        for number in count():
+            more = following(exchange._document, number)
+            if more is None:
+                break
+            arguments = _turned(arguments, more)
+            listed |= {one["id"]: one for one in ask(*arguments)}
+        return list(listed.values())
 
     def _unfinished(self, action: Action, response: HttpResponse) -> Outcome | CryptopipeError:
         if type(action) in MUTATING:
@@ -152,6 +165,13 @@ class CcxtActions:
         if self._made is None:
             self._made = PureExchange(self._ccxt_id, self.rules.options, self._markets.prepare)
         return self._made
+
+
+def _turned(arguments: tuple[Any, ...], more: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a list's next part: what it is of, since when, how many, parameters."""
+    what, since, limit, params = arguments
+    own = {key: value for key, value in more.items() if key != "since"}
+    return what, more.get("since", since), limit, {**params, **own}
 
 
 def _document(response: HttpResponse) -> Any:

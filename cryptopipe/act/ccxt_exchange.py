@@ -57,6 +57,7 @@ class _Hooks:
     _answers: list[HttpResponse] = []  # noqa: RUF012 -- replaced before each call
     _parsing = False
     _drawn = 0
+    _document: Any = None
 
     if TYPE_CHECKING:
 
@@ -75,6 +76,7 @@ class _Hooks:
         except ValueError:
             reason = ""
         told = {key.title(): value for key, value in answer.headers.items()}
+        self._document = document
         self.handle_errors(answer.status, reason, url, method, told, text, document, {}, body)
         if answer.status >= 400:
             self.handle_http_status_code(answer.status, reason, url, method, text)
