@@ -38,7 +38,7 @@ class Ledger:
         venue, instrument = fill.instrument.venue, fill.instrument
         sign = 1 if fill.side is Side.BUY else -1
         with exact():
-            base, quote = sign * fill.quantity, -sign * fill.quantity * fill.price
+            base, quote = sign * fill.quantity, -sign * fill.spent
             fee = fill.fee.amount
         entries = [
             (f"wallet:{venue}", instrument.holding, base),

@@ -87,7 +87,7 @@ class Plan:
                 base, quote = fill.instrument.base, fill.instrument.quote
                 for asset, amount in (
                     (base, sign * fill.quantity),
-                    (quote, -sign * fill.quantity * fill.price),
+                    (quote, -sign * fill.spent),
                     (fill.fee.asset, -fill.fee.amount),
                 ):
                     change[asset] = change.get(asset, Decimal(0)) + amount
@@ -113,7 +113,7 @@ class Plan:
         net: dict[VenueId, Decimal] = {}
         with exact():
             for f in self.fills:
-                amount = f.price * f.quantity if f.side is Side.BUY else -f.price * f.quantity
+                amount = f.spent if f.side is Side.BUY else -f.spent
                 net[f.instrument.venue] = net.get(f.instrument.venue, Decimal(0)) + amount
             bought = sum((amount for amount in net.values() if amount > 0), Decimal(0))
             sold = -sum((amount for amount in net.values() if amount < 0), Decimal(0))

@@ -40,10 +40,13 @@ class Pause(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """Nothing more will be filled. `obstacle`: why there was nothing to get, in the venue's words; else empty."""
+    """Nothing more will be filled. `obstacle`: why there was nothing to get, in the venue's words; else empty. `spent`:
+    the quote of all fills as the venue states it, None where it does not.
+    """
 
     fills: tuple[FillReport, ...]
     obstacle: str = ""
+    spent: Decimal | None = None
 
 
 class GaveUp(msgspec.Struct, frozen=True):
@@ -153,7 +156,7 @@ class Pursuit:
         if not report.filled:
             return Done((), report.reason)
         if report.fills is not None and _complete(report.fills, report.filled):
-            return Done(report.fills)
+            return Done(report.fills, "", report.spent)
         return self._ask_fills(report)
 
     def _listed(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
@@ -161,7 +164,7 @@ class Pursuit:
         if isinstance(outcome, Reports):
             own = {fill.fill_id: fill for fill in outcome.fills if fill.order_id == self._order_id}
             if _complete(tuple(own.values()), self._report.filled):
-                return Done(tuple(own.values()))
+                return Done(tuple(own.values()), "", self._report.spent)
         return self._pause()
 
     def _ask_fills(self, report: OrderReport) -> Step:

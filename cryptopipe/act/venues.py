@@ -6,6 +6,7 @@ balances as the venues tell them. Never: a signature, a secret, an order that is
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import msgspec
 
@@ -16,7 +17,8 @@ from cryptopipe.clock import LAST, Agenda, Nanos
 from cryptopipe.errors import CryptopipeError, VenueError
 from cryptopipe.model.actions import Action, ActionCodec, venue_of
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.outcomes import FillReport, More, Outcome
+from cryptopipe.model.money import exact
+from cryptopipe.model.outcomes import More, Outcome
 from cryptopipe.model.stream import HttpResponse
 from cryptopipe.model.trading import Fill, Order
 
@@ -117,13 +119,28 @@ class VenueExecution:
                 self.ask(action, at, lambda outcome, now: self._follow(pursuit, pursuit.told(outcome, now), now))
             case Pause(lasts=lasts):
                 self._agenda.wake_at(at + lasts, lambda now: self._follow(pursuit, pursuit.woken(now), now))
-            case Done(fills=fills, obstacle=obstacle):
+            case Done(obstacle=obstacle):
                 del self.in_flight[order.client_id]
-                self._ended(order, [_fill(order, one, at) for one in fills], obstacle, at)
+                self._ended(order, fills_of(order, step, at), obstacle, at)
             case GaveUp(reason=reason):  # the plan never ends: nothing else is started
                 self._halt(reason)
 
 
-def _fill(order: Order, told: FillReport, at: Nanos) -> Fill:
-    assert told.fee is not None, "a pursuit ends with fees"
-    return Fill(order.client_id, order.instrument, order.side, told.price, told.size, told.fee, at)
+_LAST_PLACE = Decimal("0.0001")
+"""No venue keeps fewer decimal places of a quote asset: what its own sum differs by more is no rounding."""
+
+
+def fills_of(order: Order, done: Done, at: Nanos) -> list[Fill]:
+    """The fills of an order that has ended; the last one carries by how much the venue rounded their sum."""
+    fills: list[Fill] = []
+    for told in done.fills:
+        assert told.fee is not None, "a pursuit ends with fees"
+        fills.append(
+            Fill(order.client_id, order.instrument, order.side, told.price, told.size, told.fee, at)
+        )  # fmt: skip
+    if fills and done.spent is not None:
+        with exact():
+            rounding = done.spent - sum((fill.spent for fill in fills), Decimal(0))
+        if abs(rounding) < _LAST_PLACE * len(fills):
+            fills[-1] = msgspec.structs.replace(fills[-1], rounding=rounding)
+    return fills

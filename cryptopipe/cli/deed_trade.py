@@ -13,19 +13,19 @@ from typing import Any
 from uuid import uuid4
 
 from cryptopipe.act.paper import PaperVenue, TakenLiquidity
+from cryptopipe.act.venues import fills_of
 from cryptopipe.cli.accounts import Accounts, reports
 from cryptopipe.cli.deeds import Deeded, recorded
 from cryptopipe.clock import Nanos
 from cryptopipe.drivers.errand import Errand
 from cryptopipe.drivers.glance import glance
-from cryptopipe.errors import UsageError, VenueError
+from cryptopipe.errors import UsageError
 from cryptopipe.journal import told
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import DisplayedLadder
 from cryptopipe.model.actions import FetchPositions
 from cryptopipe.model.facts import Instrument, Kind, Side, ceil_to, floor_to
 from cryptopipe.model.money import exact, plain
-from cryptopipe.model.outcomes import FillReport
 from cryptopipe.model.trading import Fill, Order
 
 _BPS = Decimal("0.0001")
@@ -86,7 +86,7 @@ class Trade:
                 fills, obstacle = _on_paper(self.accounts, order), ""
             else:
                 done = self.accounts.run(lambda one: one.pursue(order, self.reduce_only), record.heard)
-                fills, obstacle = [_fill(order, one) for one in done.fills], done.obstacle
+                fills, obstacle = fills_of(order, done, time.time_ns()), done.obstacle
             for fill in fills:
                 record.tell(told.filled(fill))
             ended = told.order_ended(order, fills, obstacle)
@@ -192,16 +192,10 @@ def _on_paper(accounts: Accounts, order: Order) -> list[Fill]:
     return fills
 
 
-def _fill(order: Order, one: FillReport) -> Fill:
-    if one.fee is None:
-        raise VenueError(f"a fill of {order.client_id} without a fee", where=order.instrument.venue)
-    return Fill(order.client_id, order.instrument, order.side, one.price, one.size, one.fee, time.time_ns())
-
-
 def _deeded(order: Order, fills: Sequence[Fill], why: str) -> Deeded:
     with exact():
         done = sum((fill.quantity for fill in fills), Decimal(0))
-        spent = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
+        spent = sum((fill.spent for fill in fills), Decimal(0))
     fees: dict[str, Decimal] = {}
     for fee in (fill.fee for fill in fills):
         fees[fee.asset] = fees.get(fee.asset, Decimal(0)) + fee.amount

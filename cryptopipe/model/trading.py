@@ -10,6 +10,7 @@ import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.facts import Asset, Fee, Instrument, Side
+from cryptopipe.model.money import exact
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -88,7 +89,10 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Fill(msgspec.Struct, frozen=True):
-    """One execution of an order: quantity in base, price in quote, the fee as an amount."""
+    """One execution of an order: quantity in base, price in quote, the fee as an amount.
+
+    `rounding` is what the venue moved of the quote beyond price times quantity: venues keep so many decimal places.
+    """
 
     client_id: str
     instrument: Instrument
@@ -97,3 +101,10 @@ class Fill(msgspec.Struct, frozen=True):
     quantity: Decimal
     fee: Fee
     at: Nanos
+    rounding: Decimal = Decimal(0)
+
+    @property
+    def spent(self) -> Decimal:
+        """Quote moved, exactly."""
+        with exact():
+            return self.price * self.quantity + self.rounding

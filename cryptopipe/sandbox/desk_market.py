@@ -13,6 +13,8 @@ from cryptopipe.model.money import exact
 from cryptopipe.sandbox.accounts_parameters import AccountProfile
 from cryptopipe.sandbox.engine import Engine
 
+GRAIN = Decimal("0.00000001")
+"""What a fill moves of a quote asset, and its fee, are rounded down to a multiple of it, each by itself."""
 _HUNDRED = Decimal(100)
 _RATIO = Context(prec=28)
 
@@ -45,9 +47,10 @@ class DeskMarket:
             return cost * self.rules.tick * self.rules.step * self.instrument.contract_size
 
     def worth(self, price: Decimal, size: Decimal) -> Decimal:
-        """In quote."""
+        """In quote; on spot rounded down to the decimal places that the venue keeps of it."""
         with exact():
-            return price * size * self.instrument.contract_size
+            worth = price * size * self.instrument.contract_size
+            return worth if self.linear else floor_to(GRAIN, worth)
 
     def mid(self) -> Decimal | None:
         """The middle of the book; None if a side is empty."""

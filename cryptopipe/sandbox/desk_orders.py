@@ -201,7 +201,7 @@ class Dealer:
         account, market, order, old = working.account, working.market, working.state.order, working.state
         price, size, shown = market.price(ticks), market.size(lots), self._desk.shown(at)
         with exact():
-            filled, spent = old.filled + size, old.spent + market.value(ticks * lots)
+            filled, spent = old.filled + size, old.spent + market.worth(price, size)
         working.state = replace(old, filled=filled, spent=spent, updated_at=shown)
         done = filled == working.goal
         fee = self._book(market).fill(working, price, size, maker)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from cryptopipe.model.desk import DeskRefusal, NewOrder, Refusal
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Side, floor_to
 from cryptopipe.model.money import exact
-from cryptopipe.sandbox.desk_market import DeskMarket
+from cryptopipe.sandbox.desk_market import GRAIN, DeskMarket
 from cryptopipe.sandbox.desk_sweep import Sweep
 
 if TYPE_CHECKING:
     from cryptopipe.sandbox.accounts import Account
     from cryptopipe.sandbox.desk_orders import Working
 
-GRAIN = Decimal("0.00000001")
-"""Fees are rounded down to a multiple of it, each fill's by itself."""
 ZERO = Decimal(0)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe.act.pursuit import FENCE, PATIENCE, AskFor, Done, GaveUp, Pause, Pursuit, Step
+from cryptopipe.act.venues import fills_of
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import CryptopipeError, ProtocolError, RateLimited, UnknownOutcome, VenueError
 from cryptopipe.model.actions import Action, CancelOrder, FindOrder, ListFills, PlaceOrder
@@ -164,3 +165,18 @@ def test_a_certain_refusal_ends_at_once_with_the_venues_words() -> None:
     end, took = pursued(Venue(True, D(1), refuses=True))
     assert end == Done((), "refused: -2010 insufficient balance")
     assert took == 20 * MILLISECOND
+
+
+def test_what_the_venue_rounded_of_the_quote_is_carried_by_the_last_fill() -> None:
+    """0.0003 at 0.040233 and 0.0001 at 0.040231 are 0.0000160930 exactly; a venue of 8 places moved 0.00001608."""
+    fee = Fee(D("0.00000001"), Asset("Y"))
+    parts = [(D("0.040233"), D("0.0003")), (D("0.040231"), D("0.0001"))]
+    told = tuple(
+        FillReport(XY, str(n), "77", "", Side.BUY, price, size, fee, False, START)
+        for n, (price, size) in enumerate(parts)
+    )
+    fills = fills_of(ORDER, Done(told, "", D("0.00001608")), START)
+    assert [fill.rounding for fill in fills] == [0, D("-0.000000013")]
+    assert sum(fill.spent for fill in fills) == D("0.00001608")
+    assert [fill.rounding for fill in fills_of(ORDER, Done(told, "", D("16")), START)] == [0, 0]  # another figure
+    assert [fill.rounding for fill in fills_of(ORDER, Done(told), START)] == [0, 0]
