@@ -1,9 +1,10 @@
 """A run and its simulated venues on one heap of deliveries with a virtual clock.
 
-Enters: a world, its houses, the feeds of a run. Leaves: turns of inputs, as the live driver would make them. Never: a
-socket, a task, a clock, or two runs of one seed that differ.
+Enters: a world, its houses, the feeds of a run, its instructions to venues. Leaves: turns of inputs, as the live driver
+would make them. Never: a socket, a task, a clock, or two runs of one seed that differ.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Protocol
@@ -11,16 +12,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from cryptopipe.act.execution import Instruction
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, Nanos, Stamper
+from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.drivers.live import LARGEST_FRAME, TURN
+from cryptopipe.drivers.signatory import Signatory, arrived
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import HangUp
-from cryptopipe.model.stream import HttpResponse
+from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.house import Delivery, House, Reset
 
 STEP = 10 * MILLISECOND
@@ -35,7 +39,8 @@ class Advances(Protocol):
 
 class Simulation:
     """`take` gets every input, `turn_ended` the stamp of each turn's last one. `latency` is the way from a venue to the
-    run, and back, always the same; the world moves in steps of `step`.
+    run, and back, always the same; the world moves in steps of `step`. `signatory` has the keys, where orders go to the
+    venues.
     """
 
     def __init__(
@@ -48,8 +53,12 @@ class Simulation:
         start_at: Nanos,
         latency: Nanos = LATENCY,
         step: Nanos = STEP,
+        signatory: Signatory | None = None,
     ) -> None:
         self.now = start_at
+        self._signatory = signatory or Signatory()
+        self._instructed: dict[VenueId, deque[Instruction]] = {venue: deque() for venue in houses}
+        """By venue what it is to be asked, the first of which is on its way."""
         self._world, self._houses, self._feeds, self._turn_ended = world, houses, feeds, turn_ended
         self._latency, self._step_ns = latency, step
         self.intake = Intake(feeds, take, Stamper(lambda: self.now))
@@ -63,7 +72,7 @@ class Simulation:
     def run(self, until: Nanos) -> None:
         """Everything up to `until`."""
         while True:
-            due = min(self._heap[0][0], max(self.now, self._feeds.next_due()))
+            due = min(self._heap[0][0], max(self.now, self._next_due()))
             if due > until:
                 break
             self.now = max(self.now, due)
@@ -80,7 +89,7 @@ class Simulation:
                 ready.append(what)
             else:
                 what()
-        ticks = self._feeds.next_due() <= self.now
+        ticks = self._next_due() <= self.now
         if not (ready or ticks):
             return
         self.intake.begin_turn()
@@ -89,6 +98,14 @@ class Simulation:
         if ticks:
             self._carry_out(self.intake.tick())
         self._turn_ended(self.intake.at)
+        for instruction in self._signatory.take():
+            waiting = self._instructed[instruction.venue]
+            waiting.append(instruction)
+            if len(waiting) == 1:
+                self._act(instruction)
+
+    def _next_due(self) -> Nanos:
+        return min(self._feeds.next_due(), self._signatory.next_due())
 
     def _at(self, at: Nanos, what: Callable[[], object] | Arrival) -> None:
         self._order += 1
@@ -145,7 +162,7 @@ class Simulation:
             case Ping():
                 self._soon(lambda: self._ping(house, task.conn, life))
             case Ask():
-                self._soon(lambda: self._ask(venue, house, task, life))
+                self._soon(lambda: self._ask(venue, task, life))
 
     def _dial(self, venue: VenueId, house: House, dial: Dial, life: int) -> None:
         opened = house.dial(_path(dial.url), self.now)
@@ -172,17 +189,42 @@ class Simulation:
         if number is not None and life == self.intake.life(conn):
             house.pinged(number, b"", self.now)
 
-    def _ask(self, venue: VenueId, house: House, ask: Ask, life: int) -> None:
-        request = msgspec.structs.replace(ask.request, url=_path(ask.request.url))
-        reply = house.answer(request, self.now)
+    def _ask(self, venue: VenueId, ask: Ask, life: int) -> None:
+        due, got = self._fetch(venue, ask.request)
         url = ask.request.url
-        if reply is None:
-            arrival = Arrival(Direction.HTTP, venue, ask.conn, life, b"no answer", url, NO_ANSWER, (), ask.tag)
-            self._at(self.now + ANSWER_WITHIN, arrival)
-            return
-        answer, headers = reply.response, tuple(reply.response.headers.items())
-        arrival = Arrival(Direction.HTTP, venue, ask.conn, life, answer.body, url, answer.status, headers, ask.tag)
-        self._at(self.now + reply.after + self._latency, arrival)
+        arrival = Arrival(Direction.HTTP, venue, ask.conn, life, got.payload, url, got.status, got.headers, ask.tag)
+        self._at(due, arrival)
+
+    def _act(self, one: Instruction) -> None:
+        """Sign it now; the next one of the venue follows its answer."""
+        request = self._signatory.signed(one, self.now)
+        if isinstance(request, Arrival):
+            self._acted(one, self.now, request)
+        else:
+            self._soon(lambda: self._asked(one, request))
+
+    def _asked(self, one: Instruction, request: HttpRequest) -> None:
+        due, got = self._fetch(one.venue, request)
+        self._acted(one, due, arrived(one, request.url, got))
+
+    def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:
+        self._at(due, arrival)
+        self._at(due, lambda: self._proceed(one.venue))
+
+    def _proceed(self, venue: VenueId) -> None:
+        waiting = self._instructed[venue]
+        waiting.popleft()
+        if waiting:
+            self._act(waiting[0])
+
+    def _fetch(self, venue: VenueId, request: HttpRequest) -> tuple[Nanos, Fetched]:
+        """What the venue answers now, and when that arrives; what comes too late is not waited for."""
+        reply = self._houses[venue].answer(msgspec.structs.replace(request, url=_path(request.url)), self.now)
+        if reply is None or reply.after + self._latency > ANSWER_WITHIN:
+            return self.now + ANSWER_WITHIN, Fetched(NO_ANSWER, b"no answer")
+        answer = reply.response
+        headers = tuple(answer.headers.items())
+        return self.now + reply.after + self._latency, Fetched(answer.status, answer.body, headers)
 
 
 def _path(url: str) -> str:
