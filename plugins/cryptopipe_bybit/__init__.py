@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from cryptopipe.api import (
     API_VERSION,
+    ActionCodec,
     Currency,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
+    Instrument,
     Limit,
     SandboxVenue,
     SimulatedBook,
@@ -20,6 +22,7 @@ from cryptopipe_bybit.feed import BybitFeed
 from cryptopipe_bybit.listing import BybitListing
 from cryptopipe_bybit.market import VENUE, speaks_spot, split, spot_name
 from cryptopipe_bybit.metadata import BybitInstruments
+from cryptopipe_bybit.private import STREAM
 from cryptopipe_bybit.servertime import BybitClock
 
 _SECOND = 1_000_000_000
@@ -43,6 +46,12 @@ def _wallets() -> Sequence[Currency]:
     from cryptopipe_bybit.wallets import wallets
 
     return wallets()
+
+
+def _actions(instruments: Sequence[Instrument]) -> ActionCodec:
+    from cryptopipe_bybit.actions import actions
+
+    return actions(instruments)
 
 
 bybit = ExchangePlugin(
@@ -71,5 +80,7 @@ bybit = ExchangePlugin(
     sandbox=_sandbox,
     trading_sandbox=_trading_sandbox,
     wallets=_wallets,
+    actions=_actions,
+    private=STREAM,
     first_choice=True,
 )
