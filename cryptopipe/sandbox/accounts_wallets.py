@@ -4,7 +4,7 @@ Enters: amounts to hold, release, pay out and credit, each with the reason for i
 change the other side's entry in the venue's tally. Never: an amount below zero, a rounding, a one-sided entry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from cryptopipe.model.desk import TRADING, DeskBalance, DeskRefusal, Refusal
@@ -28,6 +28,10 @@ class Tally:
         """Above zero: `why` got it from a customer."""
         with exact():
             self._sums[why, asset] = self._sums.get((why, asset), ZERO) + amount
+
+    def reasons(self) -> Collection[tuple[str, Asset]]:
+        """Every reason that there was, with its asset."""
+        return tuple(self._sums)
 
     def of(self, why: str, asset: Asset) -> Decimal:
         """What this reason has got of all customers together."""
