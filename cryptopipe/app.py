@@ -28,6 +28,7 @@ from cryptopipe.journal.hold import only_run
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.runs import create
 from cryptopipe.journal.sink import DurableSink
+from cryptopipe.measured import remember
 from cryptopipe.pipe import Pipe
 from cryptopipe.result import Origin, RunResult
 from cryptopipe.settings import effective
@@ -148,6 +149,8 @@ def act_live(
             raise
         result = running.finish(stopped_by)
         running.end(result)
+        if result.summary.settled is not None:
+            remember(wiring.settings.data_dir, origin.kind, result.summary.settled.took)
     return result
 
 

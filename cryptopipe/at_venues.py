@@ -17,8 +17,12 @@ from cryptopipe.journal.records import ActionAnswered, Reckoned
 from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused
+from cryptopipe.model.trading import Order
 from cryptopipe.summary import Settled, Took
 from cryptopipe.trading import Teller, Trading
+
+WHOLE_ORDER = "order"
+"""Beside the kinds of action: from an order's request to the knowledge of its last fill."""
 
 Opened = Callable[[VenueId, Mapping[Asset, Decimal]], None]
 
@@ -36,7 +40,7 @@ class AtVenues:
         tell: Teller,
     ) -> None:
         self._trading, self._tell, self._venues = trading, tell, tuple(codecs)
-        self.execution = VenueExecution(codecs, ended, trading.halt, self._heard)
+        self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
         self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned)
         self.differences: dict[VenueId, Differences] = {}
         """By venue what it held at the end and our books did not say; empty for one whose balances are equal."""
@@ -77,6 +81,9 @@ class AtVenues:
         self._tell(
             ActionAnswered(answered.venue, kind, client_id_of(action), *in_words(answered.outcome), answered.took)
         )  # fmt: skip
+
+    def _finished(self, order: Order, took: Nanos) -> None:
+        self.took.setdefault((order.instrument.venue, WHOLE_ORDER), Took()).note(took)
 
     def _reckoned(self, venue: VenueId, differences: Differences) -> None:
         self.differences[venue] = differences

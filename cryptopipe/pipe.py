@@ -45,6 +45,8 @@ class PipeSettings:
     """Venues whose rates the user has set."""
     codecs: Mapping[VenueId, ActionCodec] = field(default_factory=dict)
     """Where orders go to the venues: what reads their answers. None on paper."""
+    latencies: Mapping[VenueId, Nanos] = field(default_factory=dict)
+    """Of paper orders at single venues, in place of `latency`."""
 
 
 class Pipe:
@@ -82,7 +84,11 @@ class Pipe:
             self._execution = self.at_venues.execution
         else:
             self._execution = PaperExecution(
-                self.market, self._liquidity, self._fees, settings.latency, self._order_ended
+                self.market,
+                self._liquidity,
+                self._fees,
+                lambda venue: settings.latencies.get(venue, settings.latency),
+                self._order_ended,
             )  # fmt: skip
         self._seq, self._turn, self._now = 0, 0, 0
         self.turns = 0

@@ -4,7 +4,7 @@ Enters: loaded settings, names of venues. Leaves: fresh pipes and watchers, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from cryptopipe.journal.records import RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
+from cryptopipe.measured import order_latencies
 from cryptopipe.model.actions import ActionCodec
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
@@ -58,6 +59,16 @@ class Wiring:
                 )
         return cls(strategy, settings, plugins, execution)
 
+    def executed(self, execution: str, market: str) -> "Wiring":
+        """The same with orders filled so; on paper with the latencies measured at this market, if the settings ask for
+        them. Raises `ConfigError`.
+        """
+        settings, paper = self.settings, self.settings.paper
+        if execution == PAPER and paper.measured:
+            latencies = {**order_latencies(settings.data_dir, market), **paper.latencies}
+            settings = settings.model_copy(update={"paper": paper.model_copy(update={"latencies": latencies})})
+        return replace(self, settings=settings, execution=execution)
+
     @cached_property
     def codecs(self) -> Mapping[VenueId, ActionCodec]:
         """What builds requests of the venues' private sides and reads their answers; empty on paper."""
@@ -80,6 +91,7 @@ class Wiring:
             PipeSettings(
                 limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
                 latency=self.settings.paper.latency,
+                latencies={VenueId(venue): one for venue, one in self.settings.paper.latencies.items()},
                 fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
                 opening=self._opening,
                 own_fees=self._own_fees(),

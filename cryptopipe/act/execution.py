@@ -63,7 +63,7 @@ class PaperExecution:
         market: Market,
         liquidity: TakenLiquidity,
         fees: Mapping[VenueId, FeeSchedule],
-        latency: Nanos,
+        latency: Callable[[VenueId], Nanos],
         ended: Ends,
     ) -> None:
         self._market, self._fees, self._latency, self._ended = market, fees, latency, ended
@@ -73,7 +73,7 @@ class PaperExecution:
     def send(self, orders: Iterable[Order], at: Nanos) -> None:
         """They arrive after the latency."""
         for order in orders:
-            self._agenda.wake_at(at + self._latency, order)
+            self._agenda.wake_at(at + self._latency(order.instrument.venue), order)
 
     def next_due(self) -> Nanos:
         """When the next order arrives."""

@@ -42,7 +42,9 @@ class _Asked:
 
 
 class VenueExecution:
-    """`codecs` read the answers; `heard` is told every one of them, `halt` why nobody may trade on."""
+    """`codecs` read the answers; `heard` is told every one of them, `finished` how long each order took until its last
+    fill was known, `halt` why nobody may trade on.
+    """
 
     def __init__(
         self,
@@ -50,20 +52,23 @@ class VenueExecution:
         ended: Ends,
         halt: Callable[[str], None],
         heard: Callable[[Answered], None],
+        finished: Callable[[Order, Nanos], None] = lambda order, took: None,
     ) -> None:
-        self._codecs, self._ended, self._halt, self._heard = codecs, ended, halt, heard
+        self._codecs, self._ended, self._halt, self._heard, self._finished = codecs, ended, halt, heard, finished
         self._agenda: Agenda[Callable[[Nanos], None]] = Agenda()
         self._asked: dict[str, _Asked] = {}
         self._instructions: list[Instruction] = []
         self._numbered = 0
         self.in_flight: dict[str, Order] = {}
         """Orders that have not ended, by client id."""
+        self._sent_at: dict[str, Nanos] = {}
 
     def send(self, orders: Iterable[Order], at: Nanos) -> None:
         """Each is placed at its venue."""
         for order in orders:
             self.in_flight[order.client_id] = order
             pursuit = Pursuit(order)
+            self._sent_at[order.client_id] = at
             self._follow(pursuit, pursuit.begin(at), at)
 
     def ask(self, action: Action, at: Nanos, then: Then, earlier: tuple[HttpResponse, ...] = ()) -> None:
@@ -121,6 +126,7 @@ class VenueExecution:
                 self._agenda.wake_at(at + lasts, lambda now: self._follow(pursuit, pursuit.woken(now), now))
             case Done(obstacle=obstacle):
                 del self.in_flight[order.client_id]
+                self._finished(order, at - self._sent_at.pop(order.client_id))
                 self._ended(order, fills_of(order, step, at), obstacle, at)
             case GaveUp(reason=reason):  # the plan never ends: nothing else is started
                 self._halt(reason)

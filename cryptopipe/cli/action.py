@@ -3,7 +3,6 @@
 Enters: sources to replay. Leaves: the run's summary on stdout. Never: a real order.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -96,7 +95,7 @@ def _on_connections(
 
     settings = loaded.settings
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
-    wiring = replace(wiring, execution=market.execution(execution, wiring.plugins))
+    wiring = wiring.executed(market.execution(execution, wiring.plugins), market.kind)
     with only_run(settings.data_dir):
         pass  # what cannot be kept is refused before the venues start
     wanted = all_subscriptions(

@@ -171,7 +171,7 @@ def _unknown_venues(tree: Tree, places: Mapping[Key, str], installed: Collection
     if installed is None:
         return
     keys: list[tuple[Key, str]] = []
-    for section in (("venues",), ("paper", "venues"), ("keys",)):
+    for section in (("venues",), ("paper", "venues"), ("paper", "latencies"), ("keys",)):
         named = _at(tree, section)
         keys += [((*section, venue), venue) for venue in named] if isinstance(named, dict) else []
     orders = tree.get("orders")

@@ -94,6 +94,12 @@ class PaperSettings(BaseModel):
     model_config = STRICT
 
     latency: Duration = _setting("50ms", ge=0, description="from the decision until the order reaches the venue's book")
+    measured: bool = _setting(
+        False, description="in place of latency, what this data directory's runs have measured of each venue's orders"
+    )
+    latencies: dict[VenueName, Duration] = _setting(
+        dict, description="by venue, in place of latency; a run with measured: true writes its own here"
+    )
     opening: dict[AssetName, Amount] = _setting(
         lambda: dict(OPENING),
         description="balance of each venue that trades the asset, when a run begins; null takes an asset out",
