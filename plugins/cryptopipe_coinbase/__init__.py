@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 
 from cryptopipe.api import (
     API_VERSION,
+    ActionCodec,
     Channel,
     Currency,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
+    Instrument,
     Limit,
     SandboxVenue,
     SimulatedBook,
@@ -52,6 +54,12 @@ def _wallets() -> Sequence[Currency]:
     from cryptopipe_coinbase.wallets import wallets  # only who simulates loads it
 
     return wallets(EXCHANGE)
+
+
+def _actions(instruments: Sequence[Instrument]) -> ActionCodec:
+    from cryptopipe_coinbase.actions import actions  # only who asks with a key loads it
+
+    return actions(instruments)
 
 
 def _orders_apart(subscriptions: Sequence[Subscription]) -> Sequence[Sequence[Subscription]]:
@@ -111,6 +119,7 @@ coinbase_exchange = ExchangePlugin(
     dial_limits=(Limit(8, _SECOND, "docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits, 2026-11-21"),),
     fetch_limits=(Limit(10, _SECOND, "docs.cdp.coinbase.com/exchange/rest-api/rate-limits, 2026-11-21"),),
     sandbox=_exchange,
+    actions=_actions,
     trading_sandbox=_trading_exchange,
     wallets=_wallets,
 )

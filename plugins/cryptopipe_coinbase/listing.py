@@ -100,8 +100,7 @@ class ExchangeListing:
                 case "/products":
                     return Listing(exchange_instruments(body))
                 case "/currencies":
-                    told = msgspec.json.decode(body, type=list[_Currency])
-                    return Listing(currencies=[_currency(one) for one in told])
+                    return Listing(currencies=_currencies(msgspec.json.decode(body, type=list[_Currency])))
                 case "/fees":
                     return Listing(fees=_fees(msgspec.json.decode(body, type=_Rates), "/fees of the account"))
         except (*UNREADABLE, ArithmeticError) as error:
@@ -136,6 +135,18 @@ class AdvancedListing:
         except (*UNREADABLE, ArithmeticError) as error:
             raise ProtocolError(f"unreadable answer: {error}, in {body[:120]!r}", where=ADVANCED) from error
         raise ProtocolError(f"no answer that is known: {response.url}", where=ADVANCED)
+
+
+def exchange_currencies(told: object) -> Sequence[Currency]:
+    """Of the JSON of `/currencies`, fractions as text. Raises `ProtocolError`."""
+    try:
+        return _currencies(msgspec.convert(told, list[_Currency], strict=False))
+    except (*UNREADABLE, ArithmeticError) as error:
+        raise ProtocolError(f"unreadable currencies: {error}", where=EXCHANGE) from error
+
+
+def _currencies(told: Sequence[_Currency]) -> Sequence[Currency]:
+    return [_currency(one) for one in told]
 
 
 def _currency(told: _Currency) -> Currency:

@@ -5,6 +5,7 @@ fit 64 bits.
 """
 
 import re
+from decimal import Decimal
 
 import msgspec
 
@@ -17,6 +18,12 @@ TAKER_OF_MAKER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 nanos = parse_instant
 """`2021-04-17T16:48:53.365913Z` with none to nine digits of a fraction. Raises `ValueError`."""
+
+
+def amount(text: str) -> Decimal:
+    """The number at or above zero. Raises `ValueError`."""
+    return Decimal(checked(text))
+
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
