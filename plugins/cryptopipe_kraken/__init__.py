@@ -15,6 +15,7 @@ from cryptopipe.api import (
     FeeSchedule,
     Instrument,
     Limit,
+    PrivateStream,
     SandboxVenue,
     SimulatedBook,
     SimulatedDesk,
@@ -26,6 +27,7 @@ from cryptopipe_kraken.feed_orders import TOGETHER, KrakenOrdersFeed, speaks_lev
 from cryptopipe_kraken.feed_v1 import KrakenV1Feed, speaks_v1
 from cryptopipe_kraken.listing import KrakenListing
 from cryptopipe_kraken.metadata import VENUE, KrakenInstruments
+from cryptopipe_kraken.private import KrakenPrivate, KrakenPrivateSigner
 from cryptopipe_kraken.signer import KrakenSigner
 
 _SECOND = 1_000_000_000
@@ -92,5 +94,6 @@ kraken = ExchangePlugin(
     trading_sandbox=_trading_sandbox,
     wallets=_wallets,
     actions=_actions,
+    private=PrivateStream(KrakenPrivate, KrakenPrivateSigner()),
     first_choice=True,
 )

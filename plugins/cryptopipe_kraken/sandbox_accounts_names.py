@@ -12,13 +12,14 @@ from decimal import Context, Decimal
 
 import msgspec
 
-from cryptopipe.api import Nanos, exact, plain
+from cryptopipe.api import Nanos, exact, floor_to, plain
 from cryptopipe_kraken.sandbox_text import SECOND
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SPREAD = 4_951_760_154_835_678_088_235_319_297  # shares no factor with 36
 _LARGEST = 1 << 48
 _MEAN = Context(prec=28)
+_GRAIN = Decimal("0.00000001")
 
 
 class Ids:
@@ -93,7 +94,7 @@ def seconds(at: Nanos) -> msgspec.Raw:
     return msgspec.Raw(f"{whole}.{rest // 1000:06d}".encode())
 
 
-def product(one: Decimal, other: Decimal) -> Decimal:
-    """Exact."""
+def cost_of(price: Decimal, size: Decimal) -> Decimal:
+    """What an execution moved of the quote currency: to the eighth decimal, rounded down, as the desk keeps it."""
     with exact():
-        return one * other
+        return floor_to(_GRAIN, price * size)

@@ -17,7 +17,7 @@ import msgspec
 
 from cryptopipe.api import Asset, DeskFill, DeskOrder, Instrument, Nanos, OrderStatus, SimulatedAccount, plain
 from cryptopipe_kraken.sandbox_accounts_ledger import Line, Reader
-from cryptopipe_kraken.sandbox_accounts_names import LEDGER, ORDERS, TRADES, mean, product
+from cryptopipe_kraken.sandbox_accounts_names import LEDGER, ORDERS, TRADES, cost_of, mean
 from cryptopipe_kraken.sandbox_assets import places
 from cryptopipe_kraken.sandbox_desk import Stream
 from cryptopipe_kraken.sandbox_text import rfc3339
@@ -171,7 +171,7 @@ class Executions(Channel):
             "last_qty": number(fill.size),
             "last_price": number(fill.price),
             "liquidity_ind": "m" if fill.maker else "t",
-            "cost": number(product(fill.price, fill.size)),
+            "cost": number(cost_of(fill.price, fill.size)),
             "order_type": _kind(order),
             "fee_usd_equiv": self._fee(fill.instrument, fill.fee.amount),
             "fees": [{"asset": fill.fee.asset, "qty": number(fill.fee.amount)}],
@@ -189,7 +189,7 @@ class Executions(Channel):
         }
 
     def _fee(self, instrument: Instrument, fee: Decimal) -> msgspec.Raw:
-        return msgspec.Raw(f"{product(fee, self._dollars.get(instrument.quote, Decimal(1))):.5f}".encode())
+        return msgspec.Raw(f"{fee * self._dollars.get(instrument.quote, Decimal(1)):.5f}".encode())
 
 
 class Balances(Channel):

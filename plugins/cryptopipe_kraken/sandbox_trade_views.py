@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from cryptopipe.api import DeskFill, DeskOrder, Nanos, OrderStatus, Refusal
 from cryptopipe_kraken.sandbox_accounts_door import Call
-from cryptopipe_kraken.sandbox_accounts_names import ORDERS, TRADES, mean, padded, product, seconds
+from cryptopipe_kraken.sandbox_accounts_names import ORDERS, TRADES, cost_of, mean, padded, seconds
 from cryptopipe_kraken.sandbox_accounts_words import INVALID_ORDER, Refused, invalid
 from cryptopipe_kraken.sandbox_assets import cost_places, places, rest_name, short_name
 from cryptopipe_kraken.sandbox_text import SECOND
@@ -152,7 +152,7 @@ class Views:
             "type": one.side.value,
             "ordertype": "market" if order.price is None else "limit",
             "price": padded(one.price, ticks),
-            "cost": padded(product(one.price, one.size), cost),
+            "cost": padded(cost_of(one.price, one.size), cost),
             "fee": padded(one.fee.amount, cost),
             "vol": padded(one.size, lots),
             "margin": padded(Decimal(0), cost),
