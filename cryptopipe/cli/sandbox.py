@@ -146,11 +146,9 @@ def _plugins(names: Sequence[str]) -> "list[ExchangePlugin]":
 
 def _private_side(house: "House", origin: "Origin") -> dict[str, str | None]:
     """Where a user's stream is, and a key with all rights; nulls where the venue has no private side."""
-    from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
-
-    if not house.is_private:
+    key, paths = house.credentials, house.endpoints
+    if key is None:
         return dict.fromkeys(("ws_private", "key", "secret", "passphrase"))
-    key, paths = SANDBOX_CREDENTIALS, house.endpoints
     path = paths[PRIVATE] if PRIVATE in paths else next(iter(paths.values()))
     return {"ws_private": origin.ws(path), "key": key.key, "secret": key.secret, "passphrase": key.passphrase}
 

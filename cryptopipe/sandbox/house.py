@@ -12,8 +12,8 @@ from cryptopipe.clock import Nanos
 from cryptopipe.errors import PluginError
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Currency
-from cryptopipe.model.simulated import HangUp, Outgoing, SandboxVenue, Say, SimulatedBook
-from cryptopipe.model.stream import HttpRequest, HttpResponse
+from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, HangUp, Outgoing, SandboxVenue, Say, SimulatedBook
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 from cryptopipe.sandbox.desk import Desk
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.line import Delivery, Line, Mute, Pong, Reply, Reset
@@ -54,6 +54,7 @@ class House:
         self._instruments = [book.instrument for book in books.values()]
         self._trouble = Trouble(faults, plugin.venue, seed, start_at)
         self._clock = WrongClock(self._trouble.faults, start_at)
+        self._key = plugin.sandbox_key
         self._private: PrivateSide | None = None
         if desk is not None and plugin.trading_sandbox is not None:
             desk.clock = self._clock if self._clock else None
@@ -76,6 +77,13 @@ class House:
     def is_private(self) -> bool:
         """Whether it has a private side."""
         return self._private is not None
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """A key with all rights, as a client of this venue holds it; None without a private side."""
+        if self._private is None:
+            return None
+        return SANDBOX_CREDENTIALS if self._key is None else self._key(SANDBOX_CREDENTIALS)
 
     @property
     def currencies(self) -> Sequence[Currency]:
