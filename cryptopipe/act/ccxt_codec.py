@@ -22,8 +22,10 @@ from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError, ProtocolError, UnknownOutcome, VenueError, VenueUnavailable
 from cryptopipe.model.actions import MUTATING, Action, CancelAll, venue_of
 from cryptopipe.model.facts import Currency, Instrument, VenueId
-from cryptopipe.model.outcomes import More, Outcome
+from cryptopipe.model.outcomes import More, Outcome, Reports
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+
+_NOTHING = Reports()
 
 _DAMAGE = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What ccxt's parsing raises on an answer that is not as documented."""
@@ -150,16 +152,28 @@ class CcxtActions:
     def _evident(
         self, action: Action, response: HttpResponse, document: Any, outcome: Outcome
     ) -> Outcome | CryptopipeError:
-        """Of what changed something only what the answer itself shows."""
-        if type(action) not in MUTATING:
-            return outcome
-        shown = getattr(outcome, "venue_id", "")
-        if shown and shown.encode() in response.body:
-            return outcome
+        """Of what changed something only what the answer itself shows; that there is nothing only where it says so."""
+        if type(action) in MUTATING:
+            shown = getattr(outcome, "venue_id", "")
+            path = self.rules.evidence.get(type(action))
+            stated = not shown and path is not None and bool(at_path(document, path))
+            if stated or (shown and shown.encode() in response.body):
+                return outcome
+            return self._verdicts.unreadable(action, response, "it does not show that anything was done")
+        if outcome == _NOTHING and not self._shows_nothing(action, document):
+            return self._verdicts.unreadable(
+                action, response, "it tells nothing, and does not show that there is nothing"
+            )
+        return outcome
+
+    def _shows_nothing(self, action: Action, document: Any) -> bool:
         path = self.rules.evidence.get(type(action))
-        if not shown and path is not None and at_path(document, path):
-            return outcome
-        return self._verdicts.unreadable(action, response, "it does not show that anything was done")
+        if path is not None:
+            return isinstance(at_path(document, path), list | dict)
+        told_at = {one[0] for one in (*self.rules.code_at, *self.rules.text_at)}
+        if isinstance(document, dict):
+            return any(isinstance(value, list | dict) for key, value in document.items() if key not in told_at)
+        return isinstance(document, list)
 
     def _exchange(self) -> PureExchange:
         if self._made is None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -200,12 +201,18 @@ def _as_written(number: Any, *grid: Any, **more: Any) -> str:
     return plain(Decimal(str(number)))
 
 
+@cache
+def _pure_class(ccxt_id: str) -> Any:
+    return type(ccxt_id, (_Hooks, exchange_class(ccxt_id)), {})
+
+
 class PureExchange:
     """One exchange object; between two calls it is as it was made."""
 
     def __init__(self, ccxt_id: str, options: Mapping[str, Any], prepare: Callable[[Any], None]) -> None:
-        kind = type(ccxt_id, (_Hooks, exchange_class(ccxt_id)), {})
-        self._exchange: Any = kind({"enableRateLimit": False, "options": dict(options), "newUpdates": False})
+        self._exchange: Any = _pure_class(ccxt_id)(
+            {"enableRateLimit": False, "options": dict(options), "newUpdates": False}
+        )
         self._exchange.session = None
         self._exchange.number = str
         self._exchange.decimal_to_precision = _as_written

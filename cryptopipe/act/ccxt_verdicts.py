@@ -73,9 +73,10 @@ class Verdicts:
         """What ccxt took the answer for."""
         code, text = self.told(document)
         means = next((means for name, means in _CLASSES if isinstance(error, errors[name])), Means.OPEN)
-        by_status = 400 <= response.status < 500 and document is not None and type(error) is errors["ExchangeError"]
-        if means is Means.OPEN and by_status:
-            means = Means.REFUSED  # a request that HTTP calls faulty, with a code that ccxt does not know
+        if means is Means.OPEN and not isinstance(error, errors["OperationFailed"]):
+            by_status = 400 <= response.status < 500 and document is not None
+            if by_status or type(action) not in MUTATING:
+                means = Means.REFUSED  # what HTTP calls a faulty request, or a question: by a code unknown to ccxt
         return self._verdict(means, action, response, code, text)
 
     def unreadable(self, action: Action, response: HttpResponse, why: str) -> CryptopipeError:

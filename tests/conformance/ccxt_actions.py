@@ -81,7 +81,7 @@ RULES = ActionRules(
         rows(Means.NOT_FOUND, ERRORS, -2011, -2013),
         rows(Means.REFUSED, ERRORS, -1013, -2010),
     ),
-    options={"fetchMargins": False, "recvWindow": 2000},
+    options={"fetchMargins": False, "recvWindow": 2000, "fetchOpenOrders": {"warnWithoutSymbol": False}},
     client_ids={Withdraw: "withdrawOrderId"},
     transfer_id_at=("withdrawOrderId",),
     calls={FetchKey: Call("sapiGetAccountApiRestrictions", lambda action: ({},), key_report)},
