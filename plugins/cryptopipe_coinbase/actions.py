@@ -14,11 +14,11 @@ its hash; answers to that action have our name again, lists and the private stre
 that what was asked for with a `nonce` twice is done once.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -109,14 +109,15 @@ WEIGHTS: Mapping[type[Action], Sequence[Weight]] = {
 }
 
 
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
 def name_of(client_id: str) -> str:
     """The name of an order at the venue: a UUIDv4."""
-    try:
-        if not client_id or (UUID(client_id).version == 4 and str(UUID(client_id)) == client_id):
-            return client_id
-    except ValueError:
-        pass
-    return str(UUID(bytes=sha256(client_id.encode()).digest()[:16], version=4))
+    if not client_id or _UUID4.fullmatch(client_id):
+        return client_id
+    one = sha256(client_id.encode()).hexdigest()
+    return f"{one[:8]}-{one[8:12]}-4{one[13:16]}-a{one[17:20]}-{one[20:32]}"
 
 
 def nonce_of(client_id: str) -> int:
@@ -149,6 +150,17 @@ def _address(exchange: Any, action: FetchAddress) -> Any:
     return exchange.create_deposit_address(CODES.aliases.get(action.code, action.code), network)
 
 
+_PAGE = 100
+"""Rows of the shortest full page; `limit` is 100 or 1000 unless asked for, the pages of the documentation differ."""
+
+
+def _older(told: Any, cursor: str) -> Mapping[str, Any] | None:
+    """`CB-AFTER` of a page is the cursor of its last row (rest-api/pagination; which field it is, was recorded)."""
+    if not isinstance(told, list) or len(told) < _PAGE:
+        return None
+    return {"after": str(told[-1][cursor])}
+
+
 RULES = ActionRules(
     supports=frozenset(WEIGHTS),
     table=TABLE,
@@ -166,7 +178,12 @@ RULES = ActionRules(
         ListTransfers: Call(_transfers, read=transfers),
     },
     nonce_unit=_SECOND,
-    evidence={CancelAll: (0,), CancelOrder: ()},
+    evidence={CancelAll: (0,), CancelOrder: (), ListTransfers: ()},
+    pages={
+        ListFills: lambda told, number: _older(told, "trade_id"),
+        ListOrders: lambda told, number: _older(told, "created_at"),
+        ListOpenOrders: lambda told, number: _older(told, "created_at"),
+    },
     everything=frozenset({CancelAll, ListOpenOrders}),
     weights=WEIGHTS,
     allowances=ALLOWANCES,
