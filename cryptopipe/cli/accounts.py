@@ -117,9 +117,12 @@ async def each(errand: "Errand", questions: "Sequence[Action]") -> "list[Reports
 
 
 @contextmanager
-def opened(market: MarketOptions, settings: "Settings", need: Need, any_key: bool) -> Iterator[Accounts]:
+def opened(
+    market: MarketOptions, settings: "Settings", need: Need, any_key: bool, sandbox_need: Need | None = None
+) -> Iterator[Accounts]:
     """The accounts of `--venues`: at real venues by the user's keys, or at a sandbox: the one that serves beside the
-    data directory, else one for as long as this lasts. Raises `UsageError`, `ConfigError`, `VenueUnavailable`.
+    data directory, else one for as long as this lasts. `sandbox_need`: which of the sandbox's keys, where that is not
+    the one of `need`. Raises `UsageError`, `ConfigError`, `VenueUnavailable`.
     """
     from cryptopipe import registry
     from cryptopipe.model.facts import VenueId
@@ -133,10 +136,10 @@ def opened(market: MarketOptions, settings: "Settings", need: Need, any_key: boo
         absent = [name for name in names if name not in there.document["venues"]]
         if absent:
             raise UsageError(f"the sandbox that serves has no {', '.join(absent)}", where="--venues")
-        yield _accounts("sandbox", True, plugins, settings, there.rewrite, need, any_key)
+        yield _accounts("sandbox", True, plugins, settings, there.rewrite, need, any_key, sandbox_need)
         return
     with market.open(plugins, settings.assets) as place:
-        yield _accounts(place.kind, False, plugins, settings, place.rewrite, need, any_key)
+        yield _accounts(place.kind, False, plugins, settings, place.rewrite, need, any_key, sandbox_need)
 
 
 def _accounts(
@@ -147,6 +150,7 @@ def _accounts(
     rewrite: "Rewrite",
     need: Need,
     any_key: bool,
+    sandbox_need: Need | None,
 ) -> Accounts:
     from cryptopipe.drivers.streams import instruments_of
 
@@ -155,7 +159,7 @@ def _accounts(
         able = {venue: one for venue, one in able.items() if one.trading_sandbox is not None}
     if not able:
         raise UsageError(f"nothing can be asked of {', '.join(plugins)}", where="--venues", fix="name others")
-    keys = {venue: _key(kind, one, settings, need) for venue, one in able.items()}
+    keys = {venue: _key(kind, one, settings, sandbox_need or need) for venue, one in able.items()}
     codecs: dict[VenueId, Any] = {
         venue: one.actions(instruments_of(one, settings.assets)) for venue, one in able.items() if one.actions
     }

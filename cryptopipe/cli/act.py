@@ -184,7 +184,7 @@ def _carry_out(
             fix="--market sandbox",
         )
     settings = common.load([])
-    with opened(market, settings, need if applied else Need.READ, any_key) as accounts:
+    with opened(market, settings, need, any_key) as accounts:
         deed = make(accounts)
         if not common.json:
             for line in deed.lines():

@@ -91,9 +91,8 @@ def fees(common: Common, market: MarketOptions, any_key: bool) -> None:
 @click.command("networks")
 @click.option("--asset", metavar="A", help="Of one asset only.")
 @market_options
-@any_key_option
 @common_options
-def networks(common: Common, market: MarketOptions, any_key: bool, asset: str | None) -> None:
+def networks(common: Common, market: MarketOptions, asset: str | None) -> None:
     """By which chains each asset goes in and out of each venue, at which fee, minimum and confirmations.
 
     \b
@@ -125,7 +124,11 @@ def networks(common: Common, market: MarketOptions, any_key: bool, asset: str | 
         "venue", "asset", "network", "chain", "deposits", "withdrawals", "withdrawal_fee", "min_withdrawal",
         "confirmations",
     )  # fmt: skip
-    _tell(common, market, any_key, "networks", columns, rows, lambda a: [FetchCurrencies(venue) for venue in a.codecs])
+    # some venues tell the ways out only to keys that may withdraw
+    _tell(
+        common, market, True, "networks", columns, rows, lambda a: [FetchCurrencies(venue) for venue in a.codecs],
+        Need.WITHDRAW,
+    )  # fmt: skip
 
 
 def _tell(
@@ -136,12 +139,13 @@ def _tell(
     columns: Sequence[str],
     rows: "Callable[[Reports, Action], Rows]",
     questions: "Callable[[Accounts], Sequence[Action]]",
+    sandbox_need: Need = Need.READ,
 ) -> None:
     """Ask every venue, and tell what came: a venue that failed is told beside those that did not."""
     from cryptopipe.model.actions import venue_of
 
     settings = common.load([])
-    with opened(market, settings, Need.READ, any_key) as accounts:
+    with opened(market, settings, Need.READ, any_key, sandbox_need) as accounts:
         asked = questions(accounts)
         work: Callable[[Errand], Awaitable[list[Reports | CryptopipeError]]] = lambda one: each(one, asked)  # noqa: E731
         answers = accounts.run(work)
