@@ -7,7 +7,7 @@ Never: an address that another machine reaches.
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import click
 from cryptopipe.cli.action import duration_option
 from cryptopipe.cli.options import Common, Seed, common_options
 from cryptopipe.cli.output import print_json
+from cryptopipe.cli.standing import announced
 from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def sandbox(
         announcement = _Announcement(
             common, seed, start_at, houses, None if authority is None else authority.ca_file, for_text
         )
+        if not (tls or until_stdin_closes):
+            announcement.stands = lambda document: stack.enter_context(announced(common.load([]).data_dir, document))
         delays = serve(
             houses, world.advance, announcement.listening, announcement.measured, port_base,
             None if authority is None else authority.context, for_ns, until_stdin_closes,
@@ -181,10 +184,13 @@ class _Announcement:
         self._until = "until Ctrl-C" if for_text is None else f"for {for_text}, or until Ctrl-C"
         self._json, self._seed, self._start_at = common.json, seed, start_at
         self._houses, self._ca_file = houses, ca_file
+        self.stands: Callable[[dict[str, Any]], object] = lambda document: None
+        """Told what was announced; that other commands find the sandbox."""
 
     def listening(self, served: "Served") -> None:
         """All venues listen."""
         document = self._document(served)
+        self.stands(document)
         if self._json:
             print_json(document)
         else:
