@@ -9,7 +9,7 @@ github.com/ccxt/ccxt/issues/30284, and probes kept in public repositories (2026-
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,7 @@ class BybitSandbox:
         self._dials: deque[Nanos] = deque()
         self._opened = 0
         self._counted_at: Nanos = 0
+        self.watch: Callable[[Nanos], None] | None = None
         self._answers = Answers(self.listings, self._reference, self.book_of_rest)
 
     def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
@@ -107,7 +108,11 @@ class BybitSandbox:
         return self._answers.too_often(request, at)
 
     def count_trades(self, at: Nanos) -> None:
-        """Once a second, whoever listens to whatever: candles and figures of the day miss nothing while one does."""
+        """Once a second, whoever listens to whatever: candles and figures of the day miss nothing while one does.
+        `watch`, where set, is called each time.
+        """
+        if self.watch is not None:
+            self.watch(at)
         if at - self._counted_at >= _COUNTED_EVERY:
             self._counted_at = at
             for listing in self.listings.values():

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from cryptopipe.api import (
     DeskOrder,
     DeskRefusal,
@@ -104,7 +106,7 @@ class Orders:
             raise Refused(170117, "Invalid side.") if market is SPOT else Refused(10001, "Side invalid")
         order = _new_order(listing, asked, side)
         try:
-            told = self.kept.place(account, order, at)
+            told = self.kept.place(account, _truncated(account, order), at)
         except DeskRefusal as refusal:
             raise of_order(refusal, market is SPOT, side) from None
         return _ids(told)
@@ -242,6 +244,23 @@ def _new_order(listing: Listing, asked: Asked, side: Side) -> NewOrder:
         reduce_only=not is_spot and asked.text("reduceOnly") == "true",
         self_trade=_SELF_TRADES[asked.text("smpType")],
     )
+
+
+def _truncated(account: SimulatedAccount, order: NewOrder) -> NewOrder:
+    """A reduce-only order for more than there is to close is for that; for nothing, 110017 ("orderQty will be truncated
+    to zero") refuses it."""
+    if not order.reduce_only or order.size is None:
+        return order
+    sign = -1 if order.side is Side.BUY else 1
+    held = next((one.size for one in account.positions() if one.instrument == order.instrument), Decimal(0)) * sign
+    with exact():
+        resting = sum(
+            (one.order.size - one.filled)
+            for one in account.open_orders(order.instrument)
+            if one.order.side is order.side and one.order.size is not None
+        )
+        spare = held - resting
+    return replace(order, size=spare) if 0 < spare < order.size else order
 
 
 def _by_value(asked: Asked, side: Side) -> bool:

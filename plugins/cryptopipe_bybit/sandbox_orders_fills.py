@@ -60,11 +60,15 @@ class Fills:
             rows.append((fill, row))
         return rows
 
+    def closing(self, account: SimulatedAccount, fill: DeskFill) -> Closing:
+        """What an execution of a contract closed."""
+        return self._followed(account)[fill.fill_id]
+
     def profit(self, account: SimulatedAccount, fill: DeskFill) -> str:
         """Of what this execution closed, without fees; 0 on spot."""
         if fill.instrument.kind is Kind.SPOT:
             return "0"
-        return plain(self._followed(account)[fill.fill_id].profit)
+        return plain(self.closing(account, fill).profit)
 
     def closed_profit(self, account: SimulatedAccount, order: DeskOrder) -> str:
         """Of all executions of an order so far, without fees."""

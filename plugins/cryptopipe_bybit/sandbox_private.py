@@ -7,17 +7,22 @@ bybit-exchange.github.io/docs/v5 (state of 2026-07-24, read 2026-11-21); each mo
 """
 
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from cryptopipe.api import HttpRequest, HttpResponse, Nanos, SandboxSession, SimulatedBook, SimulatedDesk
 from cryptopipe_bybit.market import MILLISECOND
 from cryptopipe_bybit.sandbox import BybitSandbox
+from cryptopipe_bybit.sandbox_positions_funding import Fundings
+from cryptopipe_bybit.sandbox_private_asked import Asked
 from cryptopipe_bybit.sandbox_private_calls import MAINTAINED, Calls
+from cryptopipe_bybit.sandbox_private_errors import Refused
 from cryptopipe_bybit.sandbox_private_stream import PrivateSession
 from cryptopipe_bybit.sandbox_private_trade import TradeSession
 
 PRIVATE, TRADE = "/v5/private", "/v5/trade"
+FUNDING_HISTORY = "/v5/market/funding/history"
 
 
 class BybitTradingSandbox:
@@ -27,6 +32,8 @@ class BybitTradingSandbox:
         self._desk = desk
         self._public = BybitSandbox(books, desk)
         self._calls = Calls(self._public.listings, desk)
+        self._fundings = Fundings(self._public.listings, desk)
+        self._public.watch = self._calls.watch = self._fundings.watch
         self._opened = 0
         self.endpoints: Mapping[str, str] = {**self._public.endpoints, "private": PRIVATE, "trade": TRADE}
 
@@ -46,15 +53,28 @@ class BybitTradingSandbox:
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """As `SandboxVenue.answer`."""
-        path = request.url.partition("?")[0]
+        path, _, query = request.url.partition("?")
+        self._fundings.watch(at)
+        if path == FUNDING_HISTORY and request.method == "GET" and not self._desk.maintenance:
+            return self._public.too_often(request, at) or self._history(request, query, at)
         if not self._calls.has(request.method, path):
             return self._maintained(request, at) or self._public.answer(request, at)
         refused = self._public.too_often(request, at)
         return refused or self._calls.answer(request, at)
 
+    def _history(self, request: HttpRequest, query: str, at: Nanos) -> HttpResponse:
+        try:
+            code, text, result = 0, "OK", self._fundings.history(Asked(dict(parse_qsl(query))), at)
+        except Refused as refused:
+            code, text, result = refused.code, refused.text, {}
+        return _told(request, code, text, result, at)
+
     def _maintained(self, request: HttpRequest, at: Nanos) -> HttpResponse | None:
         if not self._desk.maintenance:
             return None
-        code, text = MAINTAINED
-        body = {"retCode": code, "retMsg": text, "result": {}, "retExtInfo": {}, "time": at // MILLISECOND}
-        return HttpResponse(200, msgspec.json.encode(body), request.url, {"Content-Type": "application/json"})
+        return _told(request, *MAINTAINED, {}, at)
+
+
+def _told(request: HttpRequest, code: int, text: str, result: object, at: Nanos) -> HttpResponse:
+    body = {"retCode": code, "retMsg": text, "result": result, "retExtInfo": {}, "time": at // MILLISECOND}
+    return HttpResponse(200, msgspec.json.encode(body), request.url, {"Content-Type": "application/json"})

@@ -25,6 +25,7 @@ from cryptopipe_bybit.sandbox_private_asked import Asked, Caller, Unsigned, aske
 from cryptopipe_bybit.sandbox_private_errors import Refused
 from cryptopipe_bybit.sandbox_private_limits import Count, Limits
 from cryptopipe_bybit.sandbox_user import Users
+from cryptopipe_bybit.sandbox_user_log import Log
 
 MAINTAINED = (10016, "Server error.")
 TOO_OFTEN = (10006, "Too many visits. Exceeded the API Rate Limit.")
@@ -48,11 +49,12 @@ class Calls:
     def __init__(self, listings: Mapping[tuple[str, str], Listing], desk: SimulatedDesk) -> None:
         self._desk = desk
         self._limits = Limits()
+        self.watch: Callable[[Nanos], None] = lambda at: None
         self.orders = Orders(listings)
         self.fills = Fills(listings, self.orders.kept)
         self.users = Users(listings, desk)
         self.positions = Positions(listings, desk)
-        self._routes = self._routed(Assets(desk), Wallets(desk))
+        self._routes = self._routed(Assets(desk), Wallets(desk), Log(self.fills))
 
     def has(self, method: str, path: str) -> bool:
         """Whether this path is one of the private side's."""
@@ -99,7 +101,7 @@ class Calls:
         body = {"retCode": code, "retMsg": text, "result": result, "retExtInfo": {}, "time": at // MILLISECOND}
         return HttpResponse(200, msgspec.json.encode(body), request.url, {**_HEADERS, **more})
 
-    def _routed(self, assets: Assets, wallets: Wallets) -> dict[tuple[str, str], Route]:
+    def _routed(self, assets: Assets, wallets: Wallets, log: Log) -> dict[tuple[str, str], Route]:
         read, trade, withdraw = Permission.READ, Permission.TRADE, Permission.WITHDRAW
         orders, positions, users = self.orders, self.positions, self.users
         return {
@@ -115,6 +117,7 @@ class Calls:
             ("POST", "/v5/position/switch-isolated"): Route(positions.switch_isolated, trade),
             ("GET", "/v5/account/info"): Route(users.account, read),
             ("GET", "/v5/account/wallet-balance"): Route(users.wallet, read),
+            ("GET", "/v5/account/transaction-log"): Route(log.listed, read),
             ("GET", "/v5/account/fee-rate"): Route(users.fee_rates, read),
             ("POST", "/v5/account/set-margin-mode"): Route(users.margin_mode, trade),
             ("GET", "/v5/asset/coin/query-info"): Route(assets.coins, read, ""),

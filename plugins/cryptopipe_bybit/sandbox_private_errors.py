@@ -108,8 +108,6 @@ def of_order(refusal: DeskRefusal, is_spot: bool, side: Side | None = None) -> R
         if side is Side.BUY:
             return Refused(170193, f"Buy order price cannot be higher than {most}.")
         return Refused(170194, f"Sell order price cannot be lower than {least}.")
-    if refusal.why is Refusal.REDUCE_ONLY and refusal.facts.get("size"):
-        return Refused(110017, "reduce-only order has same side with current position")
     found = (_SPOT if is_spot else _LINEAR).get(refusal.why)
     return Refused(*(found or ((170210, "New order rejected.") if is_spot else (110032, "Order is illegal"))))
 

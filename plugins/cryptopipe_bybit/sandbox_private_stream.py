@@ -93,6 +93,7 @@ class PrivateSession:
 
     def publish(self, at: Nanos) -> Iterable[Outgoing]:
         """What the account's tape tells since the last step, and orders that ended as they were accepted."""
+        self._calls.watch(at)
         if self._key is None:
             return ()
         account = self._key.account

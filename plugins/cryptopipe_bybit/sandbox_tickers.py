@@ -1,7 +1,7 @@
 """The tickers of the simulated venue, as its streams and its REST answers have them.
 
 Enters: a listing and the venue's other listings. Leaves: fields as text, in the venue's order. Never: a figure of the
-market that the engine has not made; what no engine makes (interest, funding) is constant.
+market that the engine or a desk has not made; what neither makes (interest, funding without a desk) is constant.
 
 bybit-exchange.github.io/docs/v5/websocket/public/ticker and docs/v5/market/tickers (2026-11-21, in copies).
 """
@@ -9,14 +9,15 @@ bybit-exchange.github.io/docs/v5/websocket/public/ticker and docs/v5/market/tick
 from collections.abc import Callable
 from decimal import Decimal
 
-from cryptopipe.api import Nanos
-from cryptopipe_bybit.market import MILLISECOND
+from cryptopipe.api import DeskRefusal, Nanos, plain
+from cryptopipe_bybit.market import LINEAR, MILLISECOND
 from cryptopipe_bybit.sandbox_listing import Day, Listing
 
 Reference = Callable[[str], Listing | None]
 """The spot pair of this asset against USDT, from which indices are taken; None where there is none."""
 
 _FUNDED_EVERY = 8 * 3600 * 1000
+_INTEREST = "0.0001"
 
 
 def spot_ticker(listing: Listing, reference: Reference, at: Nanos) -> dict[str, str]:
@@ -56,8 +57,8 @@ def contract_ticker(listing: Listing, reference: Reference, at: Nanos) -> dict[s
         "volume24h": listing.volume(day.volume),
         "fundingIntervalHour": "8",
         "fundingCap": "0.005",
-        "nextFundingTime": _next_funding(at),
-        "fundingRate": "0.0001",
+        "nextFundingTime": _next_funding(listing, at),
+        "fundingRate": _funding_rate(listing),
         **best(listing),
         "preOpenPrice": "",
         "preQty": "",
@@ -102,7 +103,12 @@ def _change(day: Day, places: int) -> str:
 
 
 def _mark(listing: Listing) -> str:
+    """The desk's where there is one, so that positions and tickers tell the same."""
     bid, ask = listing.top()
+    if listing.desk is not None and bid and ask:
+        mark = plain(listing.desk.mark(listing.instrument))
+        whole, _, places = mark.partition(".")
+        return f"{whole}.{places.ljust(2, '0')}"
     return listing.price((bid[0] + ask[0]) // 2 if bid and ask else listing.last())
 
 
@@ -111,5 +117,17 @@ def _index(listing: Listing, reference: Reference) -> str:
     return pair.price(pair.last()) if pair else ""
 
 
-def _next_funding(at: Nanos) -> str:
+def _funding_rate(listing: Listing) -> str:
+    """0.0001 without a desk, or of a book that has no middle."""
+    if listing.desk is None:
+        return _INTEREST
+    try:
+        return plain(listing.desk.funding_rate(listing.instrument))
+    except DeskRefusal:
+        return _INTEREST
+
+
+def _next_funding(listing: Listing, at: Nanos) -> str:
+    if listing.desk is not None and listing.market is LINEAR:
+        return str(listing.desk.next_funding_at(listing.instrument) // MILLISECOND)
     return str((at // MILLISECOND // _FUNDED_EVERY + 1) * _FUNDED_EVERY)
