@@ -192,7 +192,7 @@ async def _currency(errand: Errand, venue: VenueId, asset: str) -> Currency:
 def _cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal) -> Way:
     """Unknown is closed, and a fee that nobody stated is not zero."""
     pairs = [Way(a, b) for a in out.networks for b in into.networks if a.chain]
-    ways = [way for way in pairs if (way.out.chain, way.out.contract) == (way.into.chain, way.into.contract)]
+    ways = [way for way in pairs if way.out.chain == way.into.chain and _agree(way.out.contract, way.into.contract)]
     named = [way for way in ways if network in (None, way.out.chain, way.out.code)]
     if not named:
         chains = ", ".join(sorted({way.out.chain for way in ways})) or "none"
@@ -209,6 +209,13 @@ def _cheapest(out: Currency, into: Currency, network: str | None, amount: Decima
             f"at least {plain(least)} {out.asset} over {best.out.chain}, not {plain(amount)}", where="AMOUNT"
         )
     return best
+
+
+def _agree(one: str | None, other: str | None) -> bool:
+    """The same contract; a venue that states none may mean the chain's own coin. Of one chain two tokens of one asset
+    are told apart only by what both state.
+    """
+    return one == other or {one, other} == {None, ""}
 
 
 def _shut(way: Way) -> str:
