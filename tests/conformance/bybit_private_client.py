@@ -25,7 +25,7 @@ from cryptopipe.sandbox.world import World
 PLUGIN = plugins.bybit
 START: Nanos = 1_795_000_000 * SECOND
 STEP = 5 * MILLISECOND
-PARAMETERS = replace(Parameters.load(), perpetuals="all", assets=["BTC", "ETH", "USDT", "USDC"])
+PARAMETERS = replace(Parameters.load(), perpetuals="all", assets=["BTC", "ETH", "USDT"])
 
 
 class Client:
@@ -45,8 +45,9 @@ class Client:
     def wait(self, nanos: Nanos) -> None:
         """Time passes, and every connection hears what is said."""
         until = self.at + nanos
+        step = STEP if self.house.connections else nanos
         while self.at < until:
-            self.at = min(until, self.at + STEP)
+            self.at = min(until, self.at + step)
             self.world.advance(self.at)
             for one in self.house.step(self.at):
                 if isinstance(one.what, str):
