@@ -140,7 +140,7 @@ def _network(told: Mapping[str, Any]) -> dict[str, Any]:
     info = told.get("info") or {}
     confirmations, memo = info.get("minConfirm"), info.get("memoRegex")
     return {
-        "confirmations": int(confirmations) if str(confirmations).isdecimal() else None,
+        "confirmations": int(str(confirmations)) if str(confirmations).isdecimal() else None,
         "memo": bool(memo) if isinstance(memo, str) else None,
         "contract": info.get("contractAddress") or None,
     }
