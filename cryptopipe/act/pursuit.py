@@ -79,6 +79,10 @@ class Pursuit:
         self._doubt = ""
         """Why it is not known whether the order was placed; empty once it is."""
         self._asked_after_fence = False
+        self._taken_out = False
+        """A cancellation was answered: nothing of it rests."""
+        self._gone = False
+        """Its venue, which took it, does not know it any more."""
 
     def begin(self, at: Nanos) -> Step:
         """An immediate-or-cancel limit, whose intent is durable."""
@@ -104,6 +108,7 @@ class Pursuit:
             case _Stage.FINDING:
                 return self._found(outcome, at)
             case _Stage.CANCELLING:
+                self._taken_out = not isinstance(outcome, CryptopipeError)
                 return self._find()  # whatever the answer: the order itself says what became of it
             case _Stage.FILLS:
                 return self._listed(outcome, at)
@@ -145,6 +150,9 @@ class Pursuit:
                     return Done((), f"never placed ({self._doubt}): its venue knows no such order")
                 self._asked_after_fence = True
                 return self._find()
+            case NotFound() if self._report is not None and self._taken_out:
+                self._gone = True  # some venues forget orders that ended without a match
+                return self._ask_fills(self._report)
             case _:
                 return self._pause()
 
@@ -163,6 +171,8 @@ class Pursuit:
         assert self._report is not None, "fills are asked for once the order is known"
         if isinstance(outcome, Reports):
             own = {fill.fill_id: fill for fill in outcome.fills if fill.order_id == self._order_id}
+            if self._gone:
+                return Done(tuple(own.values()), "" if own else "ended without a fill: its venue knows it no more")
             if _complete(tuple(own.values()), self._report.filled):
                 return Done(tuple(own.values()), "", self._report.spent)
         return self._pause()

@@ -161,6 +161,31 @@ def test_an_immediate_order_that_still_rests_is_taken_out() -> None:
     assert took < 5 * SECOND
 
 
+def test_an_order_that_its_venue_forgets_because_nothing_matched_has_ended() -> None:
+    """It was asked for until the run gave up, which then traded no more."""
+    pursuit, steps = Pursuit(ORDER), list[Step]()
+    told: Outcome
+    step, at = pursuit.begin(START), START
+    while not isinstance(step, Done | GaveUp):
+        steps.append(step)
+        at += step.lasts if isinstance(step, Pause) else 20 * MILLISECOND
+        match step:
+            case Pause():
+                step = pursuit.woken(at)
+                continue
+            case AskFor(action=PlaceOrder()):
+                told = Accepted("77", "pending", Venue(True, D(0), rests_until=SECOND)._report(0))
+            case AskFor(action=CancelOrder()):
+                told = Refused("400", "Order already done")
+            case AskFor(action=ListFills()):
+                told = Reports()
+            case _:
+                told = NotFound("404", "NotFound")
+        step = pursuit.told(told, at)
+    assert isinstance(step, Done) and step.fills == () and "no more" in step.obstacle
+    assert at - START < 5 * SECOND and sum(isinstance(one, AskFor) for one in steps) < 12
+
+
 def test_a_certain_refusal_ends_at_once_with_the_venues_words() -> None:
     end, took = pursued(Venue(True, D(1), refuses=True))
     assert end == Done((), "refused: -2010 insufficient balance")
