@@ -29,6 +29,7 @@ from cryptopipe.sandbox.world import World
 
 FOO = VenueId("foo")
 BAR = VenueId("bar")
+VENUES = (FOO, BAR)
 STEP: Nanos = 10 * MILLISECOND
 SYMBOL = "btcusdt"
 
@@ -46,7 +47,7 @@ class Street:
     """Venues `foo` and `bar`. Time is what the last call said; it moves the market and the venues."""
 
     def __init__(self, seed: int, faults: Collection[Fault] = (), ack_spread: float = 0.4, step: Nanos = STEP) -> None:
-        plugins = {venue: trading(venue) for venue in (FOO, BAR)}
+        plugins = {venue: trading(venue) for venue in VENUES}
         self.world = World(plugins, _parameters(ack_spread), seed, START)
         self.now = self.start = START
         self._step_ns, self._stepped_at = step, START
@@ -158,4 +159,4 @@ def _parameters(ack_spread: float) -> Parameters:
     return msgspec.structs.replace(calm, accounts=desks, processing={"default": processing})
 
 
-__all__ = ["BAR", "FOO", "MILLISECOND", "SECOND", "START", "Answer", "Street"]
+__all__ = ["BAR", "FOO", "MILLISECOND", "SECOND", "START", "VENUES", "Answer", "Street"]
