@@ -21,6 +21,7 @@ from cryptopipe.api import (
     SimulatedDesk,
     exact,
     plain,
+    ratio,
 )
 from cryptopipe_bybit.market import LINEAR, spelling_of
 from cryptopipe_bybit.sandbox_orders import Listings, listing_of
@@ -29,6 +30,8 @@ from cryptopipe_bybit.sandbox_private_asked import Asked
 from cryptopipe_bybit.sandbox_private_errors import Refused, of_order
 
 _ZERO = Decimal(0)
+_RATE = Decimal("0.00055")
+"""What a taker pays at least in the page's formula of `breakEvenPrice`; the dearer rate of a key is not asked for."""
 
 
 def position_row(held: DeskPosition) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def position_row(held: DeskPosition) -> dict[str, Any]:
         "side": "Buy" if held.size > 0 else "Sell" if held.size < 0 else "",
         "size": plain(abs(held.size)),
         "avgPrice": plain(held.entry),
+        "breakEvenPrice": _break_even(held),
         "positionValue": plain(value),
         "tradeMode": 0,
         "autoAddMargin": 0,
@@ -73,6 +77,16 @@ def position_row(held: DeskPosition) -> dict[str, Any]:
         "updatedTime": millis(held.updated_at),
         "seq": -1 if not held.updated_at else held.updated_at // 1000,
     }
+
+
+def _break_even(held: DeskPosition) -> str:
+    """ "(entry_price * qty - realized_pnl) / (qty - abs(qty) * max(taker fee rate, 0.00055))"; of a long or a short."""
+    if not held.size:
+        return ""
+    with exact():
+        paid = held.entry * held.size - (held.realised - held.funding)
+        left = held.size - abs(held.size) * _RATE
+    return plain(ratio(paid, left))
 
 
 def streamed(row: dict[str, Any]) -> dict[str, Any]:
