@@ -26,6 +26,7 @@ from cryptopipe_coinbase.feed_exchange import CoinbaseExchangeFeed
 from cryptopipe_coinbase.feed_orders import CoinbaseOrderBooks, CoinbaseOrdersFeed, speaks_orders
 from cryptopipe_coinbase.listing import AdvancedListing, ExchangeListing
 from cryptopipe_coinbase.metadata import ADVANCED, EXCHANGE, CoinbaseInstruments
+from cryptopipe_coinbase.private import private
 from cryptopipe_coinbase.servertime import AdvancedClock, ExchangeClock
 from cryptopipe_coinbase.signer import CoinbaseExchangeSigner
 
@@ -120,6 +121,7 @@ coinbase_exchange = ExchangePlugin(
     fetch_limits=(Limit(10, _SECOND, "docs.cdp.coinbase.com/exchange/rest-api/rate-limits, 2026-11-21"),),
     sandbox=_exchange,
     actions=_actions,
+    private=private(),
     trading_sandbox=_trading_exchange,
     wallets=_wallets,
 )

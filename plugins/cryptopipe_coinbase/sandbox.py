@@ -29,6 +29,7 @@ from cryptopipe_coinbase.sandbox_exchange import ExchangeSession
 from cryptopipe_coinbase.sandbox_keys import Keys
 from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_private import ExchangePrivate
+from cryptopipe_coinbase.sandbox_private_words import MAINTENANCE, refused
 from cryptopipe_coinbase.sandbox_rest import AdvancedRest, answered
 from cryptopipe_coinbase.sandbox_rest_exchange import ExchangeRest, status_frame
 from cryptopipe_coinbase.sandbox_shown import SECOND, Shown, Tokens
@@ -95,6 +96,7 @@ class _Exchange:
     def __init__(self, books: Mapping[str, SimulatedBook], desk: SimulatedDesk | None = None) -> None:
         self._products = {symbol: Shown(book) for symbol, book in books.items()}
         self._orders = {symbol: OrderMessages(shown) for symbol, shown in self._products.items()}
+        self._desk = desk
         self._keys, self._private = Keys(desk), None if desk is None else ExchangePrivate(self._products, desk)
         self._messages: dict[int, AccountMessages] = {}
 
@@ -109,6 +111,8 @@ class _Exchange:
         """A connection."""
         if _nowhere(path):
             return _NOWHERE
+        if self._desk is not None and self._desk.maintenance:
+            return refused(*MAINTENANCE)
         if not self._dials.take(at):
             return _TOO_OFTEN
         private = UserChannels(self._private.accounts, self._messages) if self._private else None
