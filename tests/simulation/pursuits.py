@@ -110,7 +110,7 @@ def at_installed(name: str, *faults: Fault, seed: int = 1) -> Pursuits:
     """At a venue of an installed plugin, by its own codec of actions."""
     venue, plugin = VenueId(name), registry.exchange(name)
     assert plugin.actions is not None
-    world = World({venue: plugin}, _calm(), seed, START)
+    world = World({venue: plugin}, calm(), seed, START)
     house = House(plugin, world.books[venue], faults, seed, START, world.desks[venue])
     instruments = [engine.instrument for engine in world.books[venue].values()]
     codecs = {venue: plugin.actions(instruments)}
@@ -137,9 +137,10 @@ def uuid_of(random: Random) -> str:
 
 
 @cache
-def _calm() -> Parameters:
-    calm = plain(Parameters.load(), 0.05)
-    return msgspec.structs.replace(calm, assets=("BTC", "ETH", "USDT", "USD"))
+def calm() -> Parameters:
+    """A market with few orders, of two coins against dollars."""
+    flow = plain(Parameters.load(), 0.05)
+    return msgspec.structs.replace(flow, assets=("BTC", "ETH", "USDT", "USD"))
 
 
 def judge(run: Pursuits) -> None:
