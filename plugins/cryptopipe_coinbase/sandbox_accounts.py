@@ -25,6 +25,7 @@ from cryptopipe.api import (
     SimulatedDesk,
     TransferStatus,
     exact,
+    floor_to,
     plain,
 )
 from cryptopipe_coinbase.sandbox_private_orders import profile, user
@@ -212,6 +213,9 @@ def _held(one: DeskOrder, asset: Asset, account: SimulatedAccount) -> Decimal:
         return value + charged if new.instrument.quote == asset else Decimal(0)
 
 
+_PLACES = Decimal("0.00000001")
+"""Of what a fill moves of its quote: ledgers that ccxt quotes have no more."""
+
 _Line = tuple[Nanos, Decimal, str, Mapping[str, str]]
 
 
@@ -228,7 +232,7 @@ def _lines(account: SimulatedAccount, asset: Asset) -> list[_Line]:
         if one.instrument.base == asset:
             lines.append((one.at, one.size if buys else -one.size, "match", details))
         if one.instrument.quote == asset:
-            value = one.price * one.size
+            value = floor_to(_PLACES, one.price * one.size)
             lines.append((one.at, -value if buys else value, "match", details))
         if one.fee.asset == asset and one.fee.amount:
             lines.append((one.at, -one.fee.amount, "fee", details))
