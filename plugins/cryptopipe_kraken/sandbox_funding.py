@@ -236,8 +236,9 @@ def _method(currency: Currency, network: Network, deposit: bool = False) -> str:
 
 def _key(call: Call, transfer: DeskTransfer) -> str:
     """The name of its address in the address book."""
+    sought = (transfer.asset, transfer.address, transfer.memo)
     book = call.account.allowed_addresses()
-    return next((name for name, one in book if (one.address, one.memo) == (transfer.address, transfer.memo)), "")
+    return next((name for name, one in book if (one.asset, one.address, one.memo) == sought), "")
 
 
 def _tag(memo: str) -> dict[str, str]:

@@ -12,7 +12,9 @@ from hashlib import sha256, sha512
 from typing import Any
 from urllib.parse import urlencode
 
-from cryptopipe.api import SANDBOX_CREDENTIALS, Credentials, HttpRequest, HttpResponse, Nanos, Say
+from msgspec.structs import replace
+
+from cryptopipe.api import SANDBOX_CREDENTIALS, Asset, Credentials, HttpRequest, HttpResponse, Nanos, Say
 from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House
@@ -32,10 +34,19 @@ def sign(secret: str, path: str, nonce: str, body: str) -> str:
 
 
 class Stage:
-    """A market of one venue, some seconds old."""
+    """A market some seconds old: of Kraken, and of `others`, where coins may go. `slow` is one in which hardly anybody
+    trades, so that hours pass in no time.
+    """
 
-    def __init__(self, seed: int = 3, faults: tuple[Fault, ...] = ()) -> None:
-        self.world = World({KRAKEN.venue: KRAKEN}, Parameters.load(), seed, START)
+    def __init__(
+        self, seed: int = 3, faults: tuple[Fault, ...] = (), others: tuple[str, ...] = (), slow: bool = False
+    ) -> None:
+        plugins = {one.venue: one for one in (KRAKEN, *map(Registry().exchange, others))}
+        parameters = Parameters.load()
+        if slow:
+            parameters = replace(parameters, rate=0.0005, step_ms=1000)
+        assets = frozenset(map(Asset, ("BTC", "USDT", "USD") if slow else ("BTC", "ETH", "USDT", "USD")))
+        self.world = World(plugins, parameters, seed, START, assets)
         self.desk = self.world.desks[KRAKEN.venue]
         self.house = House(KRAKEN, self.world.books[KRAKEN.venue], faults, seed, START, self.desk)
         self._nonce = 0
