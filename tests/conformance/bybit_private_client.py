@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from msgspec.structs import replace
 
 import cryptopipe_bybit as plugins
-from cryptopipe.api import SANDBOX_CREDENTIALS, Credentials, HttpRequest, Nanos, Side
+from cryptopipe.api import SANDBOX_CREDENTIALS, Credentials, ExchangePlugin, HttpRequest, Nanos, Side
 from cryptopipe.clock import MILLISECOND, SECOND
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House
@@ -32,10 +32,16 @@ class Client:
     """A venue of its own, at its own time; `connection` is the newest that was dialled."""
 
     def __init__(
-        self, parameters: Parameters = PARAMETERS, seed: int = 7, faults: Sequence[Fault] = (), start_at: Nanos = START
+        self,
+        parameters: Parameters = PARAMETERS,
+        seed: int = 7,
+        faults: Sequence[Fault] = (),
+        start_at: Nanos = START,
+        beside: Sequence[ExchangePlugin] = (),
     ) -> None:
+        """`beside`: other venues of the same world, which coins can be sent to."""
         self.at = start_at
-        self.world = World({PLUGIN.venue: PLUGIN}, parameters, seed, start_at)
+        self.world = World({one.venue: one for one in (PLUGIN, *beside)}, parameters, seed, start_at)
         self.books = self.world.books[PLUGIN.venue]
         self.desk = self.world.desks[PLUGIN.venue]
         self.house = House(PLUGIN, self.books, faults, seed, start_at, self.desk)
