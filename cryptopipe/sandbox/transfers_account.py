@@ -120,10 +120,7 @@ class AccountTransfers:
         wallet: str = TRADING,
     ) -> DeskTransfer:
         """Takes a withdrawal on: its amount is held until it is sent. Raises `DeskRefusal`."""
-        for one in self._records if client_id else ():
-            if one.transfer.client_id == client_id:
-                earlier = one.transfer.transfer_id
-                raise DeskRefusal(Refusal.DUPLICATE_TRANSFER_ID, client_id=client_id, transfer_id=earlier)
+        self._refuse_again(client_id)
         known = self.wallets.network(asset, network.code)
         wanted = Wanted(asset, known, address, memo, amount, wallet)
         self.wallets.check(wanted, self._listed(wanted), self._sent_today())
@@ -220,6 +217,12 @@ class AccountTransfers:
         one = record.transfer
         self.purse.settle(one.asset, one.amount, Place.IN_FLIGHT.value, one.wallet)
         self.purse.settle(one.asset, one.fee, Place.FEES.value, one.wallet)
+
+    def _refuse_again(self, client_id: str) -> None:
+        for one in self._records if client_id else ():
+            if one.transfer.client_id == client_id:
+                earlier = one.transfer.transfer_id
+                raise DeskRefusal(Refusal.DUPLICATE_TRANSFER_ID, client_id=client_id, transfer_id=earlier)
 
     def _as_now(self, record: Record) -> DeskTransfer:
         if record.transfer.status is not TransferStatus.CONFIRMING:
