@@ -148,7 +148,7 @@ class Dealer:
         meets = plan.lots or plan.own or plan.stopped
         if order.time_in_force is TimeInForce.POST_ONLY and meets:
             raise DeskRefusal(Refusal.WOULD_TAKE, price=price, symbol=market.instrument.symbol)
-        if order.time_in_force is TimeInForce.FOK and (plan.lots < (wanted or 1) or plan.stopped):
+        if order.time_in_force is TimeInForce.FOK and not plan.complete:
             raise DeskRefusal(Refusal.WOULD_NOT_FILL, size=order.size, available=market.size(plan.lots))
         if price is None and not meets:
             if order.spend is not None:

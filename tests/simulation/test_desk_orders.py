@@ -387,3 +387,10 @@ def test_hooks_before_and_after_an_action(what: str, act: Callable[[SimulatedAcc
             act(stage.account())
         assert told == [what, what]
         assert len(stage.account().open_orders()) == (what == "order")
+
+
+def test_fill_or_kill_by_what_it_spends() -> None:
+    """All asks together are 0.010 + … + 0.200 = 2.1 for about 126,000."""
+    stage = Stage.of(opening={"USDT": D(10**6)})
+    assert refused(stage.account(), order(BUY, None, None, FOK, spend="200000")).why is Refusal.WOULD_NOT_FILL
+    assert stage.account().place(order(BUY, None, None, FOK, spend="700")).status is OrderStatus.FILLED
