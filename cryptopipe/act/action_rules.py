@@ -80,13 +80,15 @@ class Weight:
 class Allowance:
     """A limit by name. Of its count `reserved` is kept for cancels, the half of that also for questions about orders
     (FindOrder, ListOpenOrders); 0 where nothing is said, and then a tenth is. `header`: of answers, where the venue
-    tells how much of it was used in the running span.
+    tells how much of it was used in the running span. `drains`: what was taken runs off steadily, the whole count in
+    one span, and does not come back all at once.
     """
 
     name: str
     limit: Limit
     reserved: int = 0
     header: str = ""
+    drains: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.reserved < self.limit.count:

@@ -21,23 +21,62 @@ _FIRST_HOLD, _LONGEST_HOLD, _BAN = SECOND, 64 * SECOND, 120 * SECOND
 """Where the venue does not say how long: doubled from the first to the longest; after a 418 no less than a ban."""
 
 
-class _Span:
-    """What was taken of one allowance and still counts."""
+class _Pool:
+    """How much of one allowance an action may find taken."""
 
     def __init__(self, allowance: Allowance, dearest_cancel: int) -> None:
         self.limit, self.header = allowance.limit, allowance.header.lower()
         count = allowance.limit.count
         least = min(2 * dearest_cancel, count - 1)
         self._reserved = max(allowance.reserved or count // 10, least)
+
+    def most(self, amount: int, kind: type[Action]) -> int:
+        """Raises `ValueError` for more than may ever be."""
+        kept = 0 if kind in _CANCELS else self._reserved - self._reserved // 2 * (kind in _ABOUT_ORDERS)
+        most = self.limit.count - kept - amount
+        if most < 0:
+            raise ValueError(f"{kind.__name__} takes {amount} of {self.limit.count}, of which {kept} are kept")
+        return most
+
+
+class _Drain(_Pool):
+    """An allowance that runs off steadily: `_level`, what is taken times the span, loses `count` each nanosecond."""
+
+    def __init__(self, allowance: Allowance, dearest_cancel: int) -> None:
+        super().__init__(allowance, dearest_cancel)
+        self._level = 0
+        self._at: Nanos = 0
+
+    def free_at(self, amount: int, kind: type[Action], at: Nanos) -> Nanos:
+        """When `amount` may be taken: 0 for now."""
+        most = self.most(amount, kind) * self.limit.per
+        self._run_off(at)
+        return 0 if self._level <= most else at - (most - self._level) // self.limit.count
+
+    def take(self, amount: int, at: Nanos) -> None:
+        self._level += amount * self.limit.per
+
+    def told(self, used: int, at: Nanos) -> None:
+        """The venue counts more than we."""
+        self._run_off(at)
+        self._level = max(self._level, used * self.limit.per)
+
+    def _run_off(self, at: Nanos) -> None:
+        self._level = max(0, self._level - self.limit.count * (at - self._at))
+        self._at = at
+
+
+class _Span(_Pool):
+    """What was taken of one allowance and still counts."""
+
+    def __init__(self, allowance: Allowance, dearest_cancel: int) -> None:
+        super().__init__(allowance, dearest_cancel)
         self._taken: deque[tuple[Nanos, int]] = deque()
         self._sum = 0
 
     def free_at(self, amount: int, kind: type[Action], at: Nanos) -> Nanos:
         """When `amount` may be taken: 0 for now. Raises `ValueError` for more than may ever be."""
-        kept = 0 if kind in _CANCELS else self._reserved - self._reserved // 2 * (kind in _ABOUT_ORDERS)
-        most = self.limit.count - kept - amount
-        if most < 0:
-            raise ValueError(f"{kind.__name__} takes {amount} of {self.limit.count}, of which {kept} are kept")
+        most = self.most(amount, kind)
         self._forget(at)
         left = self._sum
         if left <= most:
@@ -78,7 +117,9 @@ class Budget:
             raise ValueError(f"weights of {sorted(unknown)}, allowances {names}")
         self._default = (Weight(names[0]),) if names else ()
         self._weights = dict(weights)
-        self._spans = {one.name: _Span(one, self._dearest_cancel(one.name)) for one in allowances}
+        self._spans: dict[str, _Drain | _Span] = {
+            one.name: (_Drain if one.drains else _Span)(one, self._dearest_cancel(one.name)) for one in allowances
+        }
         self._held_until: Nanos = 0
         self._next_hold = _FIRST_HOLD
 

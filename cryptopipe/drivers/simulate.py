@@ -196,7 +196,14 @@ class Simulation:
         self._at(due, arrival)
 
     def _act(self, one: Instruction) -> None:
-        """Sign it now; the next one of the venue follows its answer."""
+        """Sign it, once the venue's limits let it; the next one of the venue follows its answer."""
+        due = self._signatory.waits(one, self.now)
+        if isinstance(due, Arrival):
+            self._acted(one, self.now, due)
+            return
+        if due:
+            self._at(due, lambda: self._act(one))
+            return
         request = self._signatory.signed(one, self.now)
         if isinstance(request, Arrival):
             self._acted(one, self.now, request)
@@ -205,6 +212,7 @@ class Simulation:
 
     def _asked(self, one: Instruction, request: HttpRequest) -> None:
         due, got = self._fetch(one.venue, request)
+        self._signatory.hear(one, got, self.now)
         self._acted(one, due, arrived(one, request.url, got))
 
     def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:

@@ -176,8 +176,12 @@ RULES = ActionRules(
         FetchTime: (Weight("public"),),
     },
     allowances=(
-        Allowance("calls", Limit(20, 40 * _SECOND, "guides/rest/ratelimits, Intermediate: 20, -0.5 a second"), 4),
-        Allowance("orders", Limit(125, 53 * _SECOND, "guides/general/ratelimits, Intermediate, of one pair"), 40),
+        Allowance(
+            "calls", Limit(20, 40 * _SECOND, "guides/rest/ratelimits, Intermediate: 20, -0.5 a second"), 4, drains=True
+        ),
+        Allowance(
+            "orders", Limit(125, 53 * _SECOND, "guides/general/ratelimits, Intermediate, of one pair"), 40, drains=True
+        ),
         Allowance("public", Limit(1, _SECOND, "support.kraken.com/articles/206548367")),
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -167,3 +168,41 @@ def test_what_the_venue_counted_counts() -> None:
     assert budget.take(CANCEL, 3) == 0
     budget.hear(HttpResponse(200, b"", headers={"x-used": "9"}), 4)
     assert budget.take(BALANCES, 5) == 2 + 10 * SECOND, "less than we count changes nothing"
+
+
+DRAINING = tuple(Allowance(one.name, one.limit, one.reserved, drains=True) for one in ALLOWANCES)
+
+
+@given(steps)
+def test_what_drains_never_holds_more_than_its_count_and_says_when_there_is_room(
+    actions: Sequence[tuple[Action, Nanos]],
+) -> None:
+    """A bucket kept apart, in fractions: forty units in ten seconds run off at four a second."""
+    budget, at = Budget(WEIGHTS, DRAINING), 1
+    held = {one.name: Fraction(0) for one in DRAINING}
+    for action, later in actions:
+        at += later
+        for one in DRAINING:
+            held[one.name] = max(Fraction(0), held[one.name] - Fraction(one.limit.count * later, one.limit.per))
+        due = budget.take(action, at)
+        if due:
+            assert due > at
+            assert budget.take(action, due - 1) > due - 1, "it said a later time than there is room at"
+            assert budget.take(action, due) == 0, "it said an earlier time than there is room at"
+            for one in DRAINING:
+                gone = Fraction(one.limit.count * (due - at), one.limit.per)
+                held[one.name] = max(Fraction(0), held[one.name] - gone)
+            at = due
+        for one in DRAINING:
+            held[one.name] += weight(action, one.name)
+            assert held[one.name] <= one.limit.count
+
+
+def test_a_burst_runs_off_steadily() -> None:
+    """Twenty calls, half a call a second: after 18 at once two more may go every four seconds, not after forty."""
+    pool = (Allowance("calls", Limit(20, 40 * SECOND), reserved=2, drains=True),)
+    budget = Budget({FetchBalances: (Weight("calls", 2),)}, pool)
+    assert [budget.take(BALANCES, SECOND) for _ in range(9)] == [0] * 9
+    assert budget.take(BALANCES, SECOND) == 5 * SECOND
+    assert budget.take(BALANCES, 5 * SECOND) == 0
+    assert budget.take(BALANCES, 5 * SECOND) == 9 * SECOND
