@@ -120,6 +120,7 @@ _WALLET = {**_COIN, "of": Word(("deposits", "withdrawals", ANY))}
 
 ACTION_KINDS: Mapping[str, Kind] = {
     "lost_request": Kind(Scope.ACTION, words=_OF),
+    "late_request": Kind(Scope.REQUEST, {"delay": Key(duration, 2 * SECOND)}),
     "lost_response": Kind(Scope.ACTION, words=_OF),
     "late_ack": Kind(Scope.ACTION, {"delay": Key(duration, 2 * SECOND)}, words=_OF),
     "action_5xx": Kind(Scope.ACTION, {"status": Key(_whole(500, 599), 503), "done": Key(_yes, 0)}, words=_OF),

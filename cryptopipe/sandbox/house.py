@@ -5,6 +5,7 @@ connection. Never: a socket, a clock, an order of a connection's frames that its
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -56,9 +57,11 @@ class House:
         self._clock = WrongClock(self._trouble.faults, start_at)
         self._key = plugin.sandbox_key
         self._private: PrivateSide | None = None
+        self._desk: Desk | None = None
         if desk is not None and plugin.trading_sandbox is not None:
             desk.clock = self._clock if self._clock else None
             self._private = PrivateSide(desk, self._trouble, seed)
+            self._desk = desk
             TransferTrouble(faults, desk, seed, start_at)
         self._simulated = self._venue(plugin, self._timed(books))
         ages = {fault["age"] for fault in self._trouble.faults if fault.kind == "stale_snapshot"}
@@ -169,6 +172,10 @@ class House:
             return Reply(error)
         age = self._trouble.age()
         request = msgspec.structs.replace(request, url=_rooted(request.url))
+        late = None if request.method == "GET" else self._trouble.draw("late_request")
+        if late is not None:
+            self._arrives_at(at + late["delay"], request)
+            return None
         if self._private is None:
             venue = self._stale[age] if age else self._simulated
             return Reply(_CLOSED if self._trouble.draw("maintenance") else venue.answer(request, self._time(at)))
@@ -179,6 +186,16 @@ class House:
         if age and not self._private.verdict.private:  # only the market is shown as it was
             response = self._stale[age].answer(request, self._time(at))
         return self._private.reply(response)
+
+    def _arrives_at(self, due: Nanos, request: HttpRequest) -> None:
+        """A request is on its way until then; nobody will hear its answer."""
+
+        def arrive() -> None:
+            with suppress(ActionFault):
+                self._simulated.answer(request, self._time(due))
+
+        if self._desk is not None:
+            self._desk.timeline.schedule(due, arrive)
 
     def _turn(self, at: Nanos) -> None:
         self._trouble.turn(at)

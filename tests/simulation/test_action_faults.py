@@ -8,6 +8,7 @@ from decimal import Decimal as D
 from random import Random
 
 import pytest
+from simulation.bitfoo_trading import WINDOW
 from simulation.street import BAR, FOO, MILLISECOND, SECOND, Answer, Street
 
 from cryptopipe.clock import Nanos
@@ -145,6 +146,30 @@ def test_an_order_whose_answer_was_lost_is_found_by_its_id() -> None:
     assert found is not None and found.document["state"] == "filled"
     again = one.ask(FOO, "GET order", id="b")
     assert again is not None and (again.status, again.document) == (404, {"error": "unknown_order"})
+
+
+@pytest.mark.parametrize("step", [10 * MILLISECOND, 130 * MILLISECOND])
+def test_a_late_request_is_done_when_it_arrives(step: Nanos) -> None:
+    one = Street(1, [on_requests(2 * SECOND)], ack_spread=0, step=step)
+    one.wait(EARLY)
+    assert one.place(FOO, "a") is None
+    one.wait(EARLY + 2 * SECOND - step)
+    early = one.ask(FOO, "GET order", id="a")
+    one.wait(EARLY + 3 * SECOND)
+    found = one.ask(FOO, "GET order", id="a")
+    assert early is not None and found is not None and (early.status, found.status) == (404, 200)
+    assert [order.created_at for order in one.orders(FOO)] == [one.start + EARLY + 2 * SECOND], "whatever the steps"
+
+
+def test_a_request_that_is_too_late_for_its_signature_does_nothing() -> None:
+    one = street(on_requests(WINDOW + SECOND))
+    assert one.place(FOO, "a") is None
+    one.wait(EARLY + 20 * SECOND)
+    assert ids(one) == []
+
+
+def on_requests(delay: Nanos) -> Fault:
+    return Fault("late_request", values={"delay": delay})
 
 
 def test_what_the_venue_refuses_is_answered_whatever_is_lost() -> None:

@@ -23,6 +23,7 @@ UNHURRIED = 20 * SECOND
 FAULTS = {
     "none": (),
     "lost_request": (Fault("lost_request", **AMID),),
+    "late_request": (Fault("late_request", lasts=5 * SECOND, values={"delay": 3 * SECOND}),),
     "lost_response": (Fault("lost_response", **AMID),),
     "late_ack": (Fault("late_ack", **AMID, values={"delay": SECOND}),),
     "too_late_ack": (Fault("late_ack", **AMID, values={"delay": 11 * SECOND}),),
@@ -34,7 +35,7 @@ FAULTS = {
     "black_hole": (Fault("black_hole", at=SECOND, lasts=4 * SECOND),),
     "http_5xx": (Fault("http_5xx", **AMID),),
 }
-SLOW_TO_TELL = ("lost_request", "lost_response", "too_late_ack")
+SLOW_TO_TELL = ("lost_request", "late_request", "lost_response", "too_late_ack")
 """Each costs ten seconds in which the venue is asked nothing else: fewer orders then."""
 PLACED = (Side.BUY, D("0.01"), None)
 SURE = ("none", "late_ack", "reject", "partial")
@@ -64,6 +65,29 @@ def test_every_order_ends_with_what_an_installed_venue_has_of_it(name: str, venu
     judge(run)
     doubts = [one for one in run.answers if isinstance(one.outcome, UnknownOutcome)]
     assert name in SURE or doubts
+
+
+LATER_THAN_THE_FENCE = [
+    pytest.param(
+        name,
+        marks=pytest.mark.xfail(
+            name == "coinbase_exchange",
+            reason="it takes a signature for 30 s, and an order is given up as never placed after 7",
+            strict=True,
+        ),
+    )
+    for name in INSTALLED
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", LATER_THAN_THE_FENCE)
+def test_an_order_that_was_given_up_as_never_placed_is_not_placed_later(venue: str) -> None:
+    late = Fault("late_request", lasts=60 * SECOND, probability=HALF, values={"delay": 15 * SECOND})
+    for seed in (4, 5):
+        run = busy(at_installed(venue, late, seed=seed), 10, seed, UNHURRIED)
+        for client_id, (fills, _) in run.ended.items():
+            assert len(fills) == len(run.filled(client_id)), client_id
 
 
 def test_an_answer_takes_the_way_there_and_back_and_the_venues_own_time() -> None:
