@@ -16,7 +16,7 @@ from cryptopipe.sandbox.fault_kinds import ACTION_KINDS, MARKET_KINDS, Scope
 from cryptopipe.sandbox.faults import Fault
 
 LASTS = 6 * SECOND
-STEPS_AT_MOST: Nanos = 10 * MILLISECOND
+STEPS_AT_MOST: Nanos = 20 * MILLISECOND
 
 
 def everything(kinds: Sequence[str] = (*ACTION_KINDS, *MARKET_KINDS)) -> list[Fault]:
