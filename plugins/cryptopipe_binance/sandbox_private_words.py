@@ -68,9 +68,12 @@ NO_SUCH_ORDER: Mapping[Refusal, tuple[int, str]] = {Refusal.UNKNOWN_ORDER: (-201
 def refuse(refusal: DeskRefusal, here: Mapping[Refusal, tuple[int, str]] | None = None) -> NoReturn:
     """Raises the venue's `Wrong` for a desk's refusal; `here` is what is said otherwise in this place."""
     code, text = (here or {}).get(refusal.why) or REFUSALS.get(refusal.why, (-1020, "This operation is not supported."))
-    facts = {name: f"{value:f}" if isinstance(value, Decimal) else str(value) for name, value in refusal.facts.items()}
+    facts = dict(refusal.facts)
+    if "places" in facts:
+        facts["step"] = Decimal(1).scaleb(-int(str(facts["places"])))
+    told = {name: f"{value:f}" if isinstance(value, Decimal) else str(value) for name, value in facts.items()}
     for name in re.findall(r"{(\w+)}", text):
-        text = text.replace(f"{{{name}}}", facts.get(name, ""))
+        text = text.replace(f"{{{name}}}", told.get(name, ""))
     raise Wrong(code, text.replace(" .", "."), 503 if refusal.why is Refusal.BUSY else 400) from refusal
 
 
