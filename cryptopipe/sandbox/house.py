@@ -252,7 +252,8 @@ class House:
                 return
             if trouble.afflicts("stall", line.marks):
                 said = [one for one in said if not isinstance(one, Say)]
-        self._take(line, said, at, since)
+        with suppress(ActionFault):  # of what a session does by itself, such as to cancel when its client is silent
+            self._take(line, said, at, since)
         self._mark(line)
 
     def _take(self, line: Line, said: Iterable[Outgoing], at: Nanos, since: Nanos) -> None:

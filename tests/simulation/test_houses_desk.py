@@ -1,15 +1,16 @@
 """A house with a desk: whose time the desk has, which venue is simulated, what it tells of itself."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from simulation.bitfoo_trading import TradingVenue, sign_in, trading
+from simulation.bitfoo_trading import TradingSession, TradingVenue, sign_in, trading
 from simulation.street import FOO, MILLISECOND, SECOND, START, Street
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.facts import Asset, Side
-from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_OTHER
-from cryptopipe.model.stream import Credentials, HttpRequest
+from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_OTHER, Outgoing, SandboxSession, Say
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
@@ -97,6 +98,33 @@ def test_a_venue_with_a_desk_tells_where_its_stream_is_and_how_coins_move() -> N
 def test_a_stranger_is_refused(key: Credentials) -> None:
     answer = Street(1).place(FOO, "a", key=key)
     assert answer is not None and (answer.status, answer.document) == (401, {"error": "bad_key"})
+
+
+class Diligent(TradingSession):
+    """Places an order of its own accord at each step, after it has said something."""
+
+    def publish(self, at: Nanos) -> Iterable[Outgoing]:
+        yield Say('{"type":"here"}')
+        if self._account is not None:
+            yield from self._do("POST order", {"s": "btcusdt", "side": "buy", "size": "0.01", "id": str(at)})
+
+
+class DiligentVenue(TradingVenue):
+    def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
+        return Diligent(self._books, at, self._counter)
+
+
+def test_a_fault_on_what_a_session_does_by_itself_ends_nothing() -> None:
+    plugin = replace(trading("foo"), trading_sandbox=DiligentVenue)
+    world = World({FOO: plugin}, Parameters.load(), 1, START, frozenset({Asset("BTC"), Asset("USDT")}))
+    lost = Fault("lost_request", at=25 * MILLISECOND, lasts=20 * MILLISECOND)
+    house = House(plugin, world.books[FOO], [lost], 1, START, world.desks[FOO])
+    conn = house.dial("/v2/my", START)
+    assert isinstance(conn, int)
+    house.receive(conn, sign_in(SANDBOX_CREDENTIALS, START), START)
+    heard = [len(house.step(START + n * 10 * MILLISECOND)) for n in range(1, 7)]
+    placed = [order.created_at - START for order in world.desks[FOO].accounts[1].orders()]
+    assert placed == [n * 10 * MILLISECOND for n in (1, 2, 5, 6)] and heard == [3, 2, 1, 1, 2, 2]
 
 
 def test_two_customers_are_two_accounts() -> None:
