@@ -7,13 +7,10 @@ told on their tapes. Never: a balance or a transfer kept here.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from cryptopipe.model.desk import DeskTransfer
 from cryptopipe.model.facts import VenueId
-from cryptopipe.sandbox.accounts import Account
 from cryptopipe.sandbox.desk import Desk
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.transfers import Agenda, Custody
-from cryptopipe.sandbox.transfers_account import Tell
 
 
 def custody_of(desks: Mapping[VenueId, Desk], parameters: Parameters, seed: int, agenda: Agenda) -> Custody:
@@ -36,15 +33,8 @@ def custody_of(desks: Mapping[VenueId, Desk], parameters: Parameters, seed: int,
 def _open_offices(custody: Custody, desk: Desk) -> None:
     """Each customer of a desk gets its transfers; what is suspended at the desk and in the custody is one thing."""
     for account in desk.accounts.values():
-        account.office = custody.open(desk.venue, account.account_id, account.wallets, _tells(account), desk.shown)
+        account.office = custody.open(
+            desk.venue, account.account_id, account.wallets, account.tell_transfer, desk.shown
+        )
     custody.wallets(desk.venue).shut = lambda: desk.suspended
     desk.transfer_faults = custody.faults
-
-
-def _tells(account: Account) -> Tell:
-    def tell(transfer: DeskTransfer | None) -> None:
-        if transfer is not None:
-            account.tell_transfer(transfer)
-        account.tell_balances()
-
-    return tell

@@ -1,15 +1,33 @@
 """Transfers between two simulated venues: each refusal, each ending, each fault, to the last unit."""
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 import pytest
 from msgspec.structs import replace
-from simulation.transfers_bench import BTC, EAST, ETH, HOUR, PRICES, START, USDT, WEST, XRP, Bench, D
+from simulation.transfers_bench import (
+    BTC,
+    EAST,
+    EASTERN,
+    ETH,
+    HOUR,
+    PARAMETERS,
+    PRICES,
+    START,
+    USDT,
+    WEST,
+    XRP,
+    Bench,
+    D,
+)
 
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.model.desk import FUNDING, TRADING, DeskRefusal, DeskTransfer, Refusal, TransferStatus
 from cryptopipe.model.facts import Asset, Network
+from cryptopipe.sandbox.chain_parameters import Delay
+from cryptopipe.sandbox.transfers import LOOK_EVERY
 from cryptopipe.sandbox.transfers_coins import Place
+from cryptopipe.sandbox.transfers_venue import VenueWallets, Wanted
 
 R = Refusal
 
@@ -357,3 +375,68 @@ def test_batches_leave_at_their_times() -> None:
     sent = [at for at, venue, _, one, _ in bench.tape if one is not None and one.status is TransferStatus.SENT]
     assert len(sent) == 5
     assert all(at % (600 * SECOND) == 0 for at in sent)
+
+
+def test_a_fee_that_takes_all_is_below_the_minimum_though_none_is_stated() -> None:
+    bench = Bench()
+    network = replace(EASTERN[0].networks[0], min_withdrawal=None)
+    wallets = VenueWallets(EAST, [replace(EASTERN[0], networks=(network,))], PARAMETERS.processing["default"], D)
+    asked = Wanted(BTC, wallets.network(BTC, "BTC"), GOOD, "", D("0.001"), TRADING)
+    assert refused(R.BELOW_MINIMUM, lambda: wallets.check(asked, True, D(0)))["fee"] == D("0.001")
+    assert bench.net(EAST, BTC, "BTC").min_withdrawal == D("0.01")
+
+
+def test_a_book_tells_memos_apart() -> None:
+    bench = Bench(east_address_book="required")
+    own = dict(bench.east.allowed_addresses())["west-XRP-xrp_ledger"]
+    network = bench.net(EAST, XRP, "XRP")
+    refused(R.ADDRESS_NOT_LISTED, lambda: bench.east.withdraw(XRP, network, own.address, own.memo + "1", D(20)))
+    bench.east.withdraw(XRP, network, own.address, own.memo, D(20))
+
+
+def test_a_memo_that_no_address_needs_does_no_harm() -> None:
+    bench = Bench()
+    to = bench.west.deposit_address(BTC, bench.net(WEST, BTC, "Bitcoin"))
+    bench.east.withdraw(BTC, bench.net(EAST, BTC, "BTC"), to.address, "for lunch", D(1))
+    bench.world.advance(START + 24 * HOUR)
+    assert bench.of(WEST, BTC) == (D("1000.999"), D(0))
+
+
+def test_the_least_deposit_is_credited() -> None:
+    bench = Bench()
+    bench.send("0.021")
+    bench.world.advance(START + 24 * HOUR)
+    assert (bench.last(WEST, deposits=True).status, bench.of(WEST, BTC)[0]) == (TransferStatus.DONE, D("1000.02"))
+
+
+def test_a_deposit_is_credited_after_its_confirmations_and_the_venue_s_lag() -> None:
+    bench = Bench(west_credit=Delay(100, 0), east_review=Delay(30, 0), east_manual=0.0, east_refill=0.0)
+    bench.send("20", USDT, "TRC20", "Tron")
+    bench.world.advance(START + HOUR)
+    at = {(venue, one.status): at for at, venue, _, one, _ in bench.tape if one is not None}
+    assert at[EAST, TransferStatus.SENT] == START + 30 * SECOND
+    block_at = at[WEST, TransferStatus.CONFIRMING]
+    assert block_at == at[EAST, TransferStatus.CONFIRMING]
+    blocks = list(islice(bench.custody.chain.blocks("tron", block_at), 19))  # the venue states 20 confirmations
+    assert at[WEST, TransferStatus.DONE] == blocks[18] + 100 * SECOND
+    assert at[EAST, TransferStatus.DONE] == blocks[17]  # final on Tron: 19
+
+
+def test_a_wallet_that_somebody_opens_without_a_word_is_seen_to_be_open() -> None:
+    bench = Bench()
+    bench.send("1")
+    bench.custody.wallets(EAST).shut().add((BTC, "BTC", "withdrawals"))
+    bench.world.advance(START + 24 * HOUR)
+    assert bench.last().status is TransferStatus.REVIEW
+    bench.custody.wallets(EAST).shut().clear()
+    bench.world.advance(START + 24 * HOUR + LOOK_EVERY)
+    assert bench.last().status is TransferStatus.SENT
+
+
+def test_what_is_let_go_leaves_at_once() -> None:
+    bench = Bench()
+    bench.custody.faults.stick(EAST)
+    bench.send("1")
+    bench.world.advance(START + 24 * HOUR + SECOND)
+    bench.custody.faults.unstick(EAST)
+    assert (bench.last().status, bench.last().updated_at) == (TransferStatus.SENT, START + 24 * HOUR + SECOND)

@@ -33,9 +33,11 @@ BTC, USDT = Asset("BTC"), Asset("USDT")
 ASSETS = (BTC, USDT)
 
 
-def the_world(charged_in: str, seed: int) -> World:
+def the_world(charged_in: str, seed: int, **more: object) -> World:
     parameters = Parameters.load()
-    rule = replace(parameters.processing["default"], review=Delay(2, 0.5), manual=0.0, refill=0.0, credit=Delay(1, 0.5))
+    rule = replace(
+        parameters.processing["default"], review=Delay(2, 0.5), manual=0.0, refill=0.0, credit=Delay(1, 0.5), **more
+    )
     plugins = {}
     for venue in (EAST, WEST):
         plugin = trading(venue)
@@ -131,6 +133,15 @@ def test_the_tapes_tell_a_transfer_in_its_order() -> None:
     changes = [(one.change, one.balance.free) for one in east.events(0) if one.balance is not None]
     assert changes == [(D(0), D(1)), (D(-1), D(1))]  # held, then gone
     assert all(one.at <= two.at for one, two in zip(east.events(0), east.events(0)[1:], strict=False))
+
+
+def test_a_move_is_told_in_both_wallets() -> None:
+    world = the_world("quote", 3, wallets="two")
+    east = world.desks[EAST].accounts[1]
+    opening = east.balances()[BTC].free
+    east.move(BTC, D("0.5"), TRADING, FUNDING)
+    told = {one.wallet: (one.change, one.balance and one.balance.free) for one in east.events(0)}
+    assert told == {TRADING: (D("-0.5"), opening - D("0.5")), FUNDING: (D("0.5"), D("0.5"))}
 
 
 # Between the venues that are installed, as their own tables of networks have it.
