@@ -207,6 +207,14 @@ def test_a_partial_execution(more: dict[str, str]) -> None:
     assert answer.document["state"] == "expired"
 
 
+def test_orders_after_a_partial_execution_are_whole_again() -> None:
+    one = street(Fault("partial", lasts=SECOND, values={"share": 250_000_000}))
+    one.place(FOO, "a", size="0.04")
+    one.wait(2 * SECOND)
+    one.place(FOO, "b", size="0.04")
+    assert [order.filled for order in one.orders(FOO)] == [D("0.01"), D("0.04")]
+
+
 def test_an_order_that_rests_or_must_be_whole_is_not_cut() -> None:
     one = street(Fault("partial", values={"share": 250_000_000}))
     limit, whole = one.place(FOO, "a", size="0.04", price="70000"), one.place(FOO, "b", tif="fok", price="70000")
