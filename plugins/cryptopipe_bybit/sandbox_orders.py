@@ -31,7 +31,7 @@ from cryptopipe.api import (
 from cryptopipe_bybit.market import LINEAR, MILLISECOND, SPOT, Market
 from cryptopipe_bybit.sandbox_listing import Listing
 from cryptopipe_bybit.sandbox_orders_kept import RECENT, Kept, paged
-from cryptopipe_bybit.sandbox_orders_told import order_id, order_number, order_row
+from cryptopipe_bybit.sandbox_orders_told import order_id, order_number, order_row, status_of
 from cryptopipe_bybit.sandbox_private_asked import Asked
 from cryptopipe_bybit.sandbox_private_errors import Refused, of_order
 
@@ -52,6 +52,7 @@ _SELF_TRADES = {
 }
 _LINK = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 _NOT_SIMULATED = ("triggerPrice", "takeProfit", "stopLoss", "bboSideType", "slippageToleranceType")
+_DAY = 86_400_000
 _WEEK = 7 * 86_400_000
 
 Listings = Mapping[tuple[str, str], Listing]
@@ -154,7 +155,7 @@ class Orders:
         return _order_page(market, found[:RECENT], asked, limit)
 
     def history(self, account: SimulatedAccount, asked: Asked, at: Nanos) -> object:
-        """Closed orders."""
+        """Closed orders; those that were taken out or back without a fill for 24 hours alone, as the page says."""
         market, limit = market_of(asked), asked.limit(20, 50)
         given, link = asked.text("orderId"), asked.text("orderLinkId")
         if given or link:
@@ -162,12 +163,15 @@ class Orders:
             found = [] if one is None or one.status is OrderStatus.OPEN else [one]
             return _order_page(market, found, asked, limit)
         chosen, since, until = chosen_by(self._listings, market, asked), *span(asked, at)
+        wanted = asked.text("orderStatus")
         found = [
             one
             for one in self.kept.every(account, market.kind)
             if one.status is not OrderStatus.OPEN
             and chosen(one.order.instrument)
             and since <= one.created_at // MILLISECOND <= until
+            and wanted in ("", status_of(one))
+            and (one.filled or one.created_at // MILLISECOND > at // MILLISECOND - _DAY)
         ]
         return _order_page(market, found, asked, limit)
 

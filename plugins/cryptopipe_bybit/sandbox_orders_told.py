@@ -93,7 +93,7 @@ def order_row(told: DeskOrder) -> dict[str, Any]:
         "side": SIDES[order.side],
         "isLeverage": "0" if is_spot else "",
         "positionIdx": 0,
-        "orderStatus": _status(told),
+        "orderStatus": status_of(told),
         "cancelType": _cancel_type(told),
         "rejectReason": _reject_reason(told),
         "avgPrice": plain(ratio(told.spent, told.filled)) if told.filled else "",
@@ -138,7 +138,7 @@ def _value_left(told: DeskOrder) -> Decimal:
     return (told.order.size - told.filled) * told.order.price
 
 
-def _status(told: DeskOrder) -> str:
+def status_of(told: DeskOrder) -> str:
     """`PartiallyFilledCanceled`: "Only spot has this order status"."""
     if told.status is OrderStatus.FILLED:
         return "Filled"
