@@ -14,10 +14,11 @@ from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.journal.records import ActionAnswered, Reckoned
-from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder
+from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder, PrivateCodec
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused
 from cryptopipe.model.trading import Order
+from cryptopipe.private_streams import PrivateStreams
 from cryptopipe.summary import Settled, Took
 from cryptopipe.trading import Teller, Trading
 
@@ -33,6 +34,7 @@ class AtVenues:
     def __init__(
         self,
         codecs: Mapping[VenueId, ActionCodec],
+        private: Mapping[VenueId, Callable[[], PrivateCodec]],
         trading: Trading,
         ledger: Ledger,
         ended: Ends,
@@ -41,6 +43,7 @@ class AtVenues:
     ) -> None:
         self._trading, self._tell, self._venues = trading, tell, tuple(codecs)
         self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
+        self.streams = PrivateStreams(private, self.execution, tell)
         self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned)
         self.differences: dict[VenueId, Differences] = {}
         """By venue what it held at the end and our books did not say; empty for one whose balances are equal."""

@@ -14,7 +14,7 @@ from cryptopipe.act.ledger import Ledger
 from cryptopipe.act.paper import TakenLiquidity
 from cryptopipe.act.plan import Naming, same, unique_since
 from cryptopipe.at_venues import AtVenues
-from cryptopipe.capture.inputs import ACTION, SETTLE, Direction, Input
+from cryptopipe.capture.inputs import ACTION, PRIVATE, SETTLE, Direction, Input
 from cryptopipe.clock import LAST, Nanos
 from cryptopipe.gate.episodes import Episodes, Lately
 from cryptopipe.gate.gate import Gate, GateState, Limits
@@ -24,7 +24,7 @@ from cryptopipe.journal.records import Body, RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
-from cryptopipe.model.actions import ActionCodec
+from cryptopipe.model.actions import ActionCodec, PrivateCodec
 from cryptopipe.model.contracts import ExchangePlugin, Strategy
 from cryptopipe.model.facts import Asset, FeeSchedule, Side, VenueId
 from cryptopipe.model.trading import Fill, Opportunity, Order
@@ -45,6 +45,8 @@ class PipeSettings:
     """Venues whose rates the user has set."""
     codecs: Mapping[VenueId, ActionCodec] = field(default_factory=dict)
     """Where orders go to the venues: what reads their answers. None on paper."""
+    private: Mapping[VenueId, Callable[[], PrivateCodec]] = field(default_factory=dict)
+    """Makes what reads a venue's private stream, for each connection anew."""
     latencies: Mapping[VenueId, Nanos] = field(default_factory=dict)
     """Of paper orders at single venues, in place of `latency`."""
 
@@ -79,7 +81,13 @@ class Pipe:
         self.at_venues: AtVenues | None = None
         if settings.codecs:
             self.at_venues = AtVenues(
-                settings.codecs, self._trading, self.ledger, self._order_ended, self._open, self._tell
+                settings.codecs,
+                settings.private,
+                self._trading,
+                self.ledger,
+                self._order_ended,
+                self._open,
+                self._tell,
             )  # fmt: skip
             self._execution = self.at_venues.execution
         else:
@@ -234,7 +242,9 @@ class Pipe:
             self._naming = unique_since(entry.at)
             at_venues.begin(entry.at)
         self.view.now = self._now
-        if entry.direction is Direction.HTTP and entry.request.startswith(ACTION):
+        if entry.conn.endswith(PRIVATE):
+            at_venues.streams.receive(entry)
+        elif entry.direction is Direction.HTTP and entry.request.startswith(ACTION):
             at_venues.execution.answered(entry)
         elif entry.direction is Direction.COMMAND and entry.payload == SETTLE:
             at_venues.settle(entry.at)
@@ -252,6 +262,10 @@ class Pipe:
     def take_instructions(self) -> list[Instruction]:
         """What the driver has to sign and send."""
         return self._execution.take_instructions()
+
+    def take_sends(self) -> list[tuple[VenueId, str]]:
+        """What is to be written to private connections."""
+        return [] if self.at_venues is None else self.at_venues.streams.take_sends()
 
     @property
     def settled(self) -> bool:

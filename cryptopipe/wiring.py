@@ -3,7 +3,7 @@
 Enters: loaded settings, names of venues. Leaves: fresh pipes and watchers, and what to replay. Never: a decision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -12,6 +12,7 @@ import msgspec
 
 from cryptopipe import registry
 from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
+from cryptopipe.drivers.signatory import Signed
 from cryptopipe.drivers.streams import instruments_of
 from cryptopipe.errors import ConfigError
 from cryptopipe.gate.gate import Limits
@@ -21,7 +22,7 @@ from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.view import View
 from cryptopipe.measured import order_latencies
-from cryptopipe.model.actions import ActionCodec
+from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateStream
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.pipe import Pipe, PipeSettings
@@ -81,6 +82,21 @@ class Wiring:
             if plugin.actions is not None
         }
 
+    @cached_property
+    def private(self) -> Mapping[VenueId, Callable[[], PrivateCodec]]:
+        """Makes what reads the private streams; empty on paper."""
+        return {venue: one.codec for venue, one in self.private_lines.items()}
+
+    @property
+    def private_lines(self) -> Mapping[VenueId, Signed]:
+        """The private streams of the venues where orders go, and what signs them in."""
+        streams = {venue: one.private for venue, one in self.plugins.items() if one.private and venue in self.codecs}
+        return {venue: self._signed(venue, stream) for venue, stream in streams.items()}
+
+    def _signed(self, venue: VenueId, stream: PrivateStream) -> Signed:
+        instruments = instruments_of(self.plugins[venue], self.settings.assets)
+        return Signed(lambda: stream.codec(instruments), stream.signer)
+
     def pipe(self, sink: RecordSink) -> Pipe:
         """A fresh pipe."""
         section = self.settings.strategy(self.strategy)
@@ -96,6 +112,7 @@ class Wiring:
                 opening=self._opening,
                 own_fees=self._own_fees(),
                 codecs=self.codecs,
+                private=self.private,
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),
             sink,

@@ -25,6 +25,8 @@ CANCEL_AFTER: Nanos = 3 * SECOND
 """An immediate order that still rests is taken out by then."""
 FIRST_PAUSE: Nanos = 50 * MILLISECOND
 LONGEST_PAUSE: Nanos = 2 * SECOND
+STREAM_WITHIN: Nanos = SECOND // 4
+"""So long the private stream may take to tell of an order, before it is asked for by request."""
 
 
 class AskFor(msgspec.Struct, frozen=True):
@@ -66,11 +68,17 @@ class _Stage(Enum):
 
 
 class Pursuit:
-    """`begin` once, then `told` for each outcome and `woken` for each pause; the answer is what to do next."""
+    """`begin` once, then `told` for each outcome and `woken` for each pause; the answer is what to do next.
 
-    def __init__(self, order: Order, reduce_only: bool = False) -> None:
+    `heard` takes what a private stream says meanwhile. `streamed`: such a stream is there, and worth a short wait.
+    """
+
+    def __init__(self, order: Order, reduce_only: bool = False, streamed: bool = False) -> None:
         self.order = order
         self._reduce_only = reduce_only
+        self._streamed = streamed
+        self._heard_fills: dict[str, FillReport] = {}
+        self._heard_end: OrderReport | None = None
         self._stage = _Stage.PLACING
         self._sent_at: Nanos = 0
         self._order_id = ""
@@ -126,13 +134,35 @@ class Pursuit:
             return AskFor(CancelOrder(self.order.instrument, self.order.client_id, report.order_id))
         return self._find()
 
+    def is_of(self, report: OrderReport | FillReport) -> bool:
+        """Whether a report without our id is about this order."""
+        return bool(self._order_id) and report.order_id == self._order_id and report.instrument == self.order.instrument
+
+    def heard(self, report: OrderReport | FillReport) -> Done | None:
+        """The end, if the stream has told all of it; else everything goes on as it would. Told twice or in another
+        order it says the same.
+        """
+        if isinstance(report, FillReport):
+            self._heard_fills[report.fill_id] = report
+        elif report.state is not OrderState.OPEN:
+            self._heard_end = report
+        return self._heard_all(self._heard_end or self._report)
+
+    def _heard_all(self, end: OrderReport | None) -> Done | None:
+        if end is None or end.state is OrderState.OPEN:
+            return None
+        if not end.filled:
+            return Done((), end.reason)
+        fills = tuple(self._heard_fills.values())
+        return Done(fills, "", end.spent) if _complete(fills, end.filled) else None
+
     def _placed(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
         match outcome:
             case Accepted(order=OrderReport() as report):
                 return self._reported(report, at)
             case Accepted(venue_id=order_id):
                 self._order_id = order_id
-                return self._find()
+                return Pause(STREAM_WITHIN) if self._streamed else self._find()
             case Refused(code=code, reason=reason) | NotFound(code=code, reason=reason):
                 return Done((), f"refused: {code} {reason}".strip())
             case CryptopipeError() if not isinstance(outcome, UnknownOutcome):
@@ -165,6 +195,8 @@ class Pursuit:
             return Done((), report.reason)
         if report.fills is not None and _complete(report.fills, report.filled):
             return Done(report.fills, "", report.spent)
+        if self._streamed and self._stage is _Stage.PLACING:
+            return self._heard_all(report) or Pause(STREAM_WITHIN)
         return self._ask_fills(report)
 
     def _listed(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:

@@ -18,7 +18,7 @@ from cryptopipe.errors import CryptopipeError, VenueError
 from cryptopipe.model.actions import Action, ActionCodec, venue_of
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.money import exact
-from cryptopipe.model.outcomes import More, Outcome
+from cryptopipe.model.outcomes import FillReport, More, OrderReport, Outcome
 from cryptopipe.model.stream import HttpResponse
 from cryptopipe.model.trading import Fill, Order
 
@@ -62,12 +62,16 @@ class VenueExecution:
         self.in_flight: dict[str, Order] = {}
         """Orders that have not ended, by client id."""
         self._sent_at: dict[str, Nanos] = {}
+        self._pursuits: dict[str, Pursuit] = {}
+        self.streaming: set[VenueId] = set()
+        """Venues whose private streams are open."""
 
     def send(self, orders: Iterable[Order], at: Nanos) -> None:
         """Each is placed at its venue."""
         for order in orders:
             self.in_flight[order.client_id] = order
-            pursuit = Pursuit(order)
+            pursuit = Pursuit(order, streamed=order.instrument.venue in self.streaming)
+            self._pursuits[order.client_id] = pursuit
             self._sent_at[order.client_id] = at
             self._follow(pursuit, pursuit.begin(at), at)
 
@@ -112,6 +116,15 @@ class VenueExecution:
         self._heard(Answered(instruction.venue, instruction.action, outcome, entry.at - asked.at))
         asked.then(outcome, entry.at)
 
+    def told(self, report: OrderReport | FillReport, at: Nanos) -> None:
+        """A private stream tells of an order, by our id or the venue's."""
+        pursuit = self._pursuits.get(report.client_id) or next(
+            (one for one in self._pursuits.values() if one.is_of(report)), None
+        )
+        done = None if pursuit is None else pursuit.heard(report)
+        if pursuit is not None and done is not None:
+            self._follow(pursuit, done, at)
+
     def take_instructions(self) -> list[Instruction]:
         """What the driver has to do, since the last call."""
         taken, self._instructions = self._instructions, []
@@ -119,13 +132,15 @@ class VenueExecution:
 
     def _follow(self, pursuit: Pursuit, step: Step, at: Nanos) -> None:
         order = pursuit.order
+        if self._pursuits.get(order.client_id) is not pursuit:
+            return  # the private stream has told its end already
         match step:
             case AskFor(action=action):
                 self.ask(action, at, lambda outcome, now: self._follow(pursuit, pursuit.told(outcome, now), now))
             case Pause(lasts=lasts):
                 self._agenda.wake_at(at + lasts, lambda now: self._follow(pursuit, pursuit.woken(now), now))
             case Done(obstacle=obstacle):
-                del self.in_flight[order.client_id]
+                del self.in_flight[order.client_id], self._pursuits[order.client_id]
                 self._finished(order, at - self._sent_at.pop(order.client_id))
                 self._ended(order, fills_of(order, step, at), obstacle, at)
             case GaveUp(reason=reason):  # the plan never ends: nothing else is started

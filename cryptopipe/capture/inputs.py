@@ -18,6 +18,8 @@ METADATA = "metadata"
 ORDERS_OF = "orders:"
 """What the tag of a request for a book of single orders begins with; the symbol follows."""
 
+PRIVATE = "!"
+"""What the name of a private connection ends with: its frames are about our account, and no book."""
 ACTION = "action:"
 """What the tag of a signed request begins with; its number follows. Its answer is about our account, and no book."""
 SETTLE = b"settle"

@@ -121,6 +121,8 @@ def _on_connections(
                     wiring.codecs,
                     trading_credentials(wiring.plugins) if wiring.codecs else {},
                     place.rewrite,
+                    wiring.private_lines,
+                    running.pipe.take_sends,
                 ),
                 settled=lambda: running.pipe.settled,
             )

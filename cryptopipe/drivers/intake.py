@@ -8,7 +8,7 @@ connection that was closed, or a secret in what the run takes.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from cryptopipe.capture.inputs import ACTION, STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.inputs import ACTION, PRIVATE, STREAM_TOKEN, Direction, Input
 from cryptopipe.capture.redact import redact
 from cryptopipe.clock import Nanos
 from cryptopipe.market.feeds import Feeds, Task
@@ -86,7 +86,7 @@ class Intake:
         self.at = self._stamp()
         entry = Input(self.seq, self.turn, self.at, direction, venue, conn, url, payload, status, headers, request)
         self._take(redact(entry) if request == STREAM_TOKEN else entry)
-        if request.startswith(ACTION):
+        if request.startswith(ACTION) or conn.endswith(PRIVATE):
             return ()
         tasks = self._feeds.after(entry)
         return self._with_closings(tasks) if tasks else ()

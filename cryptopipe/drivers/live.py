@@ -13,13 +13,14 @@ from ssl import SSLContext, create_default_context
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from cryptopipe.act.execution import Instruction
-from cryptopipe.capture.inputs import Direction
+from cryptopipe.capture.inputs import PRIVATE, Direction
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.doors import Headers, Straight, kept, text
 from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.fetching import AGENT, LARGEST, Fetched, fetch, session
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
-from cryptopipe.drivers.signatory import Signatory
+from cryptopipe.drivers.private import PrivateLine
+from cryptopipe.drivers.signatory import Signatory, Signed
 from cryptopipe.drivers.sources import SCHEME, Source, Springs, end
 from cryptopipe.market.feeds import Ask, Feeds, Task
 from cryptopipe.market.silence import SHORTEST_LIMIT
@@ -72,6 +73,8 @@ class Live:
                 session(ANSWER_WITHIN) as self._http,
                 asyncio.TaskGroup() as self._group,
             ):
+                for venue, stream in self._signatory.private.items():
+                    self._begin(self._private_line(venue, stream).follow())
                 why = await self._turns(ended)
                 for task in self._tasks:
                     end(task)
@@ -86,8 +89,17 @@ class Live:
             self._one_turn()
             for instruction in self._signatory.take():
                 self._begin(self._act(instruction))
+            for venue, words in self._signatory.sends():
+                if f"{venue}{PRIVATE}" in self._sockets:
+                    self._begin(self._send(self._sockets[f"{venue}{PRIVATE}"], words))
             await asyncio.sleep(0)
         return why
+
+    def _private_line(self, venue: VenueId, stream: Signed) -> PrivateLine:
+        return PrivateLine(
+            venue, stream, self._signatory, self._stamp, self._fetch, self._heard, self._intake.life, self._sockets,
+            self._secure,
+        )  # fmt: skip
 
     def _next_due(self) -> Nanos:
         return min(self._feeds.next_due(), self._signatory.next_due())

@@ -19,7 +19,7 @@ from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Rewrite
-from cryptopipe.model.actions import ActionCodec, PlaceOrder
+from cryptopipe.model.actions import ActionCodec, PlaceOrder, PrivateCodec, PrivateSigner
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import SANDBOX_TRADER
@@ -43,6 +43,14 @@ def trading_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[Venue
     return {venue: (plugin.sandbox_key or (lambda key: key))(SANDBOX_TRADER) for venue, plugin in plugins.items()}
 
 
+@dataclass(frozen=True)
+class Signed:
+    """A private stream over the instruments of a run: makes a codec for each connection, and signs it in."""
+
+    codec: Callable[[], PrivateCodec]
+    signer: PrivateSigner
+
+
 @dataclass
 class Signatory:
     """`take` gives the instructions since the last call, `next_due` when the pipe wants to be woken."""
@@ -52,9 +60,17 @@ class Signatory:
     codecs: Mapping[VenueId, ActionCodec] = field(default_factory=dict)
     credentials: Mapping[VenueId, Credentials] = field(default_factory=dict)
     rewrite: Rewrite = lambda venue, url: url
+    private: Mapping[VenueId, Signed] = field(default_factory=dict)
+    sends: Callable[[], Sequence[tuple[VenueId, str]]] = tuple
+    """What the readers of private streams want written, since the last call."""
     _signed_at: dict[VenueId, Nanos] = field(default_factory=dict)
     _budgets: dict[VenueId, Budget] = field(default_factory=dict)
     _turns: dict[VenueId, asyncio.Lock] = field(default_factory=dict)
+
+    def moment(self, venue: VenueId, at: Nanos) -> Nanos:
+        """What the next request of a venue is signed with: no two in the same millisecond, which nonces count."""
+        at = self._signed_at[venue] = max(at, self._signed_at.get(venue, 0) + MILLISECOND)
+        return at
 
     def waits(self, one: Instruction, at: Nanos) -> Nanos | Arrival:
         """Until when the venue's limits keep it back; 0 where it is counted and may go now. An order is not kept: it
@@ -76,10 +92,8 @@ class Signatory:
         return self._budgets[venue]
 
     def signed(self, one: Instruction, at: Nanos) -> HttpRequest | Arrival:
-        """The request, or where it cannot be made the arrival that says so. No two of one venue are signed in the same
-        millisecond, which is what nonces count.
-        """
-        at = self._signed_at[one.venue] = max(at, self._signed_at.get(one.venue, 0) + MILLISECOND)
+        """The request, or where it cannot be made the arrival that says so."""
+        at = self.moment(one.venue, at)
         key = self.credentials.get(one.venue)
         if key is None:
             return _unsent(one, f"no key of {one.venue} is set")
@@ -110,12 +124,16 @@ class Signatory:
 
 
 def arrived(one: Instruction, url: str, answer: Fetched) -> Arrival:
-    """The answer as it enters the run: of the URL, which may be signed, the path alone."""
-    parts = urlsplit(url)
-    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    """The answer as it enters the run."""
     return Arrival(
-        Direction.HTTP, one.venue, "", 0, answer.payload, bare, answer.status, answer.headers, one.tag
+        Direction.HTTP, one.venue, "", 0, answer.payload, bare(url), answer.status, answer.headers, one.tag
     )  # fmt: skip
+
+
+def bare(url: str) -> str:
+    """Without its query, which may be signed or hold a token."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 def _unsent(one: Instruction, why: str) -> Arrival:

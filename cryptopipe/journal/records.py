@@ -242,6 +242,15 @@ class ActionAnswered(msgspec.Struct, frozen=True):
     took_ns: Nanos
 
 
+class PrivateChanged(msgspec.Struct, frozen=True):
+    """A venue's private stream came up or went; `reason` says why, or what it missed while it is up."""
+
+    kind: ClassVar[str] = "private_changed"
+    venue: str
+    up: bool
+    reason: str
+
+
 class Reckoned(msgspec.Struct, frozen=True):
     """A venue told what we hold at the end. `differs`: by asset (told by it, in our books), where these differ."""
 
@@ -293,6 +302,7 @@ Body = (
     | Posted
     | TransferIntended
     | ActionAnswered
+    | PrivateChanged
     | Reckoned
     | Halted
     | RunEnded

@@ -24,6 +24,7 @@ from cryptopipe.journal.records import (
     OrderEnded,
     PlanEnded,
     Posted,
+    PrivateChanged,
     Reckoned,
     RunEnded,
     RunStarted,
@@ -140,6 +141,10 @@ def _action_answered(body: ActionAnswered) -> Iterator[Row]:
     yield "action_answer", (body.venue, body.action, body.client_id, body.outcome, body.detail, body.took_ns)
 
 
+def _private_changed(body: PrivateChanged) -> Iterator[Row]:
+    yield "private_state", (body.venue, "up" if body.up else "down", body.reason)
+
+
 def _reckoned(body: Reckoned) -> Iterator[Row]:
     yield "reckoning", (body.venue, len(body.differs))
     for asset, (told, booked) in body.differs.items():
@@ -180,6 +185,7 @@ _ROWS: dict[str, Callable[[Any], Iterator[Row]]] = {
     Posted.kind: _posted,
     TransferIntended.kind: _transfer_intended,
     ActionAnswered.kind: _action_answered,
+    PrivateChanged.kind: _private_changed,
     Reckoned.kind: _reckoned,
     Halted.kind: _halted,
     RunEnded.kind: _run_ended,

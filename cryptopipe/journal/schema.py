@@ -133,6 +133,7 @@ transfer_intent = _table(
 action_answer = _table(
     "action_answer", *_text("venue", "action", "client_id", "outcome", "detail"), *_integer("took_ns")
 )
+private_state = _table("private_state", *_text("venue", "state", "why"))
 reckoning = _table("reckoning", *_text("venue"), *_integer("differences"))
 difference = _table("difference", *_text("venue", "asset"), *_exact("told", "booked"))
 halt = _table("halt", *_text("why"))

@@ -156,7 +156,7 @@ def test_a_database_of_a_revision_before_is_upgraded_and_lacks_nothing(tmp_path:
     database.ask(tmp_path, fills)
     engine = sa.create_engine(f"duckdb:///{database.database(tmp_path)}")
     with engine.connect() as connection:
-        for table in ("instrument_change", "told_fee", "transfer_intent", "action_answer", "reckoning", "difference"):
+        for table in ("instrument_change", "told_fee", "transfer_intent", "action_answer", "private_state", "reckoning", "difference"):
             connection.exec_driver_sql(f"drop table {table}")
         connection.exec_driver_sql("update alembic_version set version_num = '0001'")
         connection.commit()

@@ -17,6 +17,7 @@ def upgrade() -> None:
             op.execute(sa.delete(sa.table(table)))
     _table("transfer_intent", "client_id", "venue", "asset", "target", "network", "address", "memo", "amount")
     _table("action_answer", "venue", "action", "client_id", "outcome", "detail", "took_ns")
+    _table("private_state", "venue", "state", "why")
     _table("reckoning", "venue", "differences")
     _table("difference", "venue", "asset", "told", "booked")
 
