@@ -101,9 +101,11 @@ class Custody:
         return self._wallets[venue]
 
     def elsewhere(self, account: AccountTransfers) -> Sequence[AccountTransfers]:
-        """The same customer at the other venues."""
-        here = (account.venue, account.account_id)
-        return [one for one in self._accounts if one.account_id == here[1] and one.venue != here[0]]
+        """The same customer at the other venues; in a world of one venue its other customers."""
+        others = [one for one in self._accounts if one.venue != account.venue]
+        if not others:
+            return [one for one in self._accounts if one is not account]
+        return [one for one in others if one.account_id == account.account_id]
 
     def address_of(self, account: AccountTransfers, asset: Asset, network: Network) -> DepositAddress:
         """Where a customer gets an asset; the same for all assets of a chain. Where addresses need a memo, the address

@@ -103,7 +103,8 @@ class AccountTransfers:
 
     def allowed_addresses(self) -> Sequence[tuple[str, DepositAddress]]:
         """What was allowed. Before it, where the venue asks for a book or by the Travel Rule for the receiving party,
-        this customer's own addresses at the other venues, as `venue-asset-chain`.
+        this customer's own addresses at the other venues, as `venue-asset-chain`; in a world of one venue those of its
+        other customers, as `venue-number-asset-chain`.
         """
         rule = self.wallets.processing
         asks = rule.address_book == "required" or rule.travel_rule_usd
@@ -239,7 +240,8 @@ class AccountTransfers:
                     taking = other.wallets.taking(currency.asset, chain)
                     if taking is not None:
                         there = self._custody.address_of(other, currency.asset, taking)
-                        name = f"{other.venue}-{currency.asset}-{chain}"
+                        whose = other.venue if other.venue != self.venue else f"{other.venue}-{other.account_id}"
+                        name = f"{whose}-{currency.asset}-{chain}"
                         found.append((name, msgspec.structs.replace(there, network=network)))
         return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -16,16 +17,21 @@ from simulation.transfers_bench import (
     START,
     USDT,
     WEST,
+    WESTERN,
     XRP,
     Bench,
     D,
+    Days,
 )
 
 from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.errors import ConfigError
 from cryptopipe.model.desk import FUNDING, TRADING, DeskRefusal, DeskTransfer, Refusal, TransferStatus
 from cryptopipe.model.facts import Asset, Network
+from cryptopipe.sandbox.accounts_wallets import Tally, Wallets
 from cryptopipe.sandbox.chain_parameters import Delay
-from cryptopipe.sandbox.transfers import LOOK_EVERY
+from cryptopipe.sandbox.parameters import Parameters
+from cryptopipe.sandbox.transfers import LOOK_EVERY, Custody
 from cryptopipe.sandbox.transfers_coins import Place
 from cryptopipe.sandbox.transfers_venue import VenueWallets, Wanted
 
@@ -440,3 +446,53 @@ def test_what_is_let_go_leaves_at_once() -> None:
     bench.world.advance(START + 24 * HOUR + SECOND)
     bench.custody.faults.unstick(EAST)
     assert (bench.last().status, bench.last().updated_at) == (TransferStatus.SENT, START + 24 * HOUR + SECOND)
+
+
+def test_in_a_world_of_one_venue_the_book_has_its_other_customer() -> None:
+    """Else nobody could withdraw from a venue that asks for a book."""
+    rule = replace(PARAMETERS.processing["default"], address_book="required")
+    custody = Custody(PARAMETERS.chains, {"default": rule}, 1, Days(), {EAST: EASTERN}, PRICES.__getitem__)
+    first, second = (custody.open(EAST, number, Wallets(Tally()), lambda transfer: None) for number in (1, 2))
+    book = dict(first.allowed_addresses())
+    assert len(book) == 6  # every network of the venue
+    network = custody.wallets(EAST).network(BTC, "BTC")
+    assert book["east-2-BTC-bitcoin"].address == second.deposit_address(BTC, network).address
+
+
+def test_a_file_of_one_s_own_makes_transfers_quick(tmp_path: Path) -> None:
+    """The example of docs/chain.md, over the packaged parameters."""
+    page = (Path(__file__).parents[2] / "docs" / "chain.md").read_text(encoding="utf-8")
+    own = tmp_path / "quick.yaml"
+    own.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    quick = Parameters.load(own, ["binance", "bybit"])
+    assert quick.chains["bitcoin"].final == PARAMETERS.chains["bitcoin"].final
+    assert quick.processing["bybit"].review == Delay(1, 0)
+    custody = Custody(
+        quick.chains, quick.processing, 1, days := Days(), {EAST: EASTERN, WEST: WESTERN}, PRICES.__getitem__
+    )
+    purse = Wallets(Tally())
+    purse.credit(BTC, D(1), "opening")
+    east = custody.open(EAST, 1, purse, lambda transfer: None)
+    west = custody.open(WEST, 1, Wallets(Tally()), lambda transfer: None)
+    to = west.deposit_address(BTC, custody.wallets(WEST).network(BTC, "Bitcoin"))
+    east.withdraw(BTC, custody.wallets(EAST).network(BTC, "BTC"), to.address, "", D(1))
+    days.advance(START + 8 * SECOND)  # a second of review, three blocks of two, a second to the account
+    assert west.transfers(deposits=True)[0].status is TransferStatus.DONE
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chains: {bitcoin: {missed: 0.1}}", "'chains.bitcoin' has law work, whose blocks are not missed"),
+        ("chains: {bitcoin: {block_s: 0}}", "'chains.bitcoin.block_s' is '0': Expected `float` > 0.0"),
+        ("processing: {binanse: {manual: 0}}", "no such venue is installed; did you mean 'binance'?"),
+        ("processing: {binance: {review: {median: 1}}}", "'processing.binance.review.median' is not known"),
+        ("processing: {kraken: {deposit_to: funding}}", "has wallets one, and names the funding wallet"),
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_is_named(tmp_path: Path, text: str, message: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        Parameters.load(own, ["binance", "kraken"])
+    assert message in str(caught.value)
