@@ -26,7 +26,7 @@ from cryptopipe.model.facts import Asset, Network, VenueId
 from cryptopipe.model.identity import contract_on
 from cryptopipe.model.money import exact
 from cryptopipe.sandbox.transfers_coins import Place
-from cryptopipe.sandbox.transfers_venue import DAY, ZERO, VenueWallets, Wanted, chain_name
+from cryptopipe.sandbox.transfers_venue import DAY, ZERO, VenueWallets, Wanted, chain_name, refuse_number
 
 if TYPE_CHECKING:
     from cryptopipe.sandbox.transfers import Custody
@@ -170,7 +170,8 @@ class AccountTransfers:
         return [self._as_now(one) for one in self._records if one.transfer.deposit is deposits]
 
     def move(self, asset: Asset, amount: Decimal, source: str, target: str, client_id: str = "") -> DeskMove:
-        """Raises `DeskRefusal`: WRONG_WALLET, BELOW_MINIMUM, DUPLICATE_TRANSFER_ID, INSUFFICIENT_FUNDS."""
+        """Raises `DeskRefusal`: WRONG_WALLET, AMOUNT_GRID, BELOW_MINIMUM, DUPLICATE_TRANSFER_ID, INSUFFICIENT_FUNDS."""
+        refuse_number(amount)
         names = {TRADING, FUNDING} if self.wallets.processing.wallets == "two" else {TRADING}
         if source == target or not {source, target} <= names:
             raise DeskRefusal(Refusal.WRONG_WALLET, source=source, target=target, wallets=sorted(names))

@@ -20,6 +20,7 @@ from cryptopipe.sandbox.chain_parameters import Delay, Processing
 
 DAY: Nanos = 86_400 * SECOND
 ZERO = Decimal(0)
+DIGITS = 30
 DEPOSITS = "deposits"
 WITHDRAWALS = "withdrawals"
 
@@ -109,6 +110,7 @@ class VenueWallets:
         `sent_today` is what it sent in the last 24 hours, in dollars.
         """
         rule, network = self.processing, wanted.network
+        refuse_number(wanted.amount)
         if wanted.wallet != rule.withdraw_from:
             raise DeskRefusal(Refusal.WRONG_WALLET, wallet=wanted.wallet, required=rule.withdraw_from)
         if not network.withdrawals:
@@ -164,6 +166,14 @@ class VenueWallets:
         }
 
 
+def refuse_number(amount: Decimal) -> None:
+    """Raises `DeskRefusal` AMOUNT_GRID for what no venue reads as an amount: no finite number, or one with more digits
+    before or behind the point than any asset has.
+    """
+    if not amount.is_finite() or _places(amount) > DIGITS or amount.adjusted() >= DIGITS:
+        raise DeskRefusal(Refusal.AMOUNT_GRID, amount=amount, places=DIGITS)
+
+
 def sends_at(processing: Processing, asked_at: Nanos, random: Random) -> Nanos:
     """When a withdrawal leaves that was asked for at a moment: its reviews, the hot wallet, the next batch."""
     wait = drawn(processing.review, random)
@@ -185,7 +195,8 @@ def drawn(delay: Delay, random: Random) -> Nanos:
 
 
 def _places(amount: Decimal) -> int:
-    with exact():
-        exponent = amount.normalize().as_tuple().exponent
+    """Without zeros at the end."""
+    _, digits, exponent = amount.as_tuple()
     assert isinstance(exponent, int), f"an amount is finite: {amount}"
-    return max(0, -exponent)
+    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return max(0, -exponent - zeros)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from heapq import heappop, heappush
 
+import pytest
 from msgspec.structs import replace
 
 from cryptopipe.clock import SECOND, Nanos
-from cryptopipe.model.desk import FUNDING, TRADING, DeskTransfer
+from cryptopipe.model.desk import FUNDING, TRADING, DeskRefusal, DeskTransfer, Refusal
 from cryptopipe.model.facts import Asset, Currency, Network, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.sandbox.accounts_wallets import Tally, Wallets
@@ -75,6 +76,8 @@ WESTERN = (
     currency(WEST, XRP, network("Ripple", "xrp_ledger", memo=True)),
 )
 PARAMETERS = Parameters.load()
+GOOD = "bc1q" + "q" * 38
+"""An address on the chain of bitcoin, of nobody."""
 PRICES = {BTC: D(62000), ETH: D(2500), USDT: D(1), XRP: D(2)}
 
 
@@ -141,3 +144,10 @@ class Bench:
 
     def last(self, venue: VenueId = EAST, deposits: bool = False) -> DeskTransfer:
         return self.offices[venue, 1].transfers(deposits)[-1]
+
+
+def refused(why: Refusal, work: Callable[[], object]) -> Mapping[str, object]:
+    with pytest.raises(DeskRefusal) as caught:
+        work()
+    assert caught.value.why is why
+    return caught.value.facts
