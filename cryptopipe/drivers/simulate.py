@@ -13,12 +13,13 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from cryptopipe.act.execution import Instruction
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import PRIVATE, Direction, Input
 from cryptopipe.clock import MILLISECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.drivers.live import LARGEST_FRAME, TURN
 from cryptopipe.drivers.signatory import Signatory, arrived
+from cryptopipe.drivers.simulated_private import PrivateLines
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
@@ -67,7 +68,9 @@ class Simulation:
         self._seated: dict[str, int] = {}
         """The house's number of each open connection."""
         self._names: dict[tuple[VenueId, int], tuple[str, int]] = {}
-        self._at(start_at, self._step)
+        self.at(start_at, self._step)
+        self._private = PrivateLines(self, self._signatory)
+        self.at(start_at, self._private.begin)
 
     def run(self, until: Nanos) -> None:
         """Everything up to `until`."""
@@ -95,31 +98,33 @@ class Simulation:
         self.intake.begin_turn()
         for arrival in ready:
             self._carry_out(self.intake.receive(arrival))
+            if arrival.direction is Direction.CLOSE and arrival.conn.endswith(PRIVATE):
+                self._private.ended(arrival.venue)
         if ticks:
             self._carry_out(self.intake.tick())
         self._turn_ended(self.intake.at)
+        self._private.written()
         for instruction in self._signatory.take():
-            waiting = self._instructed[instruction.venue]
-            waiting.append(instruction)
-            if len(waiting) == 1:
-                self._act(instruction)
+            self._admit(instruction)
 
     def _next_due(self) -> Nanos:
         return min(self._feeds.next_due(), self._signatory.next_due())
 
-    def _at(self, at: Nanos, what: Callable[[], object] | Arrival) -> None:
+    def at(self, at: Nanos, what: Callable[[], object] | Arrival) -> None:
+        """Do it, or hand it over, at that time."""
         self._order += 1
         heappush(self._heap, (at, self._order, what))
 
-    def _soon(self, what: Callable[[], object] | Arrival) -> None:
-        self._at(self.now + self._latency, what)
+    def soon(self, what: Callable[[], object] | Arrival) -> None:
+        """When it has gone the way to a venue, or from there."""
+        self.at(self.now + self._latency, what)
 
     def _step(self) -> None:
         self._world.advance(self.now)
         for venue, house in self._houses.items():
             for delivery in house.step(self.now):
                 self._deliver(venue, delivery)
-        self._at(self.now + self._step_ns, self._step)
+        self.at(self.now + self._step_ns, self._step)
 
     def _deliver(self, venue: VenueId, delivery: Delivery) -> None:
         name = self._names.get((venue, delivery.conn))
@@ -131,7 +136,7 @@ class Simulation:
                 self._houses[venue].closed(delivery.conn, self.now)
                 self._ended(venue, delivery.conn, f"sent 1009 (message too big) over {LARGEST_FRAME} bytes")
             case str() as text:
-                self._soon(Arrival(Direction.RECV, venue, conn, life, text.encode()))
+                self.soon(Arrival(Direction.RECV, venue, conn, life, text.encode()))
             case HangUp(code=code, reason=reason):
                 self._ended(venue, delivery.conn, f"received {code} {reason}".rstrip())
             case Reset():
@@ -141,7 +146,7 @@ class Simulation:
 
     def _ended(self, venue: VenueId, number: int, reason: str) -> None:
         conn, life = self._names.pop((venue, number))
-        self._soon(Arrival(Direction.CLOSE, venue, conn, life, reason.encode()))
+        self.soon(Arrival(Direction.CLOSE, venue, conn, life, reason.encode()))
 
     def _carry_out(self, tasks: Tasks) -> None:
         for venue, task in tasks:
@@ -151,33 +156,50 @@ class Simulation:
         house = self._houses[venue]
         match task:
             case Dial():
-                self._soon(lambda: self._dial(venue, house, task, life))
+                self.soon(lambda: self._dial(venue, house, task, life))
             case Close():
                 number = self._seated.pop(task.conn, None)
                 if number is not None:
                     self._names.pop((venue, number), None)
-                    self._soon(lambda: house.closed(number, self.now))
+                    self.soon(lambda: house.closed(number, self.now))
             case Send():
-                self._soon(lambda: self._say(house, task.conn, life, task.text))
+                self.soon(lambda: self._say(house, task.conn, life, task.text))
             case Ping():
-                self._soon(lambda: self._ping(house, task.conn, life))
+                self.soon(lambda: self._ping(house, task.conn, life))
             case Ask():
-                self._soon(lambda: self._ask(venue, task, life))
+                self.soon(lambda: self._ask(venue, task, life))
 
     def _dial(self, venue: VenueId, house: House, dial: Dial, life: int) -> None:
-        opened = house.dial(_path(dial.url), self.now)
-        if opened is None:
+        if life != self.intake.life(dial.conn):  # given up on its way
+            opened = house.dial(_path(dial.url), self.now)
+            if isinstance(opened, int):
+                house.closed(opened, self.now)
             return
+        opened = self.seat(venue, dial.url, dial.conn, dial.url)
         if isinstance(opened, HttpResponse):
             why = f"the upgrade was refused: HTTP {opened.status}".encode()
             headers = tuple(opened.headers.items())
-            self._soon(Arrival(Direction.CLOSE, venue, dial.conn, life, why, dial.url, opened.status, headers))
-        elif life != self.intake.life(dial.conn):
-            house.closed(opened, self.now)
+            self.soon(Arrival(Direction.CLOSE, venue, dial.conn, life, why, dial.url, opened.status, headers))
+
+    def seat(self, venue: VenueId, url: str, conn: str, shown: str) -> int | HttpResponse | None:
+        """Dials now: a connection that the run knows as `conn` to `shown`, or what `House.dial` gave instead."""
+        opened = self._houses[venue].dial(_path(url), self.now)
+        if isinstance(opened, int):
+            life = self.intake.life(conn)
+            self._seated[conn] = opened
+            self._names[venue, opened] = (conn, life)
+            self.soon(Arrival(Direction.OPEN, venue, conn, life, url=shown))
+        return opened
+
+    def say(self, venue: VenueId, number: int, text: str | None) -> bool:
+        """A text, or a ping, on a connection; False where it is no more."""
+        if (venue, number) not in self._names:
+            return False
+        if text is None:
+            self._houses[venue].pinged(number, b"", self.now)
         else:
-            self._seated[dial.conn] = opened
-            self._names[venue, opened] = (dial.conn, life)
-            self._soon(Arrival(Direction.OPEN, venue, dial.conn, life, url=dial.url))
+            self._houses[venue].receive(number, text, self.now)
+        return True
 
     def _say(self, house: House, conn: str, life: int, text: str) -> None:
         number = self._seated.get(conn)
@@ -190,34 +212,40 @@ class Simulation:
             house.pinged(number, b"", self.now)
 
     def _ask(self, venue: VenueId, ask: Ask, life: int) -> None:
-        due, got = self._fetch(venue, ask.request)
+        due, got = self.fetch(venue, ask.request)
         url = ask.request.url
         arrival = Arrival(Direction.HTTP, venue, ask.conn, life, got.payload, url, got.status, got.headers, ask.tag)
-        self._at(due, arrival)
+        self.at(due, arrival)
 
-    def _act(self, one: Instruction) -> None:
-        """Sign it, once the venue's limits let it; the next one of the venue follows its answer."""
+    def _admit(self, one: Instruction) -> None:
+        """Once the venue's limits let it, it stands in line behind those that were let before."""
         due = self._signatory.waits(one, self.now)
         if isinstance(due, Arrival):
-            self._acted(one, self.now, due)
-            return
-        if due:
-            self._at(due, lambda: self._act(one))
-            return
+            self.at(self.now, due)
+        elif due:
+            self.at(max(due, self.now + 1), lambda: self._admit(one))
+        else:
+            waiting = self._instructed[one.venue]
+            waiting.append(one)
+            if len(waiting) == 1:
+                self._act(one)
+
+    def _act(self, one: Instruction) -> None:
+        """Sign it now; the next one of the venue follows its answer."""
         request = self._signatory.signed(one, self.now)
         if isinstance(request, Arrival):
             self._acted(one, self.now, request)
         else:
-            self._soon(lambda: self._asked(one, request))
+            self.soon(lambda: self._asked(one, request))
 
     def _asked(self, one: Instruction, request: HttpRequest) -> None:
-        due, got = self._fetch(one.venue, request)
+        due, got = self.fetch(one.venue, request)
         self._signatory.hear(one, got, self.now)
         self._acted(one, due, arrived(one, request.url, got))
 
     def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:
-        self._at(due, arrival)
-        self._at(due, lambda: self._proceed(one.venue))
+        self.at(due, arrival)
+        self.at(due, lambda: self._proceed(one.venue))
 
     def _proceed(self, venue: VenueId) -> None:
         waiting = self._instructed[venue]
@@ -225,7 +253,7 @@ class Simulation:
         if waiting:
             self._act(waiting[0])
 
-    def _fetch(self, venue: VenueId, request: HttpRequest) -> tuple[Nanos, Fetched]:
+    def fetch(self, venue: VenueId, request: HttpRequest) -> tuple[Nanos, Fetched]:
         """What the venue answers now, and when that arrives; what comes too late is not waited for."""
         reply = self._houses[venue].answer(msgspec.structs.replace(request, url=_path(request.url)), self.now)
         if reply is None or reply.after + self._latency > ANSWER_WITHIN:
