@@ -84,7 +84,6 @@ def test_an_order_is_placed_and_told() -> None:
         assert [event["number"] for event in events] == [1, 2, 3]
         assert events[2]["fill"]["order"] == told["order"]
         assert served.delays.count >= frames + 4, "the answer counts as the frames do"
-        assert served.delays.longest < took * 1e9, "what the venue takes is not the sandbox's own delay"
 
     run([], steps)
 
@@ -98,6 +97,7 @@ def test_a_late_answer_holds_up_nobody() -> None:
         assert waiting == {late} and len(done) == 5
         assert market.ids() == ["a"]
         assert (await late)[0] == 200 and monotonic() - before > LATE / SECOND
+        assert served.delays.longest < LATE, "what the venue takes is not the sandbox's own delay"
 
     run([Fault("late_ack", values={"delay": LATE})], steps)
 
