@@ -35,7 +35,7 @@ _PATHS = {
 }  # fmt: skip
 _STATUS = "/sapi/v1/system/status"
 _MAINTAINED = b'{"status":1,"msg":"system_maintenance"}'
-WALLET_LIMIT = 12000
+WALLET_LIMIT, WALLET_TOLD = 12000, ("X-SAPI-USED-IP-WEIGHT-1M",)
 """Weight a minute of `/sapi`, which is counted apart (developers.binance.com "Wallet", as others quote it)."""
 
 
@@ -51,7 +51,7 @@ class TradingSandbox:
         ways = {**Trading(rest, customers).ways(), **Questions(rest, customers).ways()}
         self._ways = {path: ways[name] for path, name in _PATHS.items()}
         self._wallet = Wallet(rest, desk).ways()
-        self._weight, self._wallet_weight = rest.weight, Weight(WALLET_LIMIT)
+        self._weight, self._wallet_weight = rest.weight, Weight(WALLET_LIMIT, WALLET_TOLD)
         self._customers = customers
         self._board = Switchboard(rest, ways, self._door, customers, desk)
         self.endpoints: Mapping[str, str] = {**self._public.endpoints, "private": API}

@@ -78,7 +78,7 @@ class ListenKeys:
 
     def _key(self, account: SimulatedAccount, at: Nanos) -> str:
         for name, (events, _) in self._keys.items():
-            if events.account is account and at < events.until:
+            if events.account.account_id == account.account_id and at < events.until:
                 events.until = at + LIFE
                 return name
         self._made += 1

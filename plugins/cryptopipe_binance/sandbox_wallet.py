@@ -167,7 +167,7 @@ class Wallet:
              "addressTag": transfer.memo, "txId": transfer.txid, "insertTime": millis(transfer.created_at),
              "completeTime": millis(transfer.updated_at) if transfer.status is TransferStatus.DONE else 0,
              "transferType": 0, "unlockConfirm": transfer.network.confirmations or 0,
-             "confirmTimes": f"{transfer.confirmations}/{transfer.network.confirmations or 1}", "walletType": 0}
+             "confirmTimes": _confirmed(transfer), "walletType": 0}
             for transfer in reversed(self._transfers(one, True))
             if (status is None or _DEPOSITED[transfer.status] == status) and txid in (None, transfer.txid)
         ]  # fmt: skip
@@ -239,6 +239,12 @@ def _network_of(currency: Currency, query: Query) -> Network:
         if code in (None, "", network.code):
             return network
     raise DeskRefusal(Refusal.UNKNOWN_NETWORK, network=code)
+
+
+def _confirmed(transfer: DeskTransfer) -> str:
+    """`2/12`: those that there are, as far as they are asked for, of those that are."""
+    asked_for = transfer.network.confirmations or 1
+    return f"{min(transfer.confirmations, asked_for)}/{asked_for}"
 
 
 def _transfer_id(transfer: DeskTransfer) -> str:

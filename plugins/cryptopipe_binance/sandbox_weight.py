@@ -7,7 +7,7 @@ github.com/binance/binance-spot-api-docs rest-api.md "IP Limits" and errors.md -
 after a 429 bring the ban is not documented; its least length, two minutes, is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -28,9 +28,10 @@ def refusal(status: int, code: int, text: str, headers: Mapping[str, str] = JSON
 
 
 class Weight:
-    """All requests to one venue: whoever sends them, they come from one address."""
+    """All requests to one venue: whoever sends them, they come from one address. `told_as`: the headers that say so."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, told_as: Sequence[str] = ("X-MBX-USED-WEIGHT", "X-MBX-USED-WEIGHT-1M")) -> None:
+        self._told_as = tuple(told_as)
         self.limit = limit
         self._window = self._used = self._refused = 0
         self._banned_until: Nanos = 0
@@ -63,7 +64,7 @@ class Weight:
 
     def headers(self) -> dict[str, str]:
         """What was used in this window, as each answer tells it."""
-        return JSON | {"X-MBX-USED-WEIGHT": str(self._used), "X-MBX-USED-WEIGHT-1M": str(self._used)}
+        return JSON | dict.fromkeys(self._told_as, str(self._used))
 
     def _banned(self, at: Nanos) -> HttpResponse:
         until = self._banned_until

@@ -171,7 +171,7 @@ class ApiSession:
         board = self._board
         name = mandatory(params, "apiKey")
         account = board.door.signed(name, sorted_payload(params), params, Permission.READ).account
-        if any(reader.account is account for reader in self._subscribed.values()):
+        if any(reader.account.account_id == account.account_id for reader in self._subscribed.values()):
             raise Wrong(-2035, "User Data Stream subscription already active.")
         number, self._subscriptions = self._subscriptions, self._subscriptions + 1
         self._subscribed[number] = Reader(account, board.customers)
