@@ -10,6 +10,7 @@ from cryptopipe.api import (
     API_VERSION,
     ActionCodec,
     Channel,
+    Credentials,
     Currency,
     Dialect,
     ExchangePlugin,
@@ -49,6 +50,24 @@ def _trading_exchange(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -
     from cryptopipe_coinbase.sandbox import trading_exchange  # only who simulates loads it
 
     return trading_exchange(books, desk)
+
+
+def _trading_advanced(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    from cryptopipe_coinbase.sandbox import trading_advanced  # only who simulates loads it
+
+    return trading_advanced(books, desk)
+
+
+def _advanced_key(own: Credentials) -> Credentials:
+    from cryptopipe_coinbase.sandbox_keys_advanced import sandbox_key  # only who simulates loads it
+
+    return sandbox_key(own)
+
+
+def _advanced_wallets() -> Sequence[Currency]:
+    from cryptopipe_coinbase.wallets import wallets  # only who simulates loads it
+
+    return wallets(ADVANCED)
 
 
 def _wallets() -> Sequence[Currency]:
@@ -91,6 +110,9 @@ coinbase = ExchangePlugin(
     ),
     fetch_limits=(Limit(10, _SECOND, "rest-api/rate-limits, as others quote it, 2026-11-21"),),
     sandbox=_advanced,
+    trading_sandbox=_trading_advanced,
+    wallets=_advanced_wallets,
+    sandbox_key=_advanced_key,
     first_choice=True,
 )
 coinbase_exchange = ExchangePlugin(

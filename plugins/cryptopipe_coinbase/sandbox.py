@@ -29,11 +29,13 @@ from cryptopipe_coinbase.sandbox_exchange import ExchangeSession
 from cryptopipe_coinbase.sandbox_keys import Keys
 from cryptopipe_coinbase.sandbox_orders import OrderMessages
 from cryptopipe_coinbase.sandbox_private import ExchangePrivate
+from cryptopipe_coinbase.sandbox_private_advanced import AdvancedPrivate
 from cryptopipe_coinbase.sandbox_private_words import MAINTENANCE, refused
 from cryptopipe_coinbase.sandbox_rest import AdvancedRest, answered
 from cryptopipe_coinbase.sandbox_rest_exchange import ExchangeRest, status_frame
 from cryptopipe_coinbase.sandbox_shown import SECOND, Shown, Tokens
 from cryptopipe_coinbase.sandbox_user import AccountMessages, UserChannels
+from cryptopipe_coinbase.sandbox_user_advanced import AdvancedUser
 
 _NOWHERE = HttpResponse(404, b"404 page not found\n", headers={"content-type": "text/plain; charset=utf-8"})
 _TOO_OFTEN = HttpResponse(429, b"Too Many Requests\n", headers={"content-type": "text/plain; charset=utf-8"})
@@ -42,6 +44,11 @@ _TOO_OFTEN = HttpResponse(429, b"Too Many Requests\n", headers={"content-type": 
 def advanced(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
     """Advanced Trade. A `-USDC` product shows the `-USD` book."""
     return _Advanced(books)
+
+
+def trading_advanced(books: Mapping[str, SimulatedBook], desk: SimulatedDesk) -> SandboxVenue:
+    """Advanced Trade with the accounts of a desk."""
+    return _Advanced(books, desk)
 
 
 def exchange(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
@@ -61,7 +68,7 @@ def _nowhere(path: str) -> bool:
 class _Advanced:
     endpoints: Mapping[str, str] = {"spot": "/"}
 
-    def __init__(self, books: Mapping[str, SimulatedBook]) -> None:
+    def __init__(self, books: Mapping[str, SimulatedBook], desk: SimulatedDesk | None = None) -> None:
         shown = {symbol: Shown(book) for symbol, book in books.items()}
         shared = {f"{symbol}C": symbol for symbol in shown if symbol.endswith("-USD")}
         aliases = {alias: shown[own] for alias, own in shared.items() if book_of(ADVANCED, alias) == own}
@@ -71,6 +78,7 @@ class _Advanced:
         listed = [one for one in CoinbaseInstruments(ADVANCED).listed() if one.symbol in self._products]
         unlisted = [one.instrument for one in shown.values() if one.symbol not in {each.symbol for each in listed}]
         self._rest = AdvancedRest(self._products, (*listed, *unlisted))
+        self._private = None if desk is None else AdvancedPrivate(shown, desk)
         self._born: Nanos = 0
         self._dials, self._requests = Tokens(8, SECOND // 8), Tokens(10, SECOND // 10)
 
@@ -79,10 +87,17 @@ class _Advanced:
         self._born = self._born or at
         if _nowhere(path):
             return _NOWHERE
-        return AdvancedSession(self._products, self._born, at) if self._dials.take(at) else _TOO_OFTEN
+        if self._private is not None and self._private.closed is not None:
+            return self._private.closed
+        user = AdvancedUser(self._private.keys) if self._private else None
+        return AdvancedSession(self._products, self._born, at, user) if self._dials.take(at) else _TOO_OFTEN
 
     def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
         """The answer to one request."""
+        if self._private is not None:
+            answer = self._private.closed or self._private.answer(request, at)
+            if answer is not None:
+                return answer
         if not self._requests.take(at):
             return answered(429, {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]})
         for shown in self._products.values():

@@ -17,6 +17,7 @@ import msgspec
 
 from cryptopipe.api import HangUp, Nanos, Outgoing, Say, Side, TradePrint
 from cryptopipe_coinbase.sandbox_shown import MILLISECOND, SECOND, Candle, Levels, Shown, stamp
+from cryptopipe_coinbase.sandbox_user_advanced import AdvancedUser
 
 ANSWERED_AFTER = 30 * MILLISECOND
 BOOK_EVERY = 50 * MILLISECOND
@@ -47,6 +48,7 @@ class _Asked(msgspec.Struct):
     type: str
     channel: str
     product_ids: list[str] = []
+    jwt: str = ""
 
 
 _asked = msgspec.json.Decoder(_Asked).decode
@@ -55,7 +57,8 @@ _asked = msgspec.json.Decoder(_Asked).decode
 class AdvancedSession:
     """One connection. `born` is when the simulated venue started: its heartbeats count the seconds since."""
 
-    def __init__(self, products: Mapping[str, Shown], born: Nanos, at: Nanos) -> None:
+    def __init__(self, products: Mapping[str, Shown], born: Nanos, at: Nanos, user: AdvancedUser | None = None) -> None:
+        self._user = user
         self._products, self._born, self._opened_at, self._said_at = products, born, at, at
         self._books = tuple({shown.symbol: shown for shown in products.values()}.values())
         self._pending: list[tuple[Nanos, str]] = []
@@ -80,6 +83,8 @@ class AdvancedSession:
                 if (slot := at // _CHANNELS[channel]) != self._slots[channel]:
                     self._slots[channel] = slot
                     yield from self._news(channel, told, at)
+            for event in self._user.news() if self._user else ():
+                yield self._say("user", event, at)
         except LookupError:
             yield HangUp(1008, "ErrSlowConsume")
             return
@@ -99,11 +104,24 @@ class AdvancedSession:
             asked = _Asked("", "")
         if asked.type not in ("subscribe", "unsubscribe"):
             yield Say(_REFUSED)
+        elif asked.channel == "user" and self._user is not None:
+            yield from self._follow(self._user, asked, at)
         elif asked.channel not in _CHANNELS:
             yield Say(_UNKNOWN_CHANNEL)
         else:
             yield from self._turn(asked.channel, asked.product_ids, asked.type == "subscribe", at)
             yield self._say("subscriptions", f'{{"subscriptions":{self._list()}}}', at)
+
+    def _follow(self, user: AdvancedUser, asked: _Asked, at: Nanos) -> Iterator[Say]:
+        """`-USDC` products are followed under their own name: no order of theirs is simulated."""
+        if asked.type == "unsubscribe":
+            user.drop()
+        elif not user.subscribe(asked.jwt, asked.product_ids, at):
+            yield Say(_UNKNOWN_CHANNEL)
+            return
+        for event in user.snapshot():
+            yield self._say("user", event, at)
+        yield self._say("subscriptions", f'{{"subscriptions":{self._list()}}}', at)
 
     def _turn(self, channel: str, ids: Sequence[str], on: bool, at: Nanos) -> Iterator[Say]:
         """A product that the venue does not have is left out, and its absence from the list is all that tells."""
@@ -126,6 +144,8 @@ class AdvancedSession:
 
     def _list(self) -> str:
         named = {channel: list(told) for channel, told in sorted(self._subscribed.items())}
+        if self._user is not None and self._user.name:
+            named["user"] = [self._user.name]
         return msgspec.json.encode(named).decode()
 
     def _snapshot(self, channel: str, shown: Shown, told: dict[str, int], at: Nanos) -> Iterator[Say]:

@@ -142,7 +142,7 @@ class Orders:
             size, funds = decimal_of(ask, "size"), decimal_of(ask, "funds")
             if size is None and funds is None:
                 raise Refused(400, "Requires size")
-            spend = None if size is not None or funds is None else _without_fee(funds, account.fees(instrument))
+            spend = None if size is not None or funds is None else without_fee(funds, account.fees(instrument))
             new = NewOrder(instrument, side, size, None, spend, TimeInForce.IOC, mine)
             given = None if spend is None or funds is None else (spend, funds)
         else:
@@ -190,7 +190,7 @@ def _life(ask: Ask) -> TimeInForce:
     return TimeInForce.POST_ONLY
 
 
-def _without_fee(funds: Decimal, fees: FeeSchedule) -> Decimal:
+def without_fee(funds: Decimal, fees: FeeSchedule) -> Decimal:
     """ "will spend 150 USD to buy BTC (including any fees)"."""
     with exact():
         share = 1 + fees.taker_rate
