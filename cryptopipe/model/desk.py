@@ -177,7 +177,7 @@ class TransferStatus(Enum):
     SENT = "sent"  # on the chain, without a confirmation
     CONFIRMING = "confirming"
     DONE = "done"  # a deposit: credited; a withdrawal: final on the chain
-    FAILED = "failed"  # a withdrawal that the venue gave back
+    FAILED = "failed"  # a withdrawal that the venue gave back, a deposit that it does not credit
     CANCELLED = "cancelled"
 
 
