@@ -43,6 +43,7 @@ class AtVenues:
     ) -> None:
         self._trading, self._tell, self._venues = trading, tell, tuple(codecs)
         self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
+        trading.state.room = self.execution.room
         self.streams = PrivateStreams(private, self.execution, tell)
         self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned)
         self.differences: dict[VenueId, Differences] = {}

@@ -142,6 +142,15 @@ class Budget:
                 self._spans[one.name].take(one.amount, at)
         return wait
 
+    def ready(self, kind: type[Action], count: int, at: Nanos) -> Nanos:
+        """When so many actions of a kind could be sent together: 0 for now. Nothing is counted."""
+        wanted = self._weights.get(kind, self._default)
+        try:
+            free = [self._spans[one.name].free_at(one.amount * count, kind, at) for one in wanted]
+        except ValueError:
+            return at + SECOND  # never all at once
+        return max([*free, self._held_until if self._held_until > at else 0], default=0)
+
     def hear(self, response: HttpResponse, at: Nanos) -> None:
         """What an answer says of limits: its status, `Retry-After`, the headers of the allowances."""
         headers = {name.lower(): value for name, value in response.headers.items()}

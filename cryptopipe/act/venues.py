@@ -10,12 +10,14 @@ from decimal import Decimal
 
 import msgspec
 
+from cryptopipe.act.budget import Budget
+from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT, Ends, Instruction
 from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit, Step
 from cryptopipe.capture.inputs import ACTION, Input
-from cryptopipe.clock import LAST, Agenda, Nanos
-from cryptopipe.errors import CryptopipeError, VenueError
-from cryptopipe.model.actions import Action, ActionCodec, venue_of
+from cryptopipe.clock import LAST, SECOND, Agenda, Nanos
+from cryptopipe.errors import CryptopipeError, RateLimited, VenueError
+from cryptopipe.model.actions import Action, ActionCodec, PlaceOrder, venue_of
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import FillReport, More, OrderReport, Outcome
@@ -56,6 +58,10 @@ class VenueExecution:
     ) -> None:
         self._codecs, self._ended, self._halt, self._heard, self._finished = codecs, ended, halt, heard, finished
         self._agenda: Agenda[Callable[[Nanos], None]] = Agenda()
+        self._budgets = {
+            venue: Budget.of(one.rules) if isinstance(one, CcxtActions) else Budget({}, ())
+            for venue, one in codecs.items()
+        }
         self._asked: dict[str, _Asked] = {}
         self._instructions: list[Instruction] = []
         self._numbered = 0
@@ -80,7 +86,31 @@ class VenueExecution:
         self._numbered += 1
         instruction = Instruction(f"{ACTION}{self._numbered}", venue_of(action), action, earlier)
         self._asked[instruction.tag] = _Asked(instruction, at, then)
-        self._instructions.append(instruction)
+        self._let(instruction, at)
+
+    def _let(self, one: Instruction, at: Nanos) -> None:
+        """To the driver, as soon as the venue's limits let it. An order does not wait for long: it would meet another
+        book, so it has never been sent.
+        """
+        due = self._budgets[one.venue].take(one.action, at)
+        if not due:
+            self._instructions.append(one)
+        elif isinstance(one.action, PlaceOrder) and due > at + ORDER_WITHIN:
+            then = self._asked.pop(one.tag).then
+            why = VenueError(f"never sent: the limit of requests is used up for {_s(due - at)}", where=one.venue)
+            self._agenda.wake_at(at, lambda now: then(why, now))
+        else:
+            self._agenda.wake_at(due, lambda now: self._let(one, now))
+
+    def room(self, orders: Mapping[VenueId, int], at: Nanos) -> str:
+        """Why so many orders at each venue, and one more to close what they leave, cannot be sent now; empty if they
+        can.
+        """
+        for venue, count in orders.items():
+            due = self._budgets[venue].ready(PlaceOrder, count + 1, at) if venue in self._budgets else 0
+            if due:
+                return f"{venue}'s limit of requests is used up for {_s(due - at)}"
+        return ""
 
     def wake_at(self, due: Nanos, what: Callable[[Nanos], None]) -> None:
         """Call `what` at `due`."""
@@ -103,6 +133,7 @@ class VenueExecution:
             return
         instruction = asked.instruction
         response = HttpResponse(entry.status, entry.payload, entry.url, dict(entry.headers))
+        self._budgets[instruction.venue].hear(response, entry.at)
         outcome: Outcome | CryptopipeError
         try:
             if entry.status == NOT_SENT:
@@ -113,6 +144,8 @@ class VenueExecution:
         if isinstance(outcome, More):
             self.ask(instruction.action, asked.at, asked.then, (*instruction.earlier, response))
             return
+        if isinstance(outcome, RateLimited) and response.status < 400:  # told by the body alone
+            self._budgets[instruction.venue].hold(entry.at)
         self._heard(Answered(instruction.venue, instruction.action, outcome, entry.at - asked.at))
         asked.then(outcome, entry.at)
 
@@ -145,6 +178,14 @@ class VenueExecution:
                 self._ended(order, fills_of(order, step, at), obstacle, at)
             case GaveUp(reason=reason):  # the plan never ends: nothing else is started
                 self._halt(reason)
+
+
+ORDER_WITHIN: Nanos = 2 * SECOND
+"""An order that may not be sent by then is not sent."""
+
+
+def _s(duration: Nanos) -> str:
+    return f"{duration / SECOND:.1f} s"
 
 
 _LAST_PLACE = Decimal("0.0001")

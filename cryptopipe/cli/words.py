@@ -12,6 +12,7 @@ CHECKS = {
     "mode": "trading halted",
     "loss": "loss limit",
     "one_plan": "plan running",
+    "requests": "request limit",
     "books_live": "book not live",
     "age": "old quote",
     "trading_state": "market closed",

@@ -1,8 +1,7 @@
-"""The only holder of keys: signs the pipe's instructions, one request at a time for each venue, within its limits.
+"""The only holder of keys: signs the pipe's instructions, one request at a time for each venue.
 
 Enters: instructions, the time. Leaves: signed requests, and the arrival of each answer. Never: a key or a signature in
-an arrival, a request that is sent twice, two requests of one venue on their way together (nonces rise in order), an
-order that is sent late because a limit was used up.
+an arrival, a request that is sent twice, two requests of one venue on their way together (nonces rise in order).
 """
 
 import asyncio
@@ -10,20 +9,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from cryptopipe.act.budget import Budget
-from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.capture.inputs import Direction
-from cryptopipe.clock import LAST, MILLISECOND, SECOND, Nanos
+from cryptopipe.clock import LAST, MILLISECOND, Nanos
 from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Rewrite
-from cryptopipe.model.actions import ActionCodec, PlaceOrder, PrivateCodec, PrivateSigner
+from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateSigner
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import SANDBOX_TRADER
-from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+from cryptopipe.model.stream import Credentials, HttpRequest
 
 
 def _nothing() -> list[Instruction]:
@@ -32,10 +29,6 @@ def _nothing() -> list[Instruction]:
 
 def _never() -> Nanos:
     return LAST
-
-
-ORDER_WITHIN: Nanos = SECOND // 4
-"""An order that may not be sent by then is not sent."""
 
 
 def trading_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
@@ -64,32 +57,12 @@ class Signatory:
     sends: Callable[[], Sequence[tuple[VenueId, str]]] = tuple
     """What the readers of private streams want written, since the last call."""
     _signed_at: dict[VenueId, Nanos] = field(default_factory=dict)
-    _budgets: dict[VenueId, Budget] = field(default_factory=dict)
     _turns: dict[VenueId, asyncio.Lock] = field(default_factory=dict)
 
     def moment(self, venue: VenueId, at: Nanos) -> Nanos:
         """What the next request of a venue is signed with: no two in the same millisecond, which nonces count."""
         at = self._signed_at[venue] = max(at, self._signed_at.get(venue, 0) + MILLISECOND)
         return at
-
-    def waits(self, one: Instruction, at: Nanos) -> Nanos | Arrival:
-        """Until when the venue's limits keep it back; 0 where it is counted and may go now. An order is not kept: it
-        would meet another book, so it has never been sent.
-        """
-        due = self._budget(one.venue).take(one.action, at)
-        if due > at + ORDER_WITHIN and isinstance(one.action, PlaceOrder):
-            return _unsent(one, f"the venue's limit of requests is used up for {(due - at) / SECOND:.1f} s")
-        return due
-
-    def hear(self, one: Instruction, answer: Fetched, at: Nanos) -> None:
-        """What an answer says of the limits."""
-        self._budget(one.venue).hear(HttpResponse(answer.status, b"", "", dict(answer.headers)), at)
-
-    def _budget(self, venue: VenueId) -> Budget:
-        if venue not in self._budgets:
-            codec = self.codecs.get(venue)
-            self._budgets[venue] = Budget.of(codec.rules) if isinstance(codec, CcxtActions) else Budget({}, ())
-        return self._budgets[venue]
 
     def signed(self, one: Instruction, at: Nanos) -> HttpRequest | Arrival:
         """The request, or where it cannot be made the arrival that says so."""
@@ -109,18 +82,10 @@ class Signatory:
         stamp: Callable[[], Nanos],
         fetch: Callable[[HttpRequest], Awaitable[Fetched]],
     ) -> Arrival:
-        """Sign, send, and say what came of it: once the limits let it, after those that were let before."""
-        while due := self.waits(one, stamp()):
-            if isinstance(due, Arrival):
-                return due
-            await asyncio.sleep(max(0, due - stamp()) / SECOND)
+        """Sign, send, and say what came of it, after those of the same venue that were asked before."""
         async with self._turns.setdefault(one.venue, asyncio.Lock()):
             request = self.signed(one, stamp())
-            if isinstance(request, Arrival):
-                return request
-            answer = await fetch(request)
-            self.hear(one, answer, stamp())
-            return arrived(one, request.url, answer)
+            return request if isinstance(request, Arrival) else arrived(one, request.url, await fetch(request))
 
 
 def arrived(one: Instruction, url: str, answer: Fetched) -> Arrival:

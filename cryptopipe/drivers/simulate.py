@@ -218,17 +218,11 @@ class Simulation:
         self.at(due, arrival)
 
     def _admit(self, one: Instruction) -> None:
-        """Once the venue's limits let it, it stands in line behind those that were let before."""
-        due = self._signatory.waits(one, self.now)
-        if isinstance(due, Arrival):
-            self.at(self.now, due)
-        elif due:
-            self.at(max(due, self.now + 1), lambda: self._admit(one))
-        else:
-            waiting = self._instructed[one.venue]
-            waiting.append(one)
-            if len(waiting) == 1:
-                self._act(one)
+        """It stands in line behind those of its venue that were asked before."""
+        waiting = self._instructed[one.venue]
+        waiting.append(one)
+        if len(waiting) == 1:
+            self._act(one)
 
     def _act(self, one: Instruction) -> None:
         """Sign it now; the next one of the venue follows its answer."""
@@ -240,7 +234,6 @@ class Simulation:
 
     def _asked(self, one: Instruction, request: HttpRequest) -> None:
         due, got = self.fetch(one.venue, request)
-        self._signatory.hear(one, got, self.now)
         self._acted(one, due, arrived(one, request.url, got))
 
     def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:

@@ -4,7 +4,8 @@ Enters: an opportunity, the view, the limits, the state of trading. Leaves: a de
 check left out, or a check that cannot be measured and passes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -12,7 +13,7 @@ from enum import Enum
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.view import View
-from cryptopipe.model.facts import Asset, Side, TradingState
+from cryptopipe.model.facts import Asset, Side, TradingState, VenueId
 from cryptopipe.model.money import exact, plain
 from cryptopipe.model.stream import Proof
 from cryptopipe.model.trading import Decision, Opportunity, Reason
@@ -52,6 +53,8 @@ class GateState:
     halted_because: str = ""
     plan_in_flight: int | None = None
     loss: Decimal | None = Decimal(0)
+    room: Callable[[Mapping[VenueId, int], Nanos], str] | None = None
+    """Where orders go to venues: why so many at each cannot be sent at a time, empty if they can."""
 
     def halt(self, reason: str) -> None:
         """Stop trading for good. The first reason stays."""
@@ -201,6 +204,14 @@ def _loss(case: _Case) -> Reason:
     return Reason("loss", passed, f"below {plain(case.limits.max_loss)} {unit}", measured)
 
 
+def _requests(case: _Case) -> tuple[Reason, ...]:
+    """No leg is sent while another one would have to wait for its venue's limit."""
+    if case.state.room is None:
+        return ()
+    why = case.state.room(Counter(leg.instrument.venue for leg in case.opportunity.legs), case.view.now)
+    return (Reason("requests", not why, "every order may be sent at once", why or "they may"),)
+
+
 CHECKS: Sequence[Callable[[_Case], Reason]] = (
     _mode, _loss, _plan, _books, _age, _trading, _edge_cap, _net, _size, _profit, _notional, _unproven, _funds, _group,
 )  # fmt: skip
@@ -221,7 +232,7 @@ class Gate:
         taken: set[str] = set()
         for opportunity in sorted(opportunities, key=lambda o: self._rank(o, view)):
             case = _Case(opportunity, view, self._limits, self._state, frozenset(taken))
-            reasons = (*opportunity.obstacles, *(check(case) for check in CHECKS))
+            reasons = (*opportunity.obstacles, *(check(case) for check in CHECKS), *_requests(case))
             accepted = all(reason.passed for reason in reasons)
             self._decisions += 1
             if accepted:

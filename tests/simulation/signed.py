@@ -74,6 +74,7 @@ def run(
     until: Nanos,
     faults: Collection[Fault] = (),
     dislocations: str = "on",
+    streamed: bool = True,
 ) -> SignedRun:
     """So long, then until everything is settled."""
     parameters = msgspec.structs.replace(Parameters.load(), dislocations=dislocations)
@@ -90,7 +91,10 @@ def run(
         inputs.append(entry)
         pipe.receive(entry)
 
-    signatory = Signatory(pipe.take_instructions, pipe.next_due, wired.codecs, trading_credentials(plugins))
+    signatory = Signatory(
+        pipe.take_instructions, pipe.next_due, wired.codecs, trading_credentials(plugins),
+        private=wired.private_lines if streamed else {}, sends=pipe.take_sends,
+    )  # fmt: skip
     wanted = {venue: subscriptions_of(instruments_of(one, assets)) for venue, one in plugins.items()}
     feeds = Feeds(pipe.market, plugins, wanted, Random(seed).random, START, refresh=0)
     simulation = Simulation(world, houses, feeds, take, lambda at: pipe.end_turn(), START, signatory=signatory)

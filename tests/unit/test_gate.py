@@ -1,6 +1,6 @@
 """The gate: every check in every decision, each failing for its own reason, and nothing unmeasured accepted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal as D
 from itertools import permutations
@@ -293,3 +293,20 @@ def test_a_better_one_that_is_refused_takes_nothing_from_the_others() -> None:
     better = msgspec.structs.replace(opportunity("b", "3", ["ladder"]), gross_bps=D(1000))
     decisions = Gate(LIMITS, GateState()).decide([opportunity("w", "2", ["ladder"]), better], World().view())
     assert [(d.opportunity.edge, d.accepted) for d in decisions] == [("b", False), ("w", True)]
+
+
+def test_no_plan_begins_while_a_leg_would_wait_for_its_venues_limit() -> None:
+    """Two orders, one at each venue: asked for together, at the time of the view. On paper nothing is asked."""
+    asked: list[tuple[dict[VenueId, int], int]] = []
+
+    def room(orders: Mapping[VenueId, int], at: int) -> str:
+        asked.append((dict(orders), at))
+        return "b's limit of requests is used up for 0.4 s"
+
+    world = World()
+    assert "requests" not in {reason.check for reason in world.decide().reasons}
+    world = World(state=GateState(room=room))
+    decision = world.decide()
+    assert failed(decision) == {"requests"} and not decision.accepted
+    assert asked == [({A: 1, B: 1}, world.now)]
+    assert World(state=GateState(room=lambda orders, at: "")).decide().accepted
