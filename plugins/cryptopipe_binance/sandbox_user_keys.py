@@ -68,7 +68,7 @@ class ListenKeys:
         events, _ = self._keys.get(mandatory(told, "listenKey"), (None, None))
         if (
             events is None
-            or events.account is not account
+            or events.account.account_id != account.account_id
             or at >= events.until
             or request.method not in ("PUT", "DELETE")
         ):

@@ -212,3 +212,25 @@ def listened(events: list[dict[str, Any]], placed: dict[str, Any], far: str) -> 
     balance = next(one for one in events if one["e"] == "outboundAccountPosition")
     locked = Decimal(balance["B"][0]["l"])
     assert balance["B"][0]["a"] == "USDT" and locked >= Decimal(far) * Decimal("0.01")
+
+
+def test_the_venues_own_client_trades() -> None:
+    """Its models are made of the venue's own schema: a field that they have not is an `additional_properties`."""
+    told = did("private_binance_sdk", "main", "binance_sdk_spot")
+    assert (told["market"]["status"], told["market"]["executed_qty"]) == ("FILLED", "0.01000000")
+    assert told["found"] == told["limit"] and told["limit"]["client_order_id"] == "sdk-1"
+    assert told["open"] == [told["limit"]["order_id"]]
+    assert told["cancelled"]["status"] == "CANCELED"
+    assert [status for _, status in told["all"]] == ["FILLED", "CANCELED"]
+    assert sum(Decimal(size) for _, size, _ in told["trades"]) == Decimal("0.01")
+    assert Decimal(told["account"]["BTC"]) == 2 + Decimal("0.01") * (1 - RATE)
+    assert Decimal(told["commission"]) == RATE
+    assert told["counts"] == [["SECOND", 100], ["DAY", 200_000]]
+    assert told["no_order"] == ["BadRequestError", "(-2013, 'Order does not exist.')"]
+    assert told["ws_placed"]["status"] == told["ws_status"]["status"] == "NEW"
+    assert told["ws_open"] == [told["ws_placed"]["order_id"]]
+    assert told["ws_cancelled"]["status"] == "CANCELED" and told["ws_account"]["USDT"] == "0.00000000"
+    assert told["events"] == [
+        ["ExecutionReport", "NEW", {}], ["OutboundAccountPosition", None, {}], ["ExecutionReport", "CANCELED", {}],
+        ["OutboundAccountPosition", None, {}],
+    ]  # fmt: skip
