@@ -29,8 +29,8 @@ ZERO = Decimal(0)
 
 
 class Margins:
-    """While a customer of the desk has a position its margin is looked at, and fundings are paid, at times that are
-    multiples of their intervals since the beginning of the epoch.
+    """While a customer of the desk has a position, or an order that may open one, margins are looked at and fundings
+    paid, at times that are multiples of their intervals since the beginning of the epoch.
     """
 
     def __init__(self, desk: "Desk", markets: Sequence[DeskMarket], book: LinearBook) -> None:
@@ -40,25 +40,32 @@ class Margins:
         self._every = round(profile.margin_check_ms * MILLISECOND)
         self._interval = round(profile.funding_interval_s * SECOND)
         self._looking = self._funding = False
+        self._rates: dict[str, Decimal] = {}
         self._updated: dict[tuple[int, str], Nanos] = {}
 
-    def changed(self, account: "Account", market: DeskMarket, at: Nanos) -> None:
-        """A position changed at a (shown) time: it is told, and watched from now on."""
-        self._updated[account.account_id, market.instrument.symbol] = at
-        account.tell_position(self.told(account, market), at)
+    def watch(self) -> None:
+        """An order of a perpetual comes: margins are looked at from now on, as long as there is one or a position."""
+        at, timeline = self._desk.at, self._desk.timeline
         if not self._looking:
             self._looking = True
-            self._desk.timeline.schedule(_next(self._desk.at, self._every), self._look)
+            self._note_rates()
+            timeline.schedule(_next(at, self._every), self._look)
         if not self._funding:
             self._funding = True
-            self._desk.timeline.schedule(_next(self._desk.at, self._interval), self._fund)
+            timeline.schedule(_next(at, self._interval), self._fund)
+
+    def changed(self, account: "Account", market: DeskMarket, at: Nanos) -> None:
+        """A position changed at a (true) time, and is told with the rate of the last look."""
+        shown = self._desk.shown(at)
+        self._updated[account.account_id, market.instrument.symbol] = shown
+        account.tell_position(self._told(account, market, self._rates[market.instrument.symbol], at), shown)
 
     def positions(self, account: "Account") -> Sequence[DeskPosition]:
         """Those that are open, by symbol."""
-        return [self.told(account, self._markets[symbol]) for symbol in self._book.symbols(account)]
+        markets = [self._markets[symbol] for symbol in self._book.symbols(account)]
+        return [self._told(account, market, self.rate(market), self._desk.at) for market in markets]
 
-    def told(self, account: "Account", market: DeskMarket) -> DeskPosition:
-        """One position as it is now, also one that is closed."""
+    def _told(self, account: "Account", market: DeskMarket, rate: Decimal, at: Nanos) -> DeskPosition:
         instrument, held = market.instrument, self._book.position(account, market.instrument)
         mark, maintenance = market.mark(), self._maintenance(market, held)
         return DeskPosition(
@@ -73,8 +80,8 @@ class Margins:
             unrealised=held.unrealised(market.worth(mark, abs(held.size))),
             realised=held.realised,
             funding=held.funding,
-            funding_rate=self.rate(market),
-            next_funding_at=self.next_at(),
+            funding_rate=rate,
+            next_funding_at=self._desk.shown(_next(at, self._interval)),
             updated_at=self._updated.get((account.account_id, instrument.symbol), 0),
         )
 
@@ -103,29 +110,44 @@ class Margins:
 
     def _look(self) -> None:
         """Closes what has lost its margin, by an order at the market."""
-        for account, market, held in self._open():
+        self._note_rates()
+        for account, market in self._open():
+            held = self._book.position(account, market.instrument)  # another's liquidation may have changed it
             worth = market.worth(market.mark(), abs(held.size))
-            if held.is_lost(worth, held.margin, self._desk.profile.maintenance_rate):
+            if held.size and held.is_lost(worth, held.margin, self._desk.profile.maintenance_rate):
                 self._desk.dealer.liquidate(account, market, held.size)
-        self._looking = bool(self._open())
+        self._looking = self._busy()
         if self._looking:
             self._desk.timeline.schedule(_next(self._desk.at, self._every), self._look)
 
     def _fund(self) -> None:
-        for account, market, held in self._open():
+        for account, market in self._open():
+            held, rate = self._book.position(account, market.instrument), self.rate(market)
             with exact():
-                amount = floor_to(GRAIN, market.worth(market.mark(), held.size) * self.rate(market))
+                amount = floor_to(GRAIN, market.worth(market.mark(), held.size) * rate)
             self._book.funded(account, market, amount)
             self._updated[account.account_id, market.instrument.symbol] = self._desk.now
-            account.tell_position(self.told(account, market))
+            account.tell_position(self._told(account, market, rate, self._desk.at))
             account.tell_balances()
-        self._funding = bool(self._open())
+        self._funding = self._busy()
         if self._funding:
             self._desk.timeline.schedule(_next(self._desk.at, self._interval), self._fund)
 
-    def _open(self) -> Sequence[tuple["Account", DeskMarket, Position]]:
+    def _note_rates(self) -> None:
+        """Where all books are of one moment: while the flow runs that of spot may be ahead of the perpetual's."""
+        for symbol, market in self._markets.items():
+            if market.linear:
+                self._rates[symbol] = self.rate(market)
+
+    def _busy(self) -> bool:
+        if self._open():
+            return True
+        perpetuals = [market.instrument for market in self._markets.values() if market.linear]
+        return any(account.working(one) for account in self._desk.accounts.values() for one in perpetuals)
+
+    def _open(self) -> Sequence[tuple["Account", DeskMarket]]:
         return [
-            (account, self._markets[symbol], self._book.position(account, self._markets[symbol].instrument))
+            (account, self._markets[symbol])
             for account in self._desk.accounts.values()
             for symbol in self._book.symbols(account)
         ]

@@ -84,6 +84,8 @@ class Dealer:
         plan = self._plan(account, market, order)
         asset, amount = self._book(market).hold(account, market, order, plan)
         account.wallets.require(asset, amount)
+        if market.linear:
+            self._desk.margins.watch()
         working = self._take_in(account, market, order, plan, amount)
         for one in self.linear.excess(account, market) if market.linear else ():
             market.engine.cancel(one.engine_id, self._desk.at)
@@ -219,7 +221,7 @@ class Dealer:
             self._forget(working)
         account.filled(working, told)
         if market.linear:
-            self._desk.margins.changed(account, market, shown)
+            self._desk.margins.changed(account, market, at)
         account.tell_balances(shown)
 
     def _end(self, working: Working, status: OrderStatus, why: str) -> None:
