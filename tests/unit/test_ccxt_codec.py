@@ -471,6 +471,8 @@ TABLE = (
         (order(), 408, b"", UnknownOutcome),
         (order(), 418, {"code": -1003, "msg": "banned"}, RateLimited),
         (order(), 429, b"", RateLimited),
+        (order(), 418, b"", RateLimited),
+        (FetchBalances(VENUE), 500, {"code": -987654, "msg": "new"}, VenueUnavailable),
         (CancelOrder(LTCBTC, "a"), 429, b"", RateLimited),
     ],
 )  # fmt: skip
@@ -481,6 +483,29 @@ def test_the_first_row_decides_then_the_status_then_what_ccxt_takes_it_for(
     try:
         got = answered(action, body, status, ours)
     except (VenueError, ProtocolError) as error:
+        got = type(error)
+    assert got == means
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "means"),
+    [
+        (110007, "ab not enough for new order", Refused("110007", "ab not enough for new order")),
+        (10006, "Too many visits", RateLimited),
+        (10002, "invalid request, please check your server timestamp", VenueError),
+        (10000, "Server Timeout", UnknownOutcome),
+        (987654, "new", UnknownOutcome),
+    ],
+)
+def test_without_a_table_a_refusal_in_a_good_status_is_one_only_where_ccxt_is_sure(
+    code: int, text: str, means: Any
+) -> None:
+    """Codes of the v5 error page of 2026-11-21 as ccxt 4.5.90 has them; the status is 200 for all."""
+    rules = replace(RULES, table=(), calls={}, code_at=(("retCode",),), text_at=(("retMsg",),), fine=frozenset({"0"}))
+    ours = CcxtActions("bybit", VENUE, (LTCBTC,), replace(rules, options={"enableUnifiedAccount": True}))
+    try:
+        got = answered(order(), {"retCode": code, "retMsg": text, "result": {}}, ours=ours)
+    except VenueError as error:
         got = type(error)
     assert got == means
 

@@ -14,9 +14,10 @@ from conformance.ccxt_actions import BTCUSDT, LTCBTC, RULES, VENUE, codec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cryptopipe.act.action_rules import Call
 from cryptopipe.act.ccxt_codec import CcxtActions
-from cryptopipe.act.ccxt_loading import exchange_class
-from cryptopipe.errors import PluginError, ProtocolError, VenueError
+from cryptopipe.act.ccxt_loading import error_classes, exchange_class
+from cryptopipe.errors import PluginError, ProtocolError, UnknownOutcome, VenueError
 from cryptopipe.model.actions import (
     Action,
     CancelOrder,
@@ -132,12 +133,53 @@ def test_an_error_while_signing_tells_no_secret_not_even_by_its_frames(
     assert "canary" not in caplog.text
 
 
+def own(method: Any) -> CcxtActions:
+    """A codec that places orders by a function of the test."""
+    return CcxtActions("binance", VENUE, (LTCBTC,), replace(RULES, calls={PlaceOrder: Call(method)}))
+
+
 def test_the_arithmetic_of_the_thread_stays_as_it_was() -> None:
     """ccxt sets traps and rounding of the context it works in."""
+
+    def rough(exchange: Any, action: Action) -> Any:
+        getcontext().prec = 3
+        return exchange.privatePostOrder({})
+
     before = repr(getcontext())
-    USED.build(ORDER, KEYS, AT)
-    USED.parse(ORDER, ANSWERS[1])
+    own(rough).build(ORDER, KEYS, AT)
+    assert own(rough).parse(ORDER, HttpResponse(200, b'{"id":"7"}')).venue_id == "7"  # type: ignore[union-attr]
     assert repr(getcontext()) == before
+
+
+def test_what_changes_something_never_asks_for_more() -> None:
+    """A way of ccxt that would look, and then order: the order is what the answer is taken to be of."""
+
+    def twice(exchange: Any, action: Action) -> Any:
+        exchange.privateGetAccount({})
+        return exchange.privatePostOrder({})
+
+    with pytest.raises(UnknownOutcome, match="ccxt would send a second request"):
+        own(twice).parse(ORDER, HttpResponse(200, b'{"orderId":7}'))
+
+
+def test_what_ccxt_says_is_not_repeated_where_it_names_a_secret() -> None:
+    for name in ("apiKey", "secret", "password"):
+
+        def telling(exchange: Any, action: Action, name: str = name) -> Any:
+            raise error_classes()["AuthenticationError"](f"binance {getattr(exchange, name)}")
+
+        with pytest.raises(VenueError) as caught:
+            own(telling).build(ORDER, KEYS, AT)
+        assert str(caught.value) == "bitbaz: PlaceOrder: ccxt refuses to build it: AuthenticationError"
+
+
+def test_every_unit_of_time_is_of_the_time_that_was_given() -> None:
+    def told(exchange: Any, action: Action) -> Any:
+        units = (exchange.seconds(), exchange.milliseconds(), exchange.microseconds(), exchange.nonce())
+        return exchange.privatePostOrder({"newClientOrderId": "-".join(map(str, units))})
+
+    request = own(told).build(ORDER, KEYS, AT)
+    assert b"=1700000000-1700000000123-1700000000123456-1700000000123&" in (request.body or b"")
 
 
 def test_an_exchange_that_ccxt_has_not_is_named() -> None:
