@@ -8,10 +8,12 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 from simulation.bitfoo_trading import sign_in, signed, trading
 from simulation.street import FOO
 
 from cryptopipe import registry
+from cryptopipe.cli import main
 from cryptopipe.clock import MILLISECOND, SECOND, Stamper
 from cryptopipe.drivers.serve import Served, serving
 from cryptopipe.model.facts import Asset
@@ -135,6 +137,18 @@ def test_a_broken_private_stream_is_a_reset() -> None:
         assert ws.close_code == 1006
 
     run([Fault("drop_private", at=500 * MILLISECOND)], steps)
+
+
+def test_the_command_tells_the_key_the_stream_and_the_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    name = next(name for name, one in registry.exchanges().items() if one.trading_sandbox is not None)
+    assert main(["sandbox", "--json", "--venues", name, "--for", "100ms"]) == 0
+    told = json.loads(capsys.readouterr().out)["venues"][name]
+    house, key = told["rest"].removeprefix("http"), SANDBOX_CREDENTIALS
+    assert (told["key"], told["secret"], told["passphrase"]) == (key.key, key.secret, key.passphrase)
+    assert told["ws_private"].startswith(f"ws{house}/") and told["ws_private"] not in told["ws"].values()
+    assert {"asset", "network", "chain", "deposits", "withdrawals", "withdrawal_fee", "confirmations"} == set(
+        told["networks"][0]
+    )
 
 
 def test_every_installed_venue_with_accounts_can_be_served_with_its_desk() -> None:

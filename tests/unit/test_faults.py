@@ -60,6 +60,20 @@ def test_the_example_of_the_page_is_a_schedule(tmp_path: Path) -> None:
     assert (offset["offset"], drift["drift_ppm"], offset.lasts) == (-2 * SECOND, -50, LAST)
 
 
+def test_the_example_of_faults_on_actions_is_a_schedule(tmp_path: Path) -> None:
+    example = PAGE.read_text(encoding="utf-8").split("<!-- actions -->\n```yaml\n")[1].split("```")[0]
+    lost, late, shut, stuck = load(example, tmp_path)
+    assert (lost.probability, late["delay"], stuck.at, stuck.lasts) == (0.5, SECOND // 2, 3600 * SECOND, 3600 * SECOND)
+    assert lost.allows("of", "order") and not lost.allows("of", "cancel") and lost.allows("asset", "BTC")
+    assert shut.allows("asset", "BTC") and not shut.allows("asset", "ETH") and shut.allows("network", "whatever")
+
+
+def test_a_word_that_is_not_given_leaves_all_open(tmp_path: Path) -> None:
+    (fault,) = load("- {kind: action_5xx, done: true, status: 504}", tmp_path)
+    assert (fault["done"], fault["status"]) == (1, 504)
+    assert all(fault.allows("of", what) for what in ("order", "cancel", "withdraw", "move"))
+
+
 def test_an_entry_says_when_where_and_how_often(tmp_path: Path) -> None:
     (fault,) = load("- {kind: delay, at: 1.5s, for: 500ms, venue: beta, probability: 0.25, delay: 2s}", tmp_path)
     assert fault == Fault("delay", 1_500 * MILLISECOND, 500 * MILLISECOND, "beta", 0.25, {"delay": 2 * SECOND})
@@ -83,6 +97,14 @@ REFUSED = [
     ("- kind: huge_frame\n  size: 1e9", 2, "entry 1: size: expected a whole number from 1 to 60000000, got '1e9'"),
     ("- kind: http_5xx\n  status: 404", 2, "entry 1: status: expected a whole number from 500 to 599, got '404'"),
     ("- kind: corrupt\n  digit: 1", 2, "entry 1: digit: expected true or false, got '1'"),
+    ("- kind: reject\n  of: buy", 2, "entry 1: of: expected one of order, cancel, withdraw, move, any, got 'buy'"),
+    ("- kind: partial\n  share: 1.5", 2, "entry 1: share: expected a number above 0, at most 1, got '1.5'"),
+    (
+        "- kind: partial\n  of: order",
+        2,
+        "entry 1: of: no key of kind partial; it has kind, at, for",
+    ),
+    ("- kind: maintenance\n  probability: 0.5", 2, "entry 1: probability: no key of kind maintenance"),
     ("- kind: clock_drift\n  probability: 0.5", 2, "entry 1: probability: no key of kind clock_drift"),
     ("- kind: [drop]", 1, "entry 1: kind: expected one value, got several"),
     ("- kind: drop\n  at:", 2, "entry 1: at: expected one value, got nothing"),
