@@ -127,7 +127,6 @@ class AccountTransfers:
         self.wallets.check(wanted, self._listed(wanted), self._sent_today())
         self.purse.hold(asset, amount, wallet)
         fee, now = self.wallets.fee(known, amount), self._custody.now
-        asked_at = self.shown(now)
         with exact():
             arrives = amount - fee
         transfer = DeskTransfer(
@@ -142,8 +141,8 @@ class AccountTransfers:
             status=TransferStatus.REVIEW,
             txid="",
             confirmations=0,
-            created_at=asked_at,
-            updated_at=asked_at,
+            created_at=self.shown(now),
+            updated_at=self.shown(now),
             client_id=client_id,
             wallet=wallet,
         )
