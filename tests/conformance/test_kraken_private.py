@@ -319,7 +319,7 @@ def test_a_withdrawal_by_its_key_goes_through_its_states_to_success() -> None:
     refid = stage.call("Withdraw", asset="USDT", key=entry["key"], amount="250", address=entry["address"])["refid"]
     assert re.fullmatch(r"[A-Z0-9]{7}-[A-Z0-9]{6}-[A-Z0-9]{6}", refid)
     assert money(stage)["USDT"] == before - 250, "a balance is net of pending withdrawals"
-    states = []
+    states: list[str] = []
     for _ in range(400):
         (row,) = stage.call("WithdrawStatus", asset="USDT")
         if row["status"] not in states[-1:]:
