@@ -9,7 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from cryptopipe.cli.market import MarketOptions
 from cryptopipe.cli.standing import standing
@@ -26,6 +29,33 @@ if TYPE_CHECKING:
     from cryptopipe.settings import Settings
 
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class KeyOptions:
+    """`--account`: whose key; `--any-key`: one that may do more than is needed will do."""
+
+    account: str = "main"
+    any_key: bool = False
+
+
+def key_options(command: F) -> F:
+    """Add the options; the function gets them as its keyword `keys_of`, a `KeyOptions`."""
+
+    @wraps(command)
+    def with_keys(*args: Any, **given: Any) -> Any:
+        return command(*args, keys_of=KeyOptions(given.pop("account"), given.pop("any_key")), **given)
+
+    account = click.option(
+        "--account",
+        default="main",
+        show_default=True,
+        metavar="NAME",
+        help="Whose key, of several accounts of a venue.",
+    )
+    any_key = click.option("--any-key", is_flag=True, help="Use a key that may do more than this command needs.")
+    return account(any_key(with_keys))  # type: ignore[return-value]
 
 
 class Need(Enum):
@@ -118,7 +148,7 @@ async def each(errand: "Errand", questions: "Sequence[Action]") -> "list[Reports
 
 @contextmanager
 def opened(
-    market: MarketOptions, settings: "Settings", need: Need, any_key: bool, sandbox_need: Need | None = None
+    market: MarketOptions, settings: "Settings", need: Need, keys_of: "KeyOptions", sandbox_need: Need | None = None
 ) -> Iterator[Accounts]:
     """The accounts of `--venues`: at real venues by the user's keys, or at a sandbox: the one that serves beside the
     data directory, else one for as long as this lasts. `sandbox_need`: which of the sandbox's keys, where that is not
@@ -136,10 +166,10 @@ def opened(
         absent = [name for name in names if name not in there.document["venues"]]
         if absent:
             raise UsageError(f"the sandbox that serves has no {', '.join(absent)}", where="--venues")
-        yield _accounts("sandbox", True, plugins, settings, there.rewrite, need, any_key, sandbox_need)
+        yield _accounts("sandbox", True, plugins, settings, there.rewrite, need, keys_of, sandbox_need)
         return
     with market.open(plugins, settings.assets) as place:
-        yield _accounts(place.kind, False, plugins, settings, place.rewrite, need, any_key, sandbox_need)
+        yield _accounts(place.kind, False, plugins, settings, place.rewrite, need, keys_of, sandbox_need)
 
 
 def _accounts(
@@ -149,7 +179,7 @@ def _accounts(
     settings: "Settings",
     rewrite: "Rewrite",
     need: Need,
-    any_key: bool,
+    keys_of: "KeyOptions",
     sandbox_need: Need | None,
 ) -> Accounts:
     from cryptopipe.drivers.streams import instruments_of
@@ -159,25 +189,31 @@ def _accounts(
         able = {venue: one for venue, one in able.items() if one.trading_sandbox is not None}
     if not able:
         raise UsageError(f"nothing can be asked of {', '.join(plugins)}", where="--venues", fix="name others")
-    keys = {venue: _key(kind, one, settings, sandbox_need or need) for venue, one in able.items()}
+    keys = {venue: _key(kind, one, settings, sandbox_need or need, keys_of.account) for venue, one in able.items()}
     codecs: dict[VenueId, Any] = {
         venue: one.actions(instruments_of(one, settings.assets)) for venue, one in able.items() if one.actions
     }
+    any_key = keys_of.any_key or (kind == "sandbox" and keys_of.account != "main")  # its other key may do everything
     return Accounts(kind, lasts, able, codecs, keys, rewrite, need, any_key)
 
 
-def _key(kind: str, plugin: "ExchangePlugin", settings: "Settings", need: Need) -> "Credentials":
+def _key(kind: str, plugin: "ExchangePlugin", settings: "Settings", need: Need, account: str) -> "Credentials":
     """Raises `ConfigError` where the user has set none."""
-    from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_READER, SANDBOX_TRADER
+    from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_OTHER, SANDBOX_READER, SANDBOX_TRADER
+    from cryptopipe.settings.keys import MAIN, find_key
 
     if kind == "sandbox":
+        if account not in (MAIN, "other"):
+            raise UsageError(f"a sandbox has the accounts {MAIN} and other, not {account!r}", where="--account")
+        if account == "other":
+            return plugin.sandbox_key(SANDBOX_OTHER) if plugin.sandbox_key is not None else SANDBOX_OTHER
         own = {Need.READ: SANDBOX_READER, Need.TRADE: SANDBOX_TRADER, Need.WITHDRAW: SANDBOX_CREDENTIALS}[need]
         return plugin.sandbox_key(own) if plugin.sandbox_key is not None else own
-    key = settings.credentials(plugin.venue)
-    if key is None:
+    found = find_key(plugin.venue, settings, account)
+    if found is None:
         raise ConfigError(
-            "no key is set",
+            f"no key of the account {account} is set",
             where=f"keys.{plugin.venue}",
-            fix=f"CRYPTOPIPE_KEYS__{plugin.venue.upper()}__KEY and …__SECRET, or `keys` of the configuration file",
+            fix="docs/live.md says where keys may stand, such as keys.yaml beside the user's config.yaml",
         )
-    return key
+    return found.credentials

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryptopipe.cli.accounts import Accounts, Need, opened
-from cryptopipe.cli.holdings import any_key_option
+from cryptopipe.cli.accounts import Accounts, KeyOptions, Need, key_options, opened
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json
@@ -60,12 +59,12 @@ def _order_command(name: str, doc: str) -> click.Command:
     )
     @apply_option
     @market_options
-    @any_key_option
+    @key_options
     @common_options
     def command(
         common: Common,
         market: MarketOptions,
-        any_key: bool,
+        keys_of: KeyOptions,
         applied: bool,
         size: Decimal,
         symbol: str,
@@ -78,7 +77,7 @@ def _order_command(name: str, doc: str) -> click.Command:
         def deed(accounts: Accounts) -> "Deed":
             return trade(accounts, name, size, symbol, perpetual, slack, _execution(market, execution))
 
-        _carry_out(common, market, Need.TRADE, any_key, applied, deed)
+        _carry_out(common, market, Need.TRADE, keys_of, applied, deed)
 
     command.__doc__ = doc
     return click.command(name)(command)
@@ -99,12 +98,12 @@ for _name, _doc in {
 @click.option("--to", "target", required=True, metavar="WALLET", help="trading or funding.")
 @apply_option
 @market_options
-@any_key_option
+@key_options
 @common_options
 def transfer(
     common: Common,
     market: MarketOptions,
-    any_key: bool,
+    keys_of: KeyOptions,
     applied: bool,
     amount: Decimal,
     asset: str,
@@ -115,7 +114,7 @@ def transfer(
     from cryptopipe.cli.deed_transfers import move
 
     _carry_out(
-        common, market, Need.TRADE, any_key, applied, lambda accounts: move(accounts, amount, asset, source, target)
+        common, market, Need.TRADE, keys_of, applied, lambda accounts: move(accounts, amount, asset, source, target)
     )  # fmt: skip
 
 
@@ -128,12 +127,12 @@ def transfer(
 @click.option("--wait", is_flag=True, help="Until it is credited, or has failed.")
 @apply_option
 @market_options
-@any_key_option
+@key_options
 @common_options
 def withdraw(
     common: Common,
     market: MarketOptions,
-    any_key: bool,
+    keys_of: KeyOptions,
     applied: bool,
     amount: Decimal,
     asset: str,
@@ -155,7 +154,7 @@ def withdraw(
 
     both = replace(market, venues=(source, target))
     _carry_out(
-        common, both, Need.WITHDRAW, any_key, applied,
+        common, both, Need.WITHDRAW, keys_of, applied,
         lambda accounts: send(accounts, amount, asset, source, target, network, wait),
     )  # fmt: skip
 
@@ -172,7 +171,7 @@ def _carry_out(
     common: Common,
     market: MarketOptions,
     need: Need,
-    any_key: bool,
+    keys_of: KeyOptions,
     applied: bool,
     make: "Callable[[Accounts], Deed]",
 ) -> None:
@@ -184,7 +183,7 @@ def _carry_out(
             fix="--market sandbox",
         )
     settings = common.load([])
-    with opened(market, settings, need, any_key) as accounts:
+    with opened(market, settings, need, keys_of) as accounts:
         deed = make(accounts)
         if not common.json:
             for line in deed.lines():

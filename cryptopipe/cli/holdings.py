@@ -4,11 +4,12 @@ Enters: venues and their keys. Leaves: tables, or one JSON object. Never: an ord
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryptopipe.cli.accounts import Accounts, Need, each, opened
+from cryptopipe.cli.accounts import Accounts, KeyOptions, Need, each, key_options, opened
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json, terminal
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 Answers = "list[Reports | CryptopipeError]"
 
-any_key_option = click.option("--any-key", is_flag=True, help="Use a key that may do more than this command needs.")
-
 
 @click.command("balances")
 @market_options
-@any_key_option
+@key_options
 @common_options
-def balances(common: Common, market: MarketOptions, any_key: bool) -> None:
+def balances(common: Common, market: MarketOptions, keys_of: KeyOptions) -> None:
     """What each account holds: free, and held back by orders and withdrawals.
 
     \b
@@ -53,14 +52,14 @@ def balances(common: Common, market: MarketOptions, any_key: bool) -> None:
         ]
 
     columns = ("venue", "asset", "wallet", "free", "locked", "total")
-    _tell(common, market, any_key, "balances", columns, rows, lambda a: [FetchBalances(venue) for venue in a.codecs])
+    _tell(common, market, keys_of, "balances", columns, rows, lambda a: [FetchBalances(venue) for venue in a.codecs])
 
 
 @click.command("fees")
 @market_options
-@any_key_option
+@key_options
 @common_options
-def fees(common: Common, market: MarketOptions, any_key: bool) -> None:
+def fees(common: Common, market: MarketOptions, keys_of: KeyOptions) -> None:
     """What each account pays for a trade of each instrument between the configured assets.
 
     \b
@@ -85,14 +84,15 @@ def fees(common: Common, market: MarketOptions, any_key: bool) -> None:
         return [{"symbol": question.instrument.symbol, "maker_bps": maker, "taker_bps": taker, "charged_in": charged}]
 
     columns = ("venue", "symbol", "maker_bps", "taker_bps", "charged_in")
-    _tell(common, market, any_key, "fees", columns, rows, questions)
+    _tell(common, market, keys_of, "fees", columns, rows, questions)
 
 
 @click.command("networks")
 @click.option("--asset", metavar="A", help="Of one asset only.")
 @market_options
+@key_options
 @common_options
-def networks(common: Common, market: MarketOptions, asset: str | None) -> None:
+def networks(common: Common, market: MarketOptions, keys_of: KeyOptions, asset: str | None) -> None:
     """By which chains each asset goes in and out of each venue, at which fee, minimum and confirmations.
 
     \b
@@ -124,17 +124,19 @@ def networks(common: Common, market: MarketOptions, asset: str | None) -> None:
         "venue", "asset", "network", "chain", "deposits", "withdrawals", "withdrawal_fee", "min_withdrawal",
         "confirmations",
     )  # fmt: skip
+
+    def questions(accounts: Accounts) -> "list[Action]":
+        return [FetchCurrencies(venue) for venue in accounts.codecs]
+
     # some venues tell the ways out only to keys that may withdraw
-    _tell(
-        common, market, True, "networks", columns, rows, lambda a: [FetchCurrencies(venue) for venue in a.codecs],
-        Need.WITHDRAW,
-    )  # fmt: skip
+    any_key = replace(keys_of, any_key=True)
+    _tell(common, market, any_key, "networks", columns, rows, questions, Need.WITHDRAW)
 
 
 def _tell(
     common: Common,
     market: MarketOptions,
-    any_key: bool,
+    keys_of: KeyOptions,
     name: str,
     columns: Sequence[str],
     rows: "Callable[[Reports, Action], Rows]",
@@ -145,7 +147,7 @@ def _tell(
     from cryptopipe.model.actions import venue_of
 
     settings = common.load([])
-    with opened(market, settings, Need.READ, any_key, sandbox_need) as accounts:
+    with opened(market, settings, Need.READ, keys_of, sandbox_need) as accounts:
         asked = questions(accounts)
         work: Callable[[Errand], Awaitable[list[Reports | CryptopipeError]]] = lambda one: each(one, asked)  # noqa: E731
         answers = accounts.run(work)

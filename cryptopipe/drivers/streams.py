@@ -29,6 +29,7 @@ from cryptopipe.model.facts import Instrument, Kind, VenueId
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
 from cryptopipe.model.stream import Credentials, Subscription
 from cryptopipe.settings import Settings
+from cryptopipe.settings.keys import find_key
 
 REACHED_WITHIN = 20 * SECOND
 """A run of which no venue could be reached by then, or in its own time if that is shorter, ends."""
@@ -207,6 +208,11 @@ def all_subscriptions(
 def credentials_for(
     plugins: Mapping[VenueId, ExchangePlugin], settings: Settings, simulated: bool
 ) -> dict[VenueId, Credentials]:
-    """The keys of a run: those of the settings, or on simulated venues the one that they all accept."""
-    keys = {venue: SANDBOX_CREDENTIALS if simulated else settings.credentials(venue) for venue in plugins}
-    return {venue: key for venue, key in keys.items() if key is not None}
+    """The keys of the public streams that need one: the user's, or on simulated venues the one that they all accept.
+    Raises `ConfigError` for a place of keys that cannot be used.
+    """
+    signed = [venue for venue, plugin in plugins.items() if plugin.signer is not None]
+    if simulated:
+        return dict.fromkeys(signed, SANDBOX_CREDENTIALS)
+    found = {venue: find_key(venue, settings) for venue in signed}
+    return {venue: one.credentials for venue, one in found.items() if one is not None}

@@ -18,8 +18,19 @@ from cryptopipe.errors import ConfigError, UsageError
 FILE_NAME = "config.yaml"
 PREFIX = "CRYPTOPIPE_"
 
-NOT_SETTINGS = frozenset({"CRYPTOPIPE_RECORDINGS", "CRYPTOPIPE_REFERENCE", "CRYPTOPIPE_CORE", "CRYPTOPIPE_USE_CORE"})
-"""Variables of this prefix that are read elsewhere: by the tests, by the build, by the core."""
+AGE_IDENTITY, AGE_PASSPHRASE = "CRYPTOPIPE_AGE_IDENTITY", "CRYPTOPIPE_AGE_PASSPHRASE"
+"""What opens an encrypted file of keys: the path of an identity file, or a passphrase."""
+NOT_SETTINGS = frozenset(
+    {
+        "CRYPTOPIPE_RECORDINGS",
+        "CRYPTOPIPE_REFERENCE",
+        "CRYPTOPIPE_CORE",
+        "CRYPTOPIPE_USE_CORE",
+        AGE_IDENTITY,
+        AGE_PASSPHRASE,
+    }
+)
+"""Variables of this prefix that are read elsewhere: by the tests, by the build, by the core, for keys."""
 
 Tree = dict[str, "Tree | list[Tree | str | None] | str | None"]
 Key = tuple[str, ...]
@@ -82,9 +93,14 @@ def find_config(named: Path | None) -> Path | None:
 
 def read_file(path: Path) -> Layer:
     """The layer of a YAML file. A file that is no YAML is one problem, with its line."""
+    return read_bytes(path.read_bytes(), path)
+
+
+def read_bytes(content: bytes, path: Path) -> Layer:
+    """The layer of what a YAML file holds."""
     layer = Layer()
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""

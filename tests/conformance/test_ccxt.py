@@ -47,7 +47,7 @@ from cryptopipe.wiring import Wiring
 from cryptopipe_ccxt import family
 from cryptopipe_ccxt.source import Wanted, book_line, frames, frames_of, gave_up, trades_line
 
-needs_ccxt = pytest.mark.skipif(find_spec("ccxt") is None, reason="ccxt is not installed: pip install cryptopipe[ccxt]")
+needs_ccxt = pytest.mark.skipif(find_spec("ccxt") is None, reason="ccxt is not installed: pip install ccxt")
 KUCOIN = family.make("ccxt_kucoin")
 
 
