@@ -28,6 +28,7 @@ from cryptopipe_coinbase.feed_orders import CoinbaseOrderBooks, CoinbaseOrdersFe
 from cryptopipe_coinbase.listing import AdvancedListing, ExchangeListing
 from cryptopipe_coinbase.metadata import ADVANCED, EXCHANGE, CoinbaseInstruments
 from cryptopipe_coinbase.private import private
+from cryptopipe_coinbase.private_advanced import private as private_advanced
 from cryptopipe_coinbase.servertime import AdvancedClock, ExchangeClock
 from cryptopipe_coinbase.signer import CoinbaseExchangeSigner
 
@@ -76,6 +77,12 @@ def _wallets() -> Sequence[Currency]:
     return wallets(EXCHANGE)
 
 
+def _advanced_actions(instruments: Sequence[Instrument]) -> ActionCodec:
+    from cryptopipe_coinbase.actions_advanced import actions  # only who asks with a key loads it
+
+    return actions(instruments)
+
+
 def _actions(instruments: Sequence[Instrument]) -> ActionCodec:
     from cryptopipe_coinbase.actions import actions  # only who asks with a key loads it
 
@@ -110,6 +117,8 @@ coinbase = ExchangePlugin(
     ),
     fetch_limits=(Limit(10, _SECOND, "rest-api/rate-limits, as others quote it, 2026-11-21"),),
     sandbox=_advanced,
+    actions=_advanced_actions,
+    private=private_advanced(),
     trading_sandbox=_trading_advanced,
     wallets=_advanced_wallets,
     sandbox_key=_advanced_key,
