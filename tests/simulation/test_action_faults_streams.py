@@ -7,11 +7,10 @@ the venue must be asked, so that only what it told before is judged.
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from simulation.arena import START
-from simulation.pursuits import calm, uuid_of
+from simulation.pursuits import calm, path_of, uuid_of
 
 from cryptopipe import registry
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
@@ -98,11 +97,6 @@ class _Listening:
                 self._owner.reports.append(one)
             elif isinstance(one, Lost):
                 self._owner.losses += 1
-
-
-def path_of(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 def busy(listener: Listener, count: int = 24) -> None:
