@@ -36,7 +36,7 @@ class CcxtActions:
 
     `instruments` are those of a run, `currencies` what the venue calls its assets, `aliases` its codes of assets that
     are not ours and `chains` its words for chains (`Codes.aliases` and `.networks`), `find` the plugin's way from a
-    symbol to an instrument, for answers that speak of others.
+    symbol to an instrument, for answers that speak of others. Accounts may share a codec, threads may not.
     """
 
     def __init__(

@@ -5,8 +5,9 @@ Enters: a plugin author's values, requests. Leaves: values, texts. Never: a judg
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
+from inspect import isfunction
 from urllib.parse import unquote
 
 from msgspec.structs import replace
@@ -90,6 +91,15 @@ def amounts_in(action: Action) -> list[str]:
     if isinstance(action, PlaceOrder):
         return [plain(one) for one in (action.size, action.price) if one is not None]
     return [plain(action.amount)] if isinstance(action, Withdraw | MoveFunds) else []
+
+
+def functions_of(rules: object) -> list[object]:
+    """The plugin's own functions in the rules of a codec, through whatever holds them."""
+    if isinstance(rules, Mapping):
+        return [found for value in rules.values() for found in functions_of(value)]
+    if is_dataclass(rules) and not isinstance(rules, type):
+        return [found for one in fields(rules) for found in functions_of(getattr(rules, one.name))]
+    return [rules] if isfunction(rules) else []
 
 
 def read_text(request: HttpRequest) -> str:

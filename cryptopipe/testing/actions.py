@@ -27,7 +27,7 @@ from cryptopipe.api import (
     VenueError,
     Withdraw,
 )
-from cryptopipe.testing.action_samples import Answer, Published, Vector, amounts_in, finer, read_text
+from cryptopipe.testing.action_samples import Answer, Published, Vector, amounts_in, finer, functions_of, read_text
 from cryptopipe.testing.checks import Judged, not_applicable, numbered, require
 from cryptopipe.testing.corpus import AT
 from cryptopipe.testing.mutations import mutations
@@ -77,7 +77,8 @@ class ActionConformance(Judged):
     @numbered("A1 build")
     def test_a1_build(self) -> None:
         """The same arguments give the same request, whatever was built before; another time gives another."""
-        found = [what for path in plugin_modules(self.codec) for what in forbidden_in(path)]
+        parts = (self.codec, *functions_of(getattr(self.codec, "rules", None)))
+        found = [what for path in plugin_modules(*parts) for what in forbidden_in(path)]
         require(not found, f"{self.name} is not pure: {'; '.join(found)}")
         kinds = {type(action) for action in self.actions}
         missing = sorted(kind.__name__ for kind in self.codec.supports - kinds)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cryptopipe.cli.plugin_test import NOT_JUDGED, lines
 from cryptopipe.testing.certificate import (
     ACTION_CHECKS,
     FAILED,
@@ -62,6 +63,21 @@ ACTIONS = dict.fromkeys(ACTION_CHECKS, PASSED)
 )
 def test_the_tier_of_actions_needs_all_their_checks(outcomes: dict[str, str], told: str | None) -> None:
     assert actions_tier(outcomes) == told
+
+
+@pytest.mark.parametrize(
+    ("actions", "told"), [(PASSED, ", actions passed"), (NOT_JUDGED, ", actions not judged"), (None, "")]
+)
+def test_a_person_reads_the_tier_of_actions_beside_the_other(actions: str | None, told: str) -> None:
+    certificate = {
+        "plugin": "bitfoo",
+        "version": "1",
+        "tier": "gold",
+        "actions": actions,
+        "versions": {"a": "2"},
+        "checks": [],
+    }
+    assert lines(certificate) == [f"bitfoo 1: gold{told} (a 2)"]
 
 
 def test_a_run_writes_down_what_was_found(tmp_path: Path) -> None:

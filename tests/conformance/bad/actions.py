@@ -1,10 +1,11 @@
 """Action codecs with one bug each: money is lost by these."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
+from conformance.bad.impurities import rules
 from conformance.bitfoo_actions import DENIED, OPEN, Answer, BitfooActions
 
 from cryptopipe import api
@@ -169,6 +170,12 @@ class Claiming(BitfooActions):
     supports = BitfooActions.supports | {api.Withdraw}
 
 
+class Ruled(BitfooActions):
+    """Pure, but for a function of the rules that it is told to go by."""
+
+    rules: ClassVar[Any] = {api.PlaceOrder: rules.params}
+
+
 class Floats(BitfooActions):
     """0.1 + 0.2: the venue gets another size than the ledger has."""
 
@@ -252,6 +259,7 @@ BUGS: tuple[tuple[str, str, str, BitfooActions], ...] = (
     ("duplicate as accepted", ANSWERS, "nautilus_trader#4564: two live orders for one id", Duplicate()),
     ("ids of its own", ANSWERS, "an id that no query finds", Inventing()),
     ("unencrypted", SECRECY, "a sample's URL that stayed", Plain()),
+    ("clock in a rule", BUILD, "an expiry made by a function that the codec is given", Ruled()),
     ("amounts by way of floats", EXACT, "the size of an order differs from the ledger's in its 17th digit", Floats()),
     ("a look before the answer counts", ANSWERS, "an order, and a second request of the same action", Asking()),
     ("page one for ever", ANSWERS, "a cursor that is not passed on", Stuck()),
