@@ -8,7 +8,7 @@ UNKNOWN" (rest-api.md "HTTP Return Codes") is the framework's own rule. Codes of
 "Error Code" of developers.binance.com "Wallet", as ccxt 4.5.90 quotes it (2026-11-21).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cryptopipe.api import (
@@ -146,6 +146,19 @@ def _network(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_PAGE = 500
+"""Rows of `allOrders` and `myTrades` where no `limit` is sent."""
+
+
+def _from(cursor: str, key: str) -> Callable[[Any, int], Mapping[str, Any] | None]:
+    """The page after a full one: rows from the next id on, without `startTime`, which does not go with it."""
+
+    def following(told: Any, number: int) -> Mapping[str, Any] | None:
+        return {"since": None, cursor: max(one[key] for one in told) + 1} if len(told) >= _PAGE else None
+
+    return following
+
+
 RULES = ActionRules(
     supports=frozenset(WEIGHTS),
     table=TABLE,
@@ -156,6 +169,7 @@ RULES = ActionRules(
     calls={FetchKey: Call("sapiGetAccountApiRestrictions", lambda action: ({},), _rights)},
     market=lambda instrument: {"info": {"orderTypes": list(_ORDER_TYPES)}},
     evidence={CancelAll: (0, "orderId")},
+    pages={ListOrders: _from("orderId", "orderId"), ListFills: _from("fromId", "id")},
     everything=frozenset({ListOpenOrders}),
     spent_at=("cummulativeQuoteQty",),
     transfer_id_at=("withdrawOrderId",),

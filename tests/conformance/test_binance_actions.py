@@ -17,6 +17,7 @@ from recordings import RECORDINGS, needs_recordings
 
 from cryptopipe.api import (
     FUNDING,
+    SANDBOX_CREDENTIALS,
     Accepted,
     Action,
     AddressReport,
@@ -45,6 +46,7 @@ from cryptopipe.api import (
     ListOpenOrders,
     ListOrders,
     ListTransfers,
+    More,
     MoveFunds,
     Network,
     NotFound,
@@ -392,3 +394,35 @@ def test_every_kept_error_means_what_it_says(kind: str) -> None:
     except CryptopipeError as error:
         got = error
     assert type(got) is MEANT[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "cursor"), [(ListFills, "myTrades", "fromId"), (ListOrders, "allOrders", "orderId")]
+)
+def test_a_full_page_is_followed_by_the_next(kind: Any, path: str, cursor: str) -> None:
+    """`limit`: "Default: 500; Maximum: 1000." (account-endpoints.md); the rows are those of the page, numbered."""
+    instrument = BinanceInstruments(VENUE, Kind.SPOT).find("BTCUSDT")
+    trade = {
+        "symbol": "BTCUSDT", "price": "4.00000100", "qty": "12.00000000", "quoteQty": "48.000012", "commission": "1",
+        "commissionAsset": "BNB", "time": 1499865549590, "isBuyer": True, "isMaker": False, "isBestMatch": True,
+    }  # fmt: skip
+    order = {
+        "symbol": "BTCUSDT", "orderListId": -1, "clientOrderId": "x", "price": "0.1", "origQty": "1.0",
+        "executedQty": "0.0", "cummulativeQuoteQty": "0.0", "status": "NEW", "timeInForce": "GTC", "type": "LIMIT",
+        "side": "BUY", "time": 1499827319559, "updateTime": 1499827319559,
+    }  # fmt: skip
+    row = trade | {"orderId": 1} if kind is ListFills else order
+    key = "id" if kind is ListFills else "orderId"
+    full, rest = (
+        HttpResponse(200, json.dumps([row | {key: number} for number in numbers]).encode())
+        for numbers in (range(7, 507), range(507, 510))
+    )
+    action = kind(instrument, since=1_400_000_000_000_000_000)
+    first, second = (
+        CODEC.build(action, SANDBOX_CREDENTIALS, 1_700_000_000 * SECOND, earlier).url for earlier in ((), (full,))
+    )
+    assert f"/api/v3/{path}?" in first and "startTime=1400000000000" in first and f"{cursor}=" not in first
+    assert f"{cursor}=507&" in second and "startTime" not in second
+    assert CODEC.parse(action, full) == More()
+    told = CODEC.parse(action, rest, (full,))
+    assert isinstance(told, Reports) and len(told.fills or told.orders) == 503
