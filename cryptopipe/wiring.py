@@ -72,15 +72,20 @@ class Wiring:
 
     @cached_property
     def codecs(self) -> Mapping[VenueId, ActionCodec]:
-        """What builds requests of the venues' private sides and reads their answers; empty on paper."""
+        """What builds requests of the venues' private sides and reads their answers; empty on paper. What a codec has
+        to load is loaded here: the first order must not wait for an import, nor the loop with it.
+        """
         if self.execution == PAPER:
             return {}
         assets = self.settings.assets
-        return {
+        made = {
             venue: plugin.actions(instruments_of(plugin, assets))
             for venue, plugin in self.plugins.items()
             if plugin.actions is not None
         }
+        for codec in made.values():
+            getattr(codec, "load", lambda: None)()
+        return made
 
     @cached_property
     def private(self) -> Mapping[VenueId, Callable[[], PrivateCodec]]:
