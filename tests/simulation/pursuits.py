@@ -156,6 +156,7 @@ def judge(run: Pursuits) -> None:
     assert len(set(placed)) == len(placed), "an order was placed twice"
     assert run.halted == [] and run.ended and not run.execution.in_flight
     for client_id, (fills, obstacle) in run.ended.items():
-        told = [(fill.price, fill.quantity, fill.fee) for fill in fills]
-        assert told == [(fill.price, fill.size, fill.fee) for fill in run.filled(client_id)], client_id
+        told = sorted((fill.price, fill.quantity, fill.fee.amount, fill.fee.asset) for fill in fills)
+        true = sorted((fill.price, fill.size, fill.fee.amount, fill.fee.asset) for fill in run.filled(client_id))
+        assert told == true, client_id
         assert client_id in placed or obstacle

@@ -31,6 +31,8 @@ INSTALLED = sorted(
     name for name, one in registry.exchanges().items()
     if one.trading_sandbox is not None and one.actions is not None and one.private is not None
 )  # fmt: skip
+TELLS_NO_FILLS = ("coinbase",)
+"""Its stream tells of an order what was filled in all."""
 Report = OrderReport | FillReport | BalanceReport
 
 
@@ -69,6 +71,11 @@ class Listener:
         got = self.house.answer(sent, self.now)
         return None if got is None else HttpResponse(got.response.status, got.response.body, request.url)
 
+    def order_id(self, client_id: str) -> str:
+        """The venue's, as the stream told it: some venues cancel by it alone. Empty if it was not told."""
+        told = (one.order_id for one in self.reports if isinstance(one, OrderReport) and one.client_id == client_id)
+        return next(told, "")
+
     def act(self, action: PlaceOrder | CancelOrder) -> None:
         """Whatever is answered."""
         self.ask(self.actions.build(action, self.key, self.now))
@@ -101,7 +108,7 @@ class _Listening:
 
 def busy(listener: Listener, count: int = 24) -> None:
     """Orders that take and that rest, some of which are taken out."""
-    random, resting = Random(4), list[tuple[PlaceOrder, str]]()
+    random, resting = Random(4), list[PlaceOrder]()
     listener.wait(SECOND)
     for _ in range(count):
         instrument = random.choice(listener.spot)
@@ -116,11 +123,11 @@ def busy(listener: Listener, count: int = 24) -> None:
         order = PlaceOrder(instrument, Side.BUY, size, limit, name, kind)
         listener.act(order)
         if kind is TimeInForce.POST_ONLY:
-            resting.append((order, name))
+            resting.append(order)
         listener.wait(300 * MILLISECOND)
         if resting and random.random() < 0.4:
-            out, name = resting.pop()
-            listener.act(CancelOrder(out.instrument, name))
+            out = resting.pop()
+            listener.act(CancelOrder(out.instrument, out.client_id, listener.order_id(out.client_id)))
     listener.wait(3 * SECOND)
 
 
@@ -160,6 +167,8 @@ def test_what_a_stream_tells_becomes_the_truth(name: str, venue: str) -> None:
     assert len(account.fills()) > 5 and listener.dials == 1
     told = {report.client_id: (end_of(report.state), report.filled) for _, report in furthest(listener.reports)}
     assert told == {one.order.client_id: (end_of(one.status), one.filled) for one in account.orders()}
+    if venue in TELLS_NO_FILLS:
+        return
     fills = {(one.fill_id, one.price, one.size) for one in listener.reports if isinstance(one, FillReport)}
     assert sorted(one[1:] for one in fills) == sorted((one.price, one.size) for one in account.fills())
 
