@@ -20,7 +20,7 @@ import msgspec
 
 from cryptopipe.api import HttpRequest, Nanos, Permission, SimulatedAccount, SimulatedDesk, SimulatedKey
 from cryptopipe_kraken.sandbox_accounts_words import DENIED, UNAVAILABLE, UNKNOWN_METHOD, Refused, invalid
-from cryptopipe_kraken.sandbox_text import SECOND
+from cryptopipe_kraken.sandbox_text import SECOND, whole
 
 PREFIX = "/0/private/"
 CALLS = 20
@@ -45,6 +45,13 @@ class Call(msgspec.Struct, frozen=True):
     def flag(self, name: str) -> bool:
         """`true`, `True` or `1`."""
         return self.arguments.get(name, "").lower() in ("true", "1")
+
+    def count(self, name: str, otherwise: int) -> int:
+        """A number from zero, `otherwise` where there is none. Raises `Refused`."""
+        value = whole(self.arguments.get(name, "") or str(otherwise))
+        if value < 0:
+            raise invalid(name)
+        return value
 
     def need(self, name: str) -> str:
         """Raises `Refused` where it is missing or empty."""
@@ -127,12 +134,13 @@ class Door:
             raise Refused("EAPI:Rate limit exceeded")
         body = request.body or b""
         arguments = _arguments(body, headers.get("content-type", ""))
-        nonce = arguments.get("nonce", "")
-        if not _signed(key, path, nonce, body, headers.get("api-sign", "")):
+        written = arguments.get("nonce", "")
+        if not _signed(key, path, written, body, headers.get("api-sign", "")):
             raise Refused("EAPI:Invalid signature")
-        if not nonce.isdecimal() or not self._nonces.get(name, -1) < int(nonce) < _NONCES:
+        nonce = whole(written)
+        if not self._nonces.get(name, -1) < nonce < _NONCES:
             raise Refused("EAPI:Invalid nonce")
-        self._nonces[name] = int(nonce)
+        self._nonces[name] = nonce
         if endpoint.permission is not None and endpoint.permission not in key.permissions:
             raise Refused(DENIED)
         return endpoint.run(Call(key, arguments, at))

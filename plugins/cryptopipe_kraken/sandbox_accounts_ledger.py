@@ -18,7 +18,6 @@ import msgspec
 from cryptopipe.api import Asset, DeskEvent, DeskFill, Nanos, exact
 from cryptopipe_kraken.sandbox_accounts_door import Call
 from cryptopipe_kraken.sandbox_accounts_names import DEPOSITS, LEDGER, TRADES, WITHDRAWALS, padded, seconds
-from cryptopipe_kraken.sandbox_accounts_words import invalid
 from cryptopipe_kraken.sandbox_assets import asset_entry, rest_code, short_code
 
 _PAGE = 50
@@ -80,10 +79,8 @@ class Ledger:
             if (wanted in ("", "all") or names & {one.asset, rest_code(one.asset), short_code(one.asset)})
             and kind in ("", "all", one.kind)
         ]
-        offset = call.arguments.get("ofs", "") or "0"
-        if not offset.isdecimal():
-            raise invalid("ofs")
-        page = list(reversed(lines))[int(offset) : int(offset) + _PAGE]
+        start = call.count("ofs", 0)
+        page = list(reversed(lines))[start : start + _PAGE]
         return {"ledger": {LEDGER.text(one.number): _entry(one) for one in page}, "count": len(lines)}
 
     def queried(self, call: Call) -> object:

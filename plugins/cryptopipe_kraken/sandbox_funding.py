@@ -27,7 +27,7 @@ from cryptopipe.api import (
 )
 from cryptopipe_kraken.sandbox_accounts_door import Call
 from cryptopipe_kraken.sandbox_accounts_names import DEPOSITS, WITHDRAWALS, padded
-from cryptopipe_kraken.sandbox_accounts_words import OTHER_ADDRESS, UNKNOWN_KEY, Refused, invalid, words
+from cryptopipe_kraken.sandbox_accounts_words import OTHER_ADDRESS, UNKNOWN_KEY, Refused, words
 from cryptopipe_kraken.sandbox_assets import asset_entry, rest_code, short_code
 from cryptopipe_kraken.sandbox_text import SECOND
 from cryptopipe_kraken.wallets import methods
@@ -41,6 +41,8 @@ _STATUS = {
     TransferStatus.CANCELLED: "Failure",
 }
 _PAGE = 500
+_LONGEST, _FINEST = 60, 18
+"""Characters of an amount, and digits on either side of its point: more is no amount of any coin."""
 _OTHER_NAMES = {"USDC": ("USDC", "Ethereum")}
 """What clients call a deposit method, and its currency and network: ccxt 4.5.90 still says `USDC`."""
 
@@ -169,15 +171,13 @@ class Funding:
 
     def _listed(self, call: Call, deposits: bool) -> object:
         wanted = self._currency(call.arguments["asset"]).asset if call.arguments.get("asset") else None
-        method, limit = call.arguments.get("method", ""), call.arguments.get("limit", "") or str(_PAGE)
-        if not limit.isdecimal():
-            raise invalid("limit")
+        method, limit = call.arguments.get("method", ""), call.count("limit", _PAGE)
         rows = [
             row
             for one in self._between(call, call.account.transfers(deposits))
             if wanted in (None, one.asset) and method in ("", (row := self._row(call, one))["method"])
         ]
-        rows = list(reversed(rows))[: int(limit)]
+        rows = list(reversed(rows))[:limit]
         cursor = call.arguments.get("cursor", "")
         if cursor in ("", "false", "False"):
             return rows
@@ -247,9 +247,9 @@ def _tag(memo: str) -> dict[str, str]:
 
 def _amount(text: str) -> Decimal:
     try:
-        amount = Decimal(text)
+        amount = Decimal(text if len(text) <= _LONGEST else "")
     except InvalidOperation:
         raise Refused("EFunding:Invalid amount") from None
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or amount < 0 or (amount and not -_FINEST <= amount.adjusted() <= _FINEST):
         raise Refused("EFunding:Invalid amount")
     return amount

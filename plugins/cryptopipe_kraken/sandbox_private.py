@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_TOKEN, HttpRequest, HttpResponse
+from cryptopipe_kraken.sandbox_text import whole
 
 PATH = "/0/private/GetWebSocketsToken"
 _SECRET = b64decode(SANDBOX_CREDENTIALS.secret)
@@ -52,7 +53,7 @@ class Tokens:
         signed = b64encode(hmac.new(_SECRET, message, "sha512").digest())
         if not hmac.compare_digest(signed, headers.get("api-sign", "").encode("utf-8", "replace")):
             return "EAPI:Invalid signature"
-        if not nonce.isdecimal() or int(nonce) <= self._nonce:
+        if whole(nonce) <= max(self._nonce, -1):
             return "EAPI:Invalid nonce"
-        self._nonce = int(nonce)
+        self._nonce = whole(nonce)
         return ""

@@ -31,7 +31,7 @@ from cryptopipe_kraken.sandbox_assets import (
 from cryptopipe_kraken.sandbox_book import Level
 from cryptopipe_kraken.sandbox_desk import Desk
 from cryptopipe_kraken.sandbox_prints import INTERVALS, MINUTE
-from cryptopipe_kraken.sandbox_text import SECOND, long_digits, short_digits
+from cryptopipe_kraken.sandbox_text import SECOND, long_digits, short_digits, whole
 from cryptopipe_kraken.sandbox_ticker import Fields
 
 BURST = 30
@@ -186,18 +186,20 @@ def _response(request: HttpRequest, status: int, answer: dict[str, Any]) -> Http
 
 
 def _number(query: Query, name: str, default: int) -> int:
-    text = query.get(name, "")
-    if text and not text.isdecimal():
+    value = whole(query.get(name, "") or str(default))
+    if value < 0:
         raise _Refused("EGeneral:Invalid arguments")
-    return int(text) if text else default
+    return value
 
 
 def _since(query: Query) -> Nanos:
     text = query.get("since", "") or "0"
-    whole, _, fraction = text.partition(".")
-    if not whole.isdecimal() or (fraction and not fraction.isdecimal()) or len(whole) > 19:
+    first, _, fraction = text.partition(".")
+    if not 0 <= whole(first) < 10**19 or whole(fraction[:9] or "0") < 0:
         raise _Refused("EGeneral:Invalid arguments")
-    return int(whole) if len(whole) > 12 else int(whole) * SECOND + int(fraction[:9].ljust(9, "0") if fraction else 0)
+    if len(first) > 12:
+        return whole(first)
+    return whole(first) * SECOND + int(fraction[:9].ljust(9, "0"))
 
 
 def _decimal(at: Nanos) -> bytes:

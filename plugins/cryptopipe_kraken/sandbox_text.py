@@ -33,6 +33,11 @@ def long_digits(rules: TradingRules) -> Digits:
     return Digits(rules, 5, 8)
 
 
+def whole(text: str) -> int:
+    """A number of at most twenty digits; -1 for anything else that a client may write."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 20 else -1
+
+
 def mantissa(text: str) -> str:
     """The digits of a number without its point and without leading zeros: `0.05005` is `5005`."""
     return text.replace(".", "").lstrip("0")

@@ -17,7 +17,7 @@ from cryptopipe.api import DeskOrder, DeskRefusal, Nanos, OrderStatus, Simulated
 from cryptopipe_kraken.sandbox_accounts_door import Arguments, Call, Counter
 from cryptopipe_kraken.sandbox_accounts_names import ORDERS
 from cryptopipe_kraken.sandbox_accounts_words import INVALID_ORDER, UNKNOWN_ORDER, Refused, invalid, words
-from cryptopipe_kraken.sandbox_text import SECOND
+from cryptopipe_kraken.sandbox_text import SECOND, whole
 from cryptopipe_kraken.sandbox_trade_ticket import Marks, Pairs, Ticket, described, ticket
 
 COUNTED = 180
@@ -75,9 +75,10 @@ class Trading:
         number = ORDERS.number(name)
         if number:
             return [self.cancel(account, number, "", at)]
-        if not name.lstrip("-").isdecimal():
+        userref = whole(name.removeprefix("-")) * (-1 if name.startswith("-") else 1)
+        if whole(name.removeprefix("-")) < 0:
             raise Refused(INVALID_ORDER)
-        found = [one for one in account.open_orders() if self.marks_of(one).userref == int(name)]
+        found = [one for one in account.open_orders() if self.marks_of(one).userref == userref]
         if not found:
             raise Refused(UNKNOWN_ORDER)
         return [self.cancel(account, one.order_id, "", at) for one in found]

@@ -16,7 +16,7 @@ from cryptopipe_kraken.sandbox_accounts_door import Call
 from cryptopipe_kraken.sandbox_accounts_names import ORDERS, TRADES, cost_of, mean, padded, seconds
 from cryptopipe_kraken.sandbox_accounts_words import INVALID_ORDER, Refused, invalid
 from cryptopipe_kraken.sandbox_assets import cost_places, places, rest_name, short_name
-from cryptopipe_kraken.sandbox_text import SECOND
+from cryptopipe_kraken.sandbox_text import SECOND, whole
 from cryptopipe_kraken.sandbox_trade import Trading
 from cryptopipe_kraken.sandbox_trade_ticket import described, limit_price
 
@@ -201,16 +201,13 @@ def _since(
 
 
 def _time(text: str) -> Nanos:
-    whole, _, fraction = text.partition(".")
-    if not whole.isdecimal() or len(whole) > 12 or (fraction and not fraction.isdecimal()):
+    first, _, fraction = text.partition(".")
+    if not 0 <= whole(first) < 10**12 or whole(fraction[:9] or "0") < 0:
         raise invalid("start")
-    return int(whole) * SECOND + int(fraction[:9].ljust(9, "0") if fraction else 0)
+    return whole(first) * SECOND + int(fraction[:9].ljust(9, "0"))
 
 
 def _page(call: Call, rows: Sequence[_T]) -> list[_T]:
     """Newest first, from `ofs` on."""
-    offset = call.arguments.get("ofs", "") or "0"
-    if not offset.isdecimal():
-        raise invalid("ofs")
-    start = int(offset)
+    start = call.count("ofs", 0)
     return list(reversed(rows))[start : start + PAGE]

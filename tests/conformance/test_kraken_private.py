@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal as D
 from typing import Any
 
+import pytest
 from conformance.kraken_stage import KRAKEN, SECOND, START, Stage, sign
 from recordings import RECORDINGS, needs_recordings
 
@@ -472,3 +473,66 @@ def test_every_answer_has_the_fields_and_kinds_of_a_recorded_one() -> None:
             )
             if path in got:
                 assert got[path] == kind, f"{name} {path}: recorded {kind}, ours {got[path]}"
+
+
+BAD = (
+    "1e999999999",
+    "NaN",
+    "-1",
+    "1e-999999999",
+    "\u0663",
+    "1_000",
+    "9" * 5000,
+    "\x00",
+    "null",
+    "{}",
+    "0x10",
+    "\u00b2",
+)
+"""Numbers that are none, and texts where a number belongs."""
+FIELDS = {
+    "AddOrder": "pair type ordertype price volume userref timeinforce oflags deadline stptype validate cl_ord_id "
+    "expiretm starttm leverage displayvol reduce_only",
+    "AddOrderBatch": "pair orders deadline",
+    "CancelOrder": "txid cl_ord_id",
+    "CancelOrderBatch": "orders",
+    "OpenOrders": "trades userref cl_ord_id",
+    "ClosedOrders": "ofs start end userref closetime",
+    "QueryOrders": "txid userref",
+    "TradesHistory": "type ofs start end",
+    "QueryTrades": "txid",
+    "TradeVolume": "pair",
+    "Ledgers": "asset type start end ofs",
+    "QueryLedgers": "id",
+    "TradeBalance": "asset",
+    "DepositAddresses": "asset method amount",
+    "DepositStatus": "asset method cursor limit start end",
+    "WithdrawInfo": "asset key amount",
+    "Withdraw": "asset key amount address max_fee",
+    "WithdrawStatus": "asset method cursor limit start end",
+    "WithdrawCancel": "asset refid",
+    "Balance": "nonce",
+}
+GOOD = {
+    "pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "50000.0", "volume": "0.01", "asset": "XBT",
+    "key": "binance-BTC-bitcoin", "amount": "0.1", "method": "Bitcoin", "txid": "OQCLML-BW3P3-BUCMWZ",
+}  # fmt: skip
+
+
+def test_whatever_is_written_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a result or an error of the venue's, in a form and in JSON; and the money stays what it was."""
+    monkeypatch.setattr(Counter, "take", lambda *_: True)
+    stage = elsewhere()
+    for name, listed in FIELDS.items():
+        fields = listed.split()
+        good = {one: GOOD[one] for one in fields if one in GOOD and (name, one) != ("TradesHistory", "type")}
+        for field in fields:
+            for number, value in enumerate(BAD):
+                told = json.loads(stage.send(stage.request(name, good | {field: value}, as_json=number % 2 == 1)).body)
+                assert ("result" in told) != bool(told["error"]), (name, field, value, told)
+                assert all(re.match("E[A-Z][a-z]+:|EAPI:", one) for one in told["error"]), (name, field, value, told)
+    stage.call("CancelAll")
+    for row in stage.call("WithdrawStatus"):
+        stage.call("WithdrawCancel", asset=row["asset"], refid=row["refid"])
+    held = stage.call("BalanceEx")
+    assert {one["hold_trade"].strip("0.") for one in held.values()} == {""}

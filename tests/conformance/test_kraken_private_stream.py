@@ -416,3 +416,18 @@ def test_an_answer_is_lost_on_a_socket_as_anywhere() -> None:
     order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "limit_price": low(stage), "order_qty": 0.1}
     socket.say("add_order", **order)
     assert replies(socket.hear()) == [] and len(stage.call("OpenOrders")["open"]) == 1
+
+
+def test_whatever_is_written_on_a_socket_is_answered(stage: Stage) -> None:
+    order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "limit_price": 50000, "order_qty": 0.01}
+    fields = [*order, "cl_ord_id", "time_in_force", "order_userref", "deadline", "stp_type", "cash_order_qty", "token"]
+    asked = [("add_order", order | {"validate": True}, name) for name in fields]
+    asked += [("cancel_order", {}, name) for name in ("order_id", "cl_ord_id", "order_userref")]
+    asked += [("subscribe", {"channel": "executions"}, "token"), ("cancel_all", {}, "token")]
+    socket = Socket(stage)
+    for bad in (None, [], {}, [[]], 1e308, -1, 10**400, 1e-320, "NaN", "\u0663", "x" * 3000, True):
+        for method, params, name in asked:
+            socket.say(method, **(params | {name: bad}))
+            told = replies(socket.hear(50_000_000))
+            assert told and {one["method"] for one in told} == {method}, (method, name, bad, told)
+    assert not stage.call("OpenOrders")["open"]
