@@ -7,7 +7,7 @@ what changes something, a secret that is kept, or an import of ccxt before somet
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from cryptopipe.act.action_rules import ActionRules, at_path
 from cryptopipe.act.ccxt_calls import Calls
@@ -81,13 +81,23 @@ class CcxtActions:
             failed = "" if request else "nothing is left to ask"
         except errors["BaseError"] as error:
             failed = f"ccxt refuses to build it: {type(error).__name__}{_said(error, credentials)}"
+        except ProtocolError as error:  # a market that neither the run nor the plugin knows
+            failed = error.message
         except _DAMAGE as error:
             failed = f"ccxt cannot build it: {type(error).__name__}"
         if failed or request is None:
             raise VenueError(f"{type(action).__name__}: {failed}", where=venue_of(action))
+        self._refuse_another(action, request)
+        return request
+
+    def _refuse_another(self, action: Action, request: HttpRequest) -> None:
+        """A request that does not do what was asked for is not sent."""
+        if type(action) in MUTATING and request.method == "GET":
+            asked = f"GET {urlsplit(request.url).path}"
+            told = f"{type(action).__name__}: ccxt would ask {asked} first; the rules' options can say what it wants"
+            raise VenueError(told, where=venue_of(action))
         if isinstance(action, CancelAll) and action.instrument and not self._names(request, action.instrument):
             raise VenueError("ccxt would cancel the orders of every instrument", where=action.instrument.id)
-        return request
 
     def _names(self, request: HttpRequest, instrument: Instrument) -> bool:
         market_id = self._markets.market_id(instrument)

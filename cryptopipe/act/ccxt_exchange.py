@@ -179,7 +179,9 @@ class _Hooks:
     def safe_market(
         self, market_id: str | None = None, market: Any = None, delimiter: str | None = None, kind: str | None = None
     ) -> Any:
-        """That of the id, never the one that was asked about in its place."""
+        """That of the id, or of ccxt's own name; never the one that was asked about in its place."""
+        if market_id in self.markets:
+            return self.markets[market_id]
         if market_id and market_id not in self.markets_by_id:
             self.discover(market_id)
         return getattr(super(), "safe_market")(market_id or None, market, delimiter, kind)  # noqa: B009

@@ -399,6 +399,16 @@ def test_a_method_that_ignores_the_instrument_cancels_nothing() -> None:
         CcxtActions("kraken", VENUE, (LTCBTC,), rules).build(CancelAll(VENUE, LTCBTC), KEYS, AT)
 
 
+@pytest.mark.parametrize(
+    ("ccxt_id", "asked"),
+    [("bybit", "/v5/user/query-api"), ("htx", "/v1/account/accounts"), ("gate", "/api/v4/account/")],
+)
+def test_what_ccxt_would_ask_before_an_order_is_not_taken_for_the_order(ccxt_id: str, asked: str) -> None:
+    ours = CcxtActions(ccxt_id, VENUE, (LTCBTC,), replace(RULES, options={}, calls={}))
+    with pytest.raises(VenueError, match=f"PlaceOrder: ccxt would ask GET {asked}.* first; the rules' options"):
+        ours.build(order(), KEYS, AT)
+
+
 def test_borrowing_is_what_the_rules_say() -> None:
     ours = CcxtActions("binance", VENUE, (LTCBTC,), replace(RULES, borrow={"sideEffectType": "MARGIN_BUY"}))
     assert built(order(Side.SELL, borrow=True), ours)[2]["sideEffectType"] == "MARGIN_BUY"

@@ -53,6 +53,8 @@ ANSWERS = (
     HttpResponse(429, b""),
 )
 USED = codec()
+UNIFIED = {"enableUnifiedAccount": True, "enableUnifiedMargin": False, "unifiedMarginStatus": 5}
+"""What one of ccxt's classes would ask its venue for."""
 
 
 @settings(deadline=None, max_examples=40)
@@ -84,7 +86,7 @@ def parsed(ours: CcxtActions, action: Action, answer: HttpResponse) -> Any:
 @pytest.mark.parametrize("ccxt_id", ["binance", "kraken", "bybit", "coinbaseexchange", "okx", "bitstamp"])
 def test_no_clock_chance_file_or_socket_is_touched(ccxt_id: str) -> None:
     """Of ccxt's own calls too, of venues that draw ids and nonces of their own."""
-    ours = CcxtActions(ccxt_id, VENUE, (LTCBTC,), replace(RULES, calls={}, options={"enableUnifiedAccount": True}))
+    ours = CcxtActions(ccxt_id, VENUE, (LTCBTC,), replace(RULES, calls={}, options=UNIFIED))
     ours.load()
     with trapped() as touched:
         for action in (ORDER, CancelOrder(LTCBTC, "", "7"), FetchBalances(VENUE)):
@@ -96,7 +98,7 @@ def test_no_clock_chance_file_or_socket_is_touched(ccxt_id: str) -> None:
 
 def test_random_ids_are_functions_of_time_and_of_our_id() -> None:
     """A transfer for which ccxt makes the id itself."""
-    rules = replace(RULES, calls={}, options={"enableUnifiedAccount": True, "unifiedMarginStatus": 5})
+    rules = replace(RULES, calls={}, options=UNIFIED)
     ours = CcxtActions("bybit", VENUE, (LTCBTC,), rules)
     one, same, other, later = (
         ours.build(MoveFunds(VENUE, "BTC", Decimal(1), "spot", "funding", name), KEYS, at).body
