@@ -176,6 +176,7 @@ REFUSED: dict[str, tuple[Call, int, int, str]] = {
     "band": (limit(price="400000"), 400, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
     "below the band": (limit(price="10000"), 400, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
     "notional": (limit(quantity="0.00009"), 400, -1013, "Filter failure: NOTIONAL"),
+    "too great a notional": (limit(quantity="200"), 400, -1013, "Filter failure: NOTIONAL"),
     "notional of the market": (order(quantity="0.00001"), 400, -1013, "Filter failure: NOTIONAL"),
     "funds": (limit(quantity="5"), 400, -2010, "Account has insufficient balance for requested action."),
     "coins": (order(side="SELL", quantity="3"), 400, -2010, "Account has insufficient balance for requested action."),

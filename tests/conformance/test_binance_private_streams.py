@@ -119,6 +119,7 @@ def test_a_resting_order_that_another_takes_is_told_as_a_makers(stage: Stage) ->
     socket = subscribed(stage)
     price = stage.best(Side.BUY)
     number = stage.buys("0.01", price)[1]["orderId"]
+    assert [one["count"] for one in stage.ask("GET", "/api/v3/rateLimit/order")[1]] == [1, 1]
     before = stage.held()
     displayed = stage.plain("GET", "/api/v3/depth?symbol=BTCUSDT&limit=1")[1]["bids"][0][1]
     sold = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "IOC", "price": price}
@@ -130,6 +131,7 @@ def test_a_resting_order_that_another_takes_is_told_as_a_makers(stage: Stage) ->
     assert rows == {"USDT": (before["USDT"][0], 0), "BTC": (before["BTC"][0] + Decimal("0.01") * (1 - RATE), 0)}
     mine = stage.ask("GET", "/api/v3/myTrades", symbol="BTCUSDT")[1][-1]
     assert (mine["isMaker"], mine["isBuyer"], mine["orderId"]) == (True, True, number)
+    assert [one["count"] for one in stage.ask("GET", "/api/v3/rateLimit/order")[1]] == [0, 0]  # until its first fill
 
 
 def test_the_websocket_api_trades_as_rest_does(stage: Stage) -> None:

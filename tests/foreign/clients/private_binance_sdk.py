@@ -1,6 +1,6 @@
 """binance-sdk-spot, Binance's own generated client, trades on the simulated Binance by REST and by the websocket API.
 
-Enters: `told.options` with `rest`, `ws`, two keys. Leaves: a line `did` a step, with what the client made of the answer.
+Enters: `told.options` with `rest`, `ws`, two keys. Leaves: a line `did` a step, with what the client made of it.
 Never: anything but key and addresses configured.
 """
 
