@@ -13,7 +13,7 @@ from cryptopipe.act.reckoning import Differences, Reckoning
 from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError
-from cryptopipe.journal.records import ActionAnswered, Reckoned
+from cryptopipe.journal.account_records import ActionAnswered, Reckoned
 from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder, PrivateCodec
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused

@@ -77,29 +77,26 @@ class Pipe:
         )  # fmt: skip
         self._gate = Gate(settings.limits, self._trading.state)
         self._naming: Naming = same
-        self._execution: Execution
-        self.at_venues: AtVenues | None = None
-        if settings.codecs:
-            self.at_venues = AtVenues(
-                settings.codecs,
-                settings.private,
-                self._trading,
-                self.ledger,
-                self._order_ended,
-                self._open,
-                self._tell,
-            )  # fmt: skip
-            self._execution = self.at_venues.execution
-        else:
-            self._execution = PaperExecution(
-                self.market,
-                self._liquidity,
-                self._fees,
-                lambda venue: settings.latencies.get(venue, settings.latency),
-                self._order_ended,
-            )  # fmt: skip
+        self.at_venues = self._at_venues() if settings.codecs else None
+        self._execution: Execution = self._paper() if self.at_venues is None else self.at_venues.execution
         self._seq, self._turn, self._now = 0, 0, 0
         self.turns = 0
+
+    def _at_venues(self) -> AtVenues:
+        settings = self._settings
+        return AtVenues(
+            settings.codecs, settings.private, self._trading, self.ledger, self._order_ended, self._open, self._tell
+        )
+
+    def _paper(self) -> PaperExecution:
+        settings = self._settings
+        return PaperExecution(
+            self.market,
+            self._liquidity,
+            self._fees,
+            lambda venue: settings.latencies.get(venue, settings.latency),
+            self._order_ended,
+        )
 
     def receive(self, entry: Input) -> None:
         """Take the next input. A new turn number first ends the turn before; timers due before it run first."""

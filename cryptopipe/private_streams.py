@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from cryptopipe.act.venues import VenueExecution
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.errors import ProtocolError, VenueError
-from cryptopipe.journal.records import PrivateChanged
+from cryptopipe.journal.account_records import PrivateChanged
 from cryptopipe.model.actions import Lost, PrivateCodec
 from cryptopipe.model.events import Send
 from cryptopipe.model.facts import VenueId

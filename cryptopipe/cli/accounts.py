@@ -4,8 +4,7 @@ Enters: `--market`, `--venues`, settings, what the command needs. Leaves: venues
 more power than the command needs, unless the user says so; a real venue that is traded on.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,15 +15,15 @@ import click
 
 from cryptopipe.cli.market import MarketOptions
 from cryptopipe.cli.standing import standing
-from cryptopipe.errors import ConfigError, CryptopipeError, UsageError, VenueError
+from cryptopipe.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from cryptopipe.drivers.errand import Errand, Heard
+    from cryptopipe.drivers.errand import Errands, Heard
     from cryptopipe.market.feeds import Rewrite
-    from cryptopipe.model.actions import Action, ActionCodec
+    from cryptopipe.model.actions import ActionCodec
     from cryptopipe.model.contracts import ExchangePlugin
     from cryptopipe.model.facts import VenueId
-    from cryptopipe.model.outcomes import KeyReport, Reports
+    from cryptopipe.model.outcomes import KeyReport
     from cryptopipe.model.stream import Credentials
     from cryptopipe.settings import Settings
 
@@ -81,27 +80,26 @@ class Accounts:
     keys: "dict[VenueId, KeyReport | None]" = field(default_factory=dict)
     """What each key may do, once asked; None where its venue does not say."""
 
-    def run(self, work: "Callable[[Errand], Awaitable[R]]", heard: "Heard | None" = None) -> R:
-        """Carry out `work` with the means to ask, after the preflight of every key."""
-        from cryptopipe.drivers.errand import errand
+    @contextmanager
+    def asked(self, heard: "Heard | None" = None) -> "Iterator[Errands]":
+        """The means to ask, after the preflight of every key. Raises `ConfigError` for one that does not fit."""
+        from cryptopipe.drivers.errand import errands
 
-        async def all_of_it() -> R:
-            quiet: Heard = lambda action, outcome, took: None  # noqa: E731
-            async with errand(self.codecs, self.credentials, self.rewrite, heard or quiet) as one:
-                self.keys.update({venue: await self._preflight(one, venue) for venue in self.codecs})
-                return await work(one)
+        quiet: Heard = lambda action, outcome, took: None  # noqa: E731
+        with errands(self.codecs, self.credentials, self.rewrite, heard or quiet) as one:
+            for venue in self.codecs:
+                self.keys[venue] = self._preflight(one, venue)
+            yield one
 
-        return asyncio.run(all_of_it())
-
-    async def _preflight(self, errand: "Errand", venue: "VenueId") -> "KeyReport | None":
+    def _preflight(self, errands: "Errands", venue: "VenueId") -> "KeyReport | None":
         from cryptopipe.model.actions import FetchKey
 
         if FetchKey not in self.codecs[venue].supports:
             return None
-        told = await reports(errand, FetchKey(venue))
-        assert told.key is not None, f"{venue} answered a question about the key without one"
-        judge(venue, told.key, self.need, self.any_key)
-        return told.key
+        key = errands.told(FetchKey(venue)).key
+        assert key is not None, f"{venue} answered a question about the key without one"
+        judge(venue, key, self.need, self.any_key)
+        return key
 
 
 def judge(venue: str, key: "KeyReport", need: Need, any_key: bool = False) -> None:
@@ -118,32 +116,6 @@ def judge(venue: str, key: "KeyReport", need: Need, any_key: bool = False) -> No
             where=where,
             fix="make a key without that right, or say --any-key",
         )
-
-
-async def reports(errand: "Errand", question: "Action") -> "Reports":
-    """The answer to a question. Raises `VenueError` if it is refused."""
-    from cryptopipe.model.actions import venue_of
-    from cryptopipe.model.outcomes import NotFound, Refused, Reports
-
-    outcome = await errand.ask(question)
-    if isinstance(outcome, Reports):
-        return outcome
-    where = venue_of(question)
-    if isinstance(outcome, Refused | NotFound):
-        raise VenueError(f"{outcome.code} {outcome.reason}".strip(), where=where)
-    raise VenueError(f"answered {type(question).__name__} with {type(outcome).__name__}", where=where)
-
-
-async def each(errand: "Errand", questions: "Sequence[Action]") -> "list[Reports | CryptopipeError]":
-    """The answers, or why there is none: one venue's failure does not take away the others' answers."""
-
-    async def one(question: "Action") -> "Reports | CryptopipeError":
-        try:
-            return await reports(errand, question)
-        except CryptopipeError as error:
-            return error
-
-    return list(await asyncio.gather(*(one(question) for question in questions)))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """`cryptopipe action`, also `cryptopipe --mode action`: run a strategy.
 
-Enters: sources to replay. Leaves: the run's summary on stdout. Never: a real order.
+Enters: sources to replay. Leaves: the run's summary on stdout. Never: an order at a real venue.
 """
 
 from typing import TYPE_CHECKING
@@ -13,8 +13,17 @@ from cryptopipe.cli.output import print_json
 from cryptopipe.errors import UsageError, VenueUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cryptopipe.app import Running
+    from cryptopipe.cli.market import Place
+    from cryptopipe.cli.screen import Viewer
+    from cryptopipe.drivers.streams import Streams
+    from cryptopipe.model.facts import VenueId
+    from cryptopipe.model.stream import Subscription
     from cryptopipe.result import RunResult
     from cryptopipe.settings import Loaded
+    from cryptopipe.wiring import Wiring
 
 
 @click.command("action")
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
 )
 @common_options
 def action(common: Common, strategy: str, market: MarketOptions, for_text: str | None, execution: str | None) -> None:
-    """Run a strategy over live or recorded markets: find, judge and simulate trades.
+    """Run a strategy over live or recorded markets: find, judge and carry out trades, on simulated venues or on paper.
 
     \b
     Examples:
@@ -83,12 +92,11 @@ def _on_connections(
     for_ns: int | None,
     execution: str | None,
 ) -> "RunResult":
-    from cryptopipe.app import Running, act_live
-    from cryptopipe.camera import Camera
+    from cryptopipe.app import act_live
     from cryptopipe.cli.screen import viewer
+    from cryptopipe.cli.signing import fit_to_trade
     from cryptopipe.drivers.replay import ReplayLabel
-    from cryptopipe.drivers.signatory import Signatory, trading_credentials
-    from cryptopipe.drivers.streams import Streams, all_subscriptions, credentials_for
+    from cryptopipe.drivers.streams import all_subscriptions
     from cryptopipe.journal.hold import only_run
     from cryptopipe.result import Origin
     from cryptopipe.wiring import Wiring
@@ -102,35 +110,40 @@ def _on_connections(
         wiring.plugins, settings.assets, settings.orders, loaded.place(("orders",)), market.kind == "sandbox"
     )
     with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
+        fit_to_trade(wiring, place)
         origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
+        return act_live(wiring, origin, lambda running: _streams(running, wiring, wanted, place, view), for_ns)
 
-        def streams(running: Running) -> Streams:
-            made = Streams(
-                wiring.plugins,
-                running.pipe.market,
-                wanted,
-                running.take,
-                running.turn_ended,
-                place.rewrite,
-                place.ended,
-                credentials=credentials_for(wiring.plugins, settings, place.kind == "sandbox"),
-                refresh=settings.metadata.refresh,
-                signatory=Signatory(
-                    running.pipe.take_instructions,
-                    running.pipe.next_due,
-                    wiring.codecs,
-                    trading_credentials(wiring.plugins) if wiring.codecs else {},
-                    place.rewrite,
-                    wiring.private_lines,
-                    running.pipe.take_sends,
-                ),
-                settled=lambda: running.pipe.settled,
-            )
-            camera = Camera(running.pipe, place.kind, made.stamp(), place.seed, made.feeds.supervisors)
-            made.looked = lambda at: view.show(camera.take(at, place.faults(at)))
-            return made
 
-        return act_live(wiring, origin, streams, for_ns)
+def _streams(
+    running: "Running",
+    wiring: "Wiring",
+    wanted: "Mapping[VenueId, Sequence[Subscription]]",
+    place: "Place",
+    view: "Viewer",
+) -> "Streams":
+    """What the run is connected to, with somebody who looks at it."""
+    from cryptopipe.camera import Camera
+    from cryptopipe.cli.signing import signatory
+    from cryptopipe.drivers.streams import Streams, credentials_for
+
+    settings = wiring.settings
+    made = Streams(
+        wiring.plugins,
+        running.pipe.market,
+        wanted,
+        running.take,
+        running.turn_ended,
+        place.rewrite,
+        place.ended,
+        credentials=credentials_for(wiring.plugins, settings, place.kind == "sandbox"),
+        refresh=settings.metadata.refresh,
+        signatory=signatory(wiring, running.pipe, place) if wiring.codecs else None,
+        settled=lambda: running.pipe.settled,
+    )
+    camera = Camera(running.pipe, place.kind, made.stamp(), place.seed, made.feeds.supervisors)
+    made.looked = lambda at: view.show(camera.take(at, place.faults(at)))
+    return made
 
 
 def duration_option(text: str | None) -> int | None:

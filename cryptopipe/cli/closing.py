@@ -47,6 +47,18 @@ def show(result: "RunResult") -> None:
 _BY = {"paper": "paper", "venue": "orders at the venues"}
 
 
+def _settled(console: "Console", settled: dict[str, Any]) -> None:
+    """Whether the venues hold what the books say."""
+    equal = [venue for venue, differs in settled["differences"].items() if not differs]
+    if equal:
+        _say(console, f"what {', '.join(equal)} hold at the end is what our books say, to the last digit")
+    for venue, differs in settled["differences"].items():
+        for asset, pair in differs.items():
+            _say(console, f"{venue} holds {pair['told']} {asset}, our books say {pair['booked']}", style="bold red")
+    for unknown in settled["unknown"]:
+        _say(console, f"not known when the run ended: {unknown}", style="bold red")
+
+
 def _say(console: "Console", text: str, style: str | None = None, markup: bool = True) -> None:
     """One line, however long: who reads it in a file finds it in one piece."""
     console.print(text, style=style, markup=markup, soft_wrap=True)
@@ -113,6 +125,8 @@ def _value(console: "Console", document: dict[str, Any]) -> None:
         _say(console, f"holdings changed by: {changed}")
     for asset, amount in document["exposure"].items():
         _say(console, f"left unhedged by unfilled legs: {_short(amount)} {asset}", style="bold red")
+    if document["settled"] is not None:
+        _settled(console, document["settled"])
     value = document["value"]
     _say(
         console,

@@ -14,10 +14,9 @@ from uuid import uuid4
 
 from cryptopipe.act.paper import PaperVenue, TakenLiquidity
 from cryptopipe.act.venues import fills_of
-from cryptopipe.cli.accounts import Accounts, reports
+from cryptopipe.cli.accounts import Accounts
 from cryptopipe.cli.deeds import Deeded, recorded
 from cryptopipe.clock import Nanos
-from cryptopipe.drivers.errand import Errand
 from cryptopipe.drivers.glance import glance
 from cryptopipe.errors import UsageError
 from cryptopipe.journal import told
@@ -85,7 +84,8 @@ class Trade:
             if self.execution == "paper":
                 fills, obstacle = _on_paper(self.accounts, order), ""
             else:
-                done = self.accounts.run(lambda one: one.pursue(order, self.reduce_only), record.heard)
+                with self.accounts.asked(record.heard) as errands:
+                    done = errands.pursue(order, self.reduce_only)
                 fills, obstacle = fills_of(order, done, time.time_ns()), done.obstacle
             for fill in fills:
                 record.tell(told.filled(fill))
@@ -138,11 +138,9 @@ def _side(accounts: Accounts, name: str, instrument: Instrument, size: Decimal) 
     if instrument.kind is Kind.SPOT:
         return Side.SELL
 
-    async def asked(errand: Errand) -> Decimal:
-        told = await reports(errand, FetchPositions(instrument.venue, instrument))
-        return sum((one.size for one in told.positions if one.instrument == instrument), Decimal(0))
-
-    held = accounts.run(asked)
+    with accounts.asked() as errands:
+        told = errands.told(FetchPositions(instrument.venue, instrument))
+    held = sum((one.size for one in told.positions if one.instrument == instrument), Decimal(0))
     if not held:
         raise UsageError(f"no position in {instrument.id}", where="SYMBOL")
     if size > abs(held):

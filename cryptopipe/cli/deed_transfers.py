@@ -4,7 +4,6 @@ Enters: accounts, an amount, where from, where to. Leaves: a plan with network, 
 of it. Never: a chain that one side does not state to be open, an address that the receiving venue did not just tell.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,15 +11,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from cryptopipe.cli.accounts import Accounts, reports
+import click
+
+from cryptopipe.cli.accounts import Accounts
 from cryptopipe.cli.deeds import Deeded, recorded
-from cryptopipe.drivers.errand import Errand
+from cryptopipe.drivers.errand import Errands
+from cryptopipe.drivers.stop import Stop, stop_on_interrupt
 from cryptopipe.errors import UsageError
-from cryptopipe.journal.records import TransferIntended
+from cryptopipe.journal.account_records import TransferIntended
 from cryptopipe.model.actions import FetchAddress, FetchCurrencies, ListTransfers, MoveFunds, Withdraw
 from cryptopipe.model.facts import Currency, Network, VenueId
 from cryptopipe.model.money import exact, plain
-from cryptopipe.model.outcomes import Accepted, AddressReport, NotFound, Outcome, Refused, TransferReport, TransferState
+from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused, TransferReport, TransferState
 
 LOOK_EVERY_S = 1
 """Between two looks at a transfer that is waited for."""
@@ -56,7 +58,8 @@ class Move:
         one = self.action
         with recorded(data_dir, self.lines()[0]) as record:
             record.intend(TransferIntended(one.client_id, one.venue, one.code, one.amount, one.target))
-            return _answered(self.accounts.run(lambda errand: errand.ask(one), record.heard))
+            with self.accounts.asked(record.heard) as errands:
+                return _answered(errands.ask(one))
 
 
 @dataclass(frozen=True)
@@ -122,27 +125,30 @@ class Send:
         )  # fmt: skip
         with recorded(data_dir, self.lines()[0]) as record:
             record.intend(intent)
+            with self.accounts.asked(record.heard) as errands:
+                asked = _answered(errands.ask(one))
+                return self._awaited(errands, asked) if asked.done and self.wait else asked
 
-            async def work(errand: Errand) -> Deeded:
-                asked = _answered(await errand.ask(one))
-                return await self._awaited(errand, asked) if asked.done and self.wait else asked
-
-            return self.accounts.run(work, record.heard)
-
-    async def _awaited(self, errand: Errand, asked: Deeded) -> Deeded:
+    def _awaited(self, errands: Errands, asked: Deeded) -> Deeded:
         """Until it is credited at the receiving venue, or failed at the sending one."""
+        with stop_on_interrupt() as stop:
+            return self._looked_for(errands, asked, stop)
+
+    def _looked_for(self, errands: Errands, asked: Deeded, stop: Stop) -> Deeded:
         one, transfer_id = self.action, asked.facts["id"]
-        while True:
-            sent = await reports(errand, ListTransfers(one.venue, deposits=False, code=one.code))
+        click.echo(f"{asked.words[0]}; waiting for the credit, Ctrl-C leaves it alone", err=True)
+        while not stop.requested:
+            sent = errands.told(ListTransfers(one.venue, deposits=False, code=one.code))
             own = next((line for line in sent.transfers if line.transfer_id == transfer_id), None)
             if own is not None and own.state in (TransferState.FAILED, TransferState.CANCELLED):
                 return Deeded(False, [f"the withdrawal {own.state.value}"], asked.facts)
             if own is not None and own.txid:
-                came = await reports(errand, ListTransfers(self.target, deposits=True, code=one.code))
+                came = errands.told(ListTransfers(self.target, deposits=True, code=one.code))
                 credit = next((line for line in came.transfers if line.txid == own.txid), None)
                 if credit is not None and credit.state is TransferState.DONE:
                     return self._credited(asked, credit)
-            await asyncio.sleep(LOOK_EVERY_S)
+            stop.wait(LOOK_EVERY_S)
+        return Deeded(True, [*asked.words, "not waited for any longer"], asked.facts)
 
     def _credited(self, asked: Deeded, credit: TransferReport) -> Deeded:
         words = [*asked.words, f"credited at {self.target}: {plain(credit.amount)} {self.action.code}, {credit.txid}"]
@@ -168,21 +174,18 @@ def send(
         raise UsageError(f"two venues that can be asked, not {source} and {target}", where="--from and --to")
     out_of, into = VenueId(source), VenueId(target)
 
-    async def asked(errand: Errand) -> tuple[Way, Currency, AddressReport]:
-        currencies = [await _currency(errand, venue, asset) for venue in (out_of, into)]
-        way = _cheapest(currencies[0], currencies[1], network, amount)
-        told = await reports(errand, FetchAddress(into, currencies[1].code, way.into.code))
-        if told.address is None:
-            raise UsageError(f"{into} told no address for {asset} over {way.into.code}", where="--to")
-        return way, currencies[0], told.address
-
-    way, currency, address = accounts.run(asked)
-    action = Withdraw(out_of, currency.code, way.out.code, address.address, amount, str(uuid4()), address.memo)
+    with accounts.asked() as errands:
+        here, there = (_currency(errands, venue, asset) for venue in (out_of, into))
+        way = _cheapest(here, there, network, amount)
+        address = errands.told(FetchAddress(into, there.code, way.into.code)).address
+    if address is None:
+        raise UsageError(f"{into} told no address for {asset} over {way.into.code}", where="--to")
+    action = Withdraw(out_of, here.code, way.out.code, address.address, amount, str(uuid4()), address.memo)
     return Send(accounts, action, way, into, wait)
 
 
-async def _currency(errand: Errand, venue: VenueId, asset: str) -> Currency:
-    told = await reports(errand, FetchCurrencies(venue))
+def _currency(errands: Errands, venue: VenueId, asset: str) -> Currency:
+    told = errands.told(FetchCurrencies(venue))
     found = next((one for one in told.currencies if one.asset == asset), None)
     if found is None:
         raise UsageError(f"{venue} has no {asset}", where="ASSET")

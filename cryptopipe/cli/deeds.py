@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from cryptopipe.at_venues import client_id_of, in_words
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.errors import CryptopipeError
+from cryptopipe.journal.account_records import ActionAnswered
 from cryptopipe.journal.log import Log
-from cryptopipe.journal.records import ActionAnswered, Body
+from cryptopipe.journal.records import Body
 from cryptopipe.journal.runs import create
 from cryptopipe.model.actions import Action, venue_of
 from cryptopipe.model.outcomes import Outcome

@@ -3,20 +3,19 @@
 Enters: venues and their keys. Leaves: tables, or one JSON object. Never: an order, a transfer, or a key's secret.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryptopipe.cli.accounts import Accounts, KeyOptions, Need, each, key_options, opened
+from cryptopipe.cli.accounts import Accounts, KeyOptions, Need, key_options, opened
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json, terminal
 from cryptopipe.errors import CryptopipeError
 
 if TYPE_CHECKING:
-    from cryptopipe.drivers.errand import Errand
     from cryptopipe.model.actions import Action
     from cryptopipe.model.outcomes import KeyReport, Reports
 
@@ -149,8 +148,8 @@ def _tell(
     settings = common.load([])
     with opened(market, settings, Need.READ, keys_of, sandbox_need) as accounts:
         asked = questions(accounts)
-        work: Callable[[Errand], Awaitable[list[Reports | CryptopipeError]]] = lambda one: each(one, asked)  # noqa: E731
-        answers = accounts.run(work)
+        with accounts.asked() as errands:
+            answers = errands.each(asked)
     told: dict[str, list[Mapping[str, Any]]] = {venue: [] for venue in accounts.codecs}
     failed: dict[str, str] = {}
     for question, answer in zip(asked, answers, strict=True):

@@ -5,8 +5,8 @@ sent twice, a secret in an error.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ssl import SSLContext, create_default_context
 
@@ -22,7 +22,7 @@ from cryptopipe.market.feeds import Rewrite
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.actions import Action, ActionCodec, venue_of
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.outcomes import More, Outcome
+from cryptopipe.model.outcomes import More, NotFound, Outcome, Refused, Reports
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 from cryptopipe.model.trading import Order
 
@@ -103,14 +103,64 @@ class Errand:
         return self.tls
 
 
-@asynccontextmanager
-async def errand(
+class Errands:
+    """The same for who does not wait for others: each call returns with its answer."""
+
+    def __init__(self, runner: asyncio.Runner, errand: Errand) -> None:
+        self._runner, self._errand = runner, errand
+
+    def ask(self, action: Action) -> Outcome:
+        """The outcome. Raises as `Errand.ask`."""
+        return self._runner.run(self._errand.ask(action))
+
+    def told(self, question: Action) -> Reports:
+        """The answer to a question. Raises `VenueError` if it is refused, else as `ask`."""
+        return _reports(question, self.ask(question))
+
+    def each(self, questions: Sequence[Action]) -> list[Reports | CryptopipeError]:
+        """The answers, or why there is none: one venue's failure does not take away the others' answers."""
+
+        async def one(question: Action) -> Reports | CryptopipeError:
+            try:
+                return _reports(question, await self._errand.ask(question))
+            except CryptopipeError as error:
+                return error
+
+        async def together() -> list[Reports | CryptopipeError]:
+            return list(await asyncio.gather(*(one(question) for question in questions)))
+
+        return self._runner.run(together())
+
+    def pursue(self, order: Order, reduce_only: bool = False) -> Done:
+        """As `Errand.pursue`."""
+        return self._runner.run(self._errand.pursue(order, reduce_only))
+
+
+def _reports(question: Action, outcome: Outcome) -> Reports:
+    if isinstance(outcome, Reports):
+        return outcome
+    where = venue_of(question)
+    if isinstance(outcome, Refused | NotFound):
+        raise VenueError(f"{outcome.code} {outcome.reason}".strip(), where=where)
+    raise VenueError(f"answered {type(question).__name__} with {type(outcome).__name__}", where=where)
+
+
+@contextmanager
+def errands(
     codecs: Mapping[VenueId, ActionCodec],
     credentials: Mapping[VenueId, Credentials],
     rewrite: Rewrite,
     heard: Heard = lambda action, outcome, took: None,
-) -> AsyncIterator[Errand]:
+) -> Iterator[Errands]:
     """While inside, requests can be made."""
     signatory = Signatory(codecs=codecs, credentials=credentials, rewrite=rewrite)
-    async with session(ANSWER_WITHIN) as http:
-        yield Errand(codecs, signatory, http, heard)
+
+    async def opened() -> aiohttp.ClientSession:
+        return session(ANSWER_WITHIN)
+
+    with asyncio.Runner() as runner:
+        http = runner.run(opened())
+        try:
+            yield Errands(runner, Errand(codecs, signatory, http, heard))
+        finally:
+            runner.run(http.close())

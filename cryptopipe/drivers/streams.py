@@ -90,13 +90,12 @@ class Streams:
 
     async def _run(self, stop: Stop, for_ns: Nanos | None) -> str:
         began_at = self.stamp()
-        patience = self.reached_within if for_ns is None else min(self.reached_within, for_ns)
         intake = Intake(self.feeds, self._taken, self.stamp)
         settling_at: Nanos = 0
 
         def over(now: Nanos) -> str:
             nonlocal settling_at
-            why = reason(now)
+            why = self._reason(now, began_at, for_ns, stop)
             if not why or self.settled() or (settling_at and now - settling_at >= SETTLE_WITHIN):
                 return why
             if not settling_at:
@@ -104,18 +103,6 @@ class Streams:
                 intake.command(SETTLE.decode())
                 self.turn_ended(intake.at)
             return ""
-
-        def reason(now: Nanos) -> str:
-            if now >= self._look_at:
-                self._look_at = now + LOOK_EVERY
-                self.looked(now)
-            if stop.requested:
-                return "interrupt"
-            if not self._reached and now - began_at >= patience:
-                raise self._unreachable(patience)
-            if for_ns is not None and now - began_at >= for_ns:
-                return "duration"
-            return self.ended()
 
         self._tell_watched()
         sources = {venue: one.source for venue, one in self.plugins.items() if one.source is not None}
@@ -135,6 +122,20 @@ class Streams:
             raise
         intake.command(why)
         return why
+
+    def _reason(self, now: Nanos, began_at: Nanos, for_ns: Nanos | None, stop: Stop) -> str:
+        """Why the run is over; empty while it is not. Raises `VenueUnavailable` if no venue answers."""
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY
+            self.looked(now)
+        if stop.requested:
+            return "interrupt"
+        patience = self.reached_within if for_ns is None else min(self.reached_within, for_ns)
+        if not self._reached and now - began_at >= patience:
+            raise self._unreachable(patience)
+        if for_ns is not None and now - began_at >= for_ns:
+            return "duration"
+        return self.ended()
 
     def _taken(self, entry: Input) -> None:
         self.take(entry)

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from cryptopipe.journal.account_records import ActionAnswered, PrivateChanged, Reckoned, TransferIntended
 from cryptopipe.journal.reader import Record, decode_body
 from cryptopipe.journal.records import (
     BODIES,
-    ActionAnswered,
     BookChanged,
     Decided,
     FeesTold,
@@ -24,11 +24,8 @@ from cryptopipe.journal.records import (
     OrderEnded,
     PlanEnded,
     Posted,
-    PrivateChanged,
-    Reckoned,
     RunEnded,
     RunStarted,
-    TransferIntended,
 )
 
 Row = tuple[str, tuple[Any, ...]]

@@ -8,17 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from cryptopipe.journal import database, runs, schema
+from cryptopipe.journal.account_records import ActionAnswered, Reckoned
 from cryptopipe.journal.log import Log
-from cryptopipe.journal.records import (
-    ActionAnswered,
-    Body,
-    FeesTold,
-    Filled,
-    InstrumentChanged,
-    Posted,
-    Reckoned,
-    RunStarted,
-)
+from cryptopipe.journal.records import Body, FeesTold, Filled, InstrumentChanged, Posted, RunStarted
 from cryptopipe.journal.runs import Run
 from cryptopipe.model.facts import Side
 
@@ -156,7 +148,15 @@ def test_a_database_of_a_revision_before_is_upgraded_and_lacks_nothing(tmp_path:
     database.ask(tmp_path, fills)
     engine = sa.create_engine(f"duckdb:///{database.database(tmp_path)}")
     with engine.connect() as connection:
-        for table in ("instrument_change", "told_fee", "transfer_intent", "action_answer", "private_state", "reckoning", "difference"):
+        for table in (
+            "instrument_change",
+            "told_fee",
+            "transfer_intent",
+            "action_answer",
+            "private_state",
+            "reckoning",
+            "difference",
+        ):
             connection.exec_driver_sql(f"drop table {table}")
         connection.exec_driver_sql("update alembic_version set version_num = '0001'")
         connection.commit()

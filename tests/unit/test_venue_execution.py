@@ -24,7 +24,7 @@ def order(number: int) -> Order:
 
 
 class Desk:
-    """An execution at one venue that takes five requests about orders in ten seconds, of which two are kept for cancels."""
+    """An execution at one venue that takes five requests about orders in ten seconds, two of them cancels only."""
 
     def __init__(self) -> None:
         rules = ActionRules(
