@@ -117,7 +117,8 @@ class ActionRules:
     `pages`: of lists that come in parts, the parameters that ask for the part after an answer, from its JSON and its
     number from 0; None after the last; `since` in them is in epoch milliseconds, and None takes that of the action
     away. `charged_in`: as `FeeSchedule` has it. `weights`: of each kind of action;
-    `allowances`: the limits that they count against.
+    `allowances`: the limits that they count against. `accepted_for`: how long after it was signed the venue takes a
+    request: before that is over nobody knows that one which got no answer was never carried out.
     """
 
     supports: frozenset[type[Action]]
@@ -145,6 +146,7 @@ class ActionRules:
     charged_in: str = "quote"
     weights: Mapping[type[Action], Sequence[Weight]] = field(default_factory=dict)
     allowances: Sequence[Allowance] = ()
+    accepted_for: Nanos = 5_000_000_000
 
 
 def at_path(document: Any, path: Path) -> Any:

@@ -16,9 +16,11 @@ from cryptopipe.model.actions import Action, CancelOrder, FindOrder, ListFills, 
 from cryptopipe.model.outcomes import Accepted, FillReport, NotFound, OrderReport, OrderState, Outcome, Refused, Reports
 from cryptopipe.model.trading import Order
 
-FENCE: Nanos = 7 * SECOND
-"""An order that its venue does not know so long after it was sent was never placed: the receive window that every
-signed request carries (5 s) is over, and 2 s more than any clock was seen to be wrong."""
+WINDOW: Nanos = 5 * SECOND
+"""How long after it was signed most venues take a request: the receive window that it carries."""
+FENCE: Nanos = WINDOW + 2 * SECOND
+"""An order that its venue does not know so long after its request was given up was never placed: the window is over,
+and 2 s more than any clock was seen to be wrong. Longer where the venue takes requests for longer."""
 PATIENCE: Nanos = 60 * SECOND
 """After this an order whose end cannot be learnt stops the run."""
 CANCEL_AFTER: Nanos = 3 * SECOND
@@ -71,10 +73,15 @@ class Pursuit:
     """`begin` once, then `told` for each outcome and `woken` for each pause; the answer is what to do next.
 
     `heard` takes what a private stream says meanwhile. `streamed`: such a stream is there, and worth a short wait.
+    `accepted_for`: how long after it was signed the venue takes a request.
     """
 
-    def __init__(self, order: Order, reduce_only: bool = False, streamed: bool = False) -> None:
+    def __init__(
+        self, order: Order, reduce_only: bool = False, streamed: bool = False, accepted_for: Nanos = WINDOW
+    ) -> None:
         self.order = order
+        self._fence = accepted_for + FENCE - WINDOW
+        self._patience = max(PATIENCE, self._fence + PATIENCE // 2)
         self._reduce_only = reduce_only
         self._streamed = streamed
         self._heard_fills: dict[str, FillReport] = {}
@@ -86,6 +93,8 @@ class Pursuit:
         self._pauses = 0
         self._doubt = ""
         """Why it is not known whether the order was placed; empty once it is."""
+        self._doubted_at: Nanos = 0
+        """Since when: the request was signed before, if perhaps not long before."""
         self._asked_after_fence = False
         self._taken_out = False
         """A cancellation was answered: nothing of it rests."""
@@ -123,7 +132,7 @@ class Pursuit:
 
     def woken(self, at: Nanos) -> Step:
         """A pause is over."""
-        if at - self._sent_at >= PATIENCE:
+        if at - self._sent_at >= self._patience:
             why = self._doubt or "its fills are not told"
             return GaveUp(f"what became of order {self.order.client_id} on {self.order.instrument.id}: {why}")
         report = self._report
@@ -168,6 +177,7 @@ class Pursuit:
             case CryptopipeError() if not isinstance(outcome, UnknownOutcome):
                 return Done((), f"not placed: {outcome.message}")
             case _:
+                self._doubted_at = at
                 self._doubt = outcome.message if isinstance(outcome, CryptopipeError) else "an answer without an order"
                 return self._find()
 
@@ -175,7 +185,7 @@ class Pursuit:
         match outcome:
             case Reports(orders=(OrderReport() as report, *_)):
                 return self._reported(report, at)
-            case NotFound() | Reports() if self._doubt and at - self._sent_at >= FENCE:
+            case NotFound() | Reports() if self._doubt and at - self._doubted_at >= self._fence:
                 if self._asked_after_fence:
                     return Done((), f"never placed ({self._doubt}): its venue knows no such order")
                 self._asked_after_fence = True

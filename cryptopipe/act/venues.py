@@ -13,7 +13,7 @@ import msgspec
 from cryptopipe.act.budget import Budget
 from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT, Ends, Instruction
-from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit, Step
+from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit, Step
 from cryptopipe.capture.inputs import ACTION, Input
 from cryptopipe.clock import LAST, SECOND, Agenda, Nanos
 from cryptopipe.errors import CryptopipeError, RateLimited, VenueError
@@ -76,7 +76,8 @@ class VenueExecution:
         """Each is placed at its venue."""
         for order in orders:
             self.in_flight[order.client_id] = order
-            pursuit = Pursuit(order, streamed=order.instrument.venue in self.streaming)
+            venue = order.instrument.venue
+            pursuit = Pursuit(order, streamed=venue in self.streaming, accepted_for=accepted_for(self._codecs[venue]))
             self._pursuits[order.client_id] = pursuit
             self._sent_at[order.client_id] = at
             self._follow(pursuit, pursuit.begin(at), at)
@@ -186,6 +187,11 @@ ORDER_WITHIN: Nanos = 2 * SECOND
 
 def _s(duration: Nanos) -> str:
     return f"{duration / SECOND:.1f} s"
+
+
+def accepted_for(codec: ActionCodec) -> Nanos:
+    """How long after it was signed the codec's venue takes a request."""
+    return codec.rules.accepted_for if isinstance(codec, CcxtActions) else WINDOW
 
 
 _LAST_PLACE = Decimal("0.0001")

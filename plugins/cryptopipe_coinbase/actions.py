@@ -163,6 +163,7 @@ def _older(told: Any, cursor: str) -> Mapping[str, Any] | None:
 
 RULES = ActionRules(
     supports=frozenset(WEIGHTS),
+    accepted_for=30_000_000_000,  # a timestamp is good for 30 s
     table=TABLE,
     code_at=(("status",),),
     text_at=(("message",), ("reject_reason",)),

@@ -179,6 +179,7 @@ def actions(instruments: Sequence[Instrument]) -> CcxtActions:
     answers = Answers(instruments, listed.find)
     rules = ActionRules(
         supports=frozenset(WEIGHTS),
+        accepted_for=120_000_000_000,  # the life of a token
         table=TABLE,
         code_at=(("error_response", "error"), ("results", 0, "failure_reason"), ("error",), ("errors", 0, "id")),
         text_at=(

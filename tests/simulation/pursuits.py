@@ -35,8 +35,8 @@ from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
 
-SETTLED = 50 * SECOND
-"""So long after the last order it is known how each of them ended."""
+SETTLED = 400 * SECOND
+"""So long after the last order it is known at the latest how each of them ended."""
 
 
 class Pursuits:
@@ -127,7 +127,10 @@ def busy(run: Pursuits, count: int = 40, seed: int = 1, within: Nanos = 2 * SECO
         instrument = random.choice(spot)
         client_id = str(uuid_of(random)) if instrument.venue not in VENUES else f"c{n}"
         run.order(client_id, instrument, 100 * MILLISECOND + n * within // count, random)
-    run.run(within + SETTLED)
+    now = within
+    while now < within + SETTLED and (len(run.ended) + len(run.halted) < count or now == within):
+        now += 5 * SECOND
+        run.run(now)
     return run
 
 
