@@ -105,6 +105,17 @@ class _Hooks:
     def check_order_arguments(self, *arguments: Any) -> None:
         """Compares amounts, which are text here."""
 
+    def parse_to_numeric(self, number: Any) -> int | float | None:
+        """For venues that want numbers in JSON: exact, or refused."""
+        if number is None:
+            return None
+        exact, value = Decimal(str(number)), float(str(number))
+        if exact == exact.to_integral_value():
+            return int(exact)
+        if Decimal(repr(value)) != exact:
+            raise error_classes()["InvalidOrder"](f"{number} has more digits than a number in JSON")
+        return value
+
     def load_markets(self, reload: bool = False, params: Any = {}) -> Any:  # noqa: B006
         """Those that were made of our instruments."""
         return self.markets

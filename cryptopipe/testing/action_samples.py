@@ -4,7 +4,7 @@ Enters: a plugin author's values, requests. Leaves: values, texts. Never: a judg
 """
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from inspect import isfunction
@@ -100,6 +100,22 @@ def functions_of(rules: object) -> list[object]:
     if is_dataclass(rules) and not isinstance(rules, type):
         return [found for one in fields(rules) for found in functions_of(getattr(rules, one.name))]
     return [rules] if isfunction(rules) else []
+
+
+def holds(value: object, secret: str, depth: int = 5) -> bool:
+    """Whether a text is in what an object keeps, whatever its `repr` shows; as deep as `depth` objects."""
+    if isinstance(value, str):
+        return secret in value
+    if isinstance(value, bytes):
+        return secret.encode() in value
+    if not depth or isinstance(value, type) or isfunction(value):
+        return False
+    parts: list[object] = [repr(value), *vars(value).values()] if hasattr(value, "__dict__") else []
+    if isinstance(value, Mapping):
+        parts += [*value.keys(), *value.values()]
+    elif isinstance(value, Sequence | Set):
+        parts += value
+    return any(holds(part, secret, depth - 1) for part in parts)
 
 
 def read_text(request: HttpRequest) -> str:

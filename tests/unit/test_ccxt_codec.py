@@ -141,6 +141,14 @@ def test_what_is_off_the_grid_or_beyond_a_float_is_sent_as_it_is(size: str) -> N
     assert "E" not in told["quantity"].upper()
 
 
+def test_where_a_venue_wants_a_number_it_is_exact_or_nothing_is_sent() -> None:
+    ours = CcxtActions("bingx", VENUE, (LTCBTC,), replace(RULES, options={}, calls={}, market=None))
+    told = sent(ours.build(order(), KEYS, AT))
+    assert (told["quantity"], told["price"]) == ("1.5", "0.1")
+    with pytest.raises(VenueError, match="has more digits than a number in JSON"):
+        ours.build(msgspec.structs.replace(order(), size=D("0.1234567890123456789")), KEYS, AT)
+
+
 FULL = {
     "symbol": "LTCBTC", "orderId": 28, "orderListId": -1, "clientOrderId": "cp-1", "transactTime": 1507725176595,
     "price": "0.1", "origQty": "10.00000000", "executedQty": "10.00000000", "origQuoteOrderQty": "0.000000",
