@@ -13,7 +13,8 @@ from ssl import SSLContext, create_default_context
 import aiohttp
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
-from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit
+from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit
+from cryptopipe.act.venues import accepted_for
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched, fetch, session
 from cryptopipe.drivers.signatory import Signatory
@@ -57,7 +58,8 @@ class Errand:
 
     async def pursue(self, order: Order, reduce_only: bool = False) -> Done:
         """Place an immediate order and follow it to its last fill. Raises `UnknownOutcome` if its end is not told."""
-        pursuit = Pursuit(order, reduce_only)
+        codec = self.codecs.get(order.instrument.venue)
+        pursuit = Pursuit(order, reduce_only, accepted_for=WINDOW if codec is None else accepted_for(codec))
         step = pursuit.begin(self.stamp())
         while True:
             match step:
