@@ -140,6 +140,16 @@ def test_an_order_that_was_not_told_of_is_lost() -> None:
         assert told == Lost(f"{event} of order {ORDER}, which was not told of")
 
 
+def test_an_order_is_forgotten_with_its_end() -> None:
+    told = frames("executions", 4)
+    again = json.dumps(json.loads(told[3]) | {"sequence": 5}).encode()
+    assert isinstance(decoded(fresh(), [*told, again])[-1], Lost)
+    past = json.loads(told[2]) | {"type": "snapshot", "sequence": 1}
+    later = json.dumps(json.loads(told[3]) | {"sequence": 2}).encode()
+    fill, end = decoded(fresh(), [json.dumps(past).encode(), later])
+    assert isinstance(fill, FillReport) and isinstance(end, Lost)  # an execution of long ago opens nothing
+
+
 def test_an_event_that_nobody_knows_is_lost() -> None:
     assert isinstance(decoded(fresh(), frames("executions", 4, exec_type="teleported"))[-1], Lost)
 
