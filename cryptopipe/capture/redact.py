@@ -5,18 +5,23 @@ but for the answer that is a secret itself.
 """
 
 import re
+from urllib.parse import unquote
 
 import msgspec
 
 from cryptopipe.capture.inputs import STREAM_TOKEN, Direction, Input
+from cryptopipe.model.stream import HttpRequest
 
 _NAMES = (
-    r"(?:[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?key|signature|secret|passphrase|password|token|authorization|jwt)"
-    r"|sign|sig|authsig|[a-z0-9\-]+-sign|listenkey|cookie|set-cookie|key)"
+    r"(?:[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?key(?:id)?|signature|secret|passphrase|password|token|authorization|jwt)"
+    r"|sign|sig|authsig|[a-z0-9\-]+-sign|listenkey|cookie|set-cookie|x-auth|key)"
 )
 _QUERY = re.compile(rf"([?&;]{_NAMES}=)[^&;#\s]+", re.IGNORECASE)
 _HEADER = re.compile(rf"(?:[a-z0-9_\-]*-)?{_NAMES}", re.IGNORECASE)
 _MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*)"(?:[^"\\]|\\.)*"'.encode(), re.IGNORECASE)
+_SIGNED = rf"(?!key\b){_NAMES}"  # a `key` beside a signature may be the name of an address
+_VALUE = re.compile(rf"(?:^|[?&;]){_SIGNED}=([^&;#\s]+)", re.IGNORECASE)
+_TEXT = re.compile(rf'"{_SIGNED}"\s*:\s*"([^"\\]+)"', re.IGNORECASE)
 _USER = re.compile(r"(://)[^/?#@\s]*@")
 
 
@@ -35,6 +40,14 @@ def redact_headers(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str
 def redact_sent(payload: bytes) -> bytes:
     """A frame that we sent, without the texts of its key, signature and token members."""
     return _MEMBER.sub(rb'\1"***"', payload)
+
+
+def secrets_of(request: HttpRequest) -> set[str]:
+    """The values that a request is signed with: of its query, its headers, the form or the JSON in its body."""
+    body = (request.body or b"").decode("utf-8", "replace")
+    told = [*_VALUE.findall(request.url), *_VALUE.findall(body), *_TEXT.findall(body)]
+    told += [value.split()[-1] for name, value in request.headers.items() if _HEADER.fullmatch(name) and value.strip()]
+    return {form for one in told for form in (one, unquote(one))}
 
 
 def redact_payload(entry: Input) -> bytes:

@@ -5,7 +5,9 @@ Never: a redirect that is followed (each is one more attempt that no limit count
 answer that is kept whole because it never ends.
 """
 
+import logging
 from collections.abc import Iterable
+from typing import Any
 
 import aiohttp
 from websockets.asyncio.client import connect
@@ -14,8 +16,16 @@ Headers = tuple[tuple[str, str], ...]
 _KEPT_HEADERS = ("retry-after", "date")
 
 
+_SILENT = logging.getLogger("cryptopipe.wire")
+_SILENT.setLevel(logging.INFO)
+"""The library writes each frame and header at DEBUG, keys and signatures too; also where a program logs everything."""
+
+
 class Straight(connect):
-    """`connect` without redirects: one is an upgrade that was refused."""
+    """`connect` without redirects: one is an upgrade that was refused. What it sends is in no log."""
+
+    def __init__(self, uri: str, **given: Any) -> None:
+        super().__init__(uri, logger=_SILENT, **given)
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         """The refusal itself, never another address."""

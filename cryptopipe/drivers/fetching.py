@@ -12,6 +12,7 @@ import aiohttp
 
 from cryptopipe import __version__
 from cryptopipe.act.execution import NOT_SENT
+from cryptopipe.capture.redact import redact_url
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.doors import Headers, kept, text, whole
 from cryptopipe.market.feeds import NO_ANSWER
@@ -53,4 +54,4 @@ async def fetch(http: aiohttp.ClientSession, request: HttpRequest, secure: Calla
     except aiohttp.ClientConnectorError as failed:
         return Fetched(NOT_SENT, text(f"cannot connect: {failed}"))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failed:
-        return Fetched(NO_ANSWER, text(f"no answer: {failed or type(failed).__name__}"))
+        return Fetched(NO_ANSWER, text(redact_url(f"no answer: {failed or type(failed).__name__}")))

@@ -17,10 +17,11 @@ from cryptopipe.drivers.doors import Straight, text
 from cryptopipe.drivers.ear import Ear
 from cryptopipe.drivers.fetching import AGENT, LARGEST, Fetched
 from cryptopipe.drivers.intake import Arrival
-from cryptopipe.drivers.signatory import Signatory, Signed, bare
+from cryptopipe.drivers.signatory import Signatory, Signed
+from cryptopipe.drivers.veil import Veil, of_request, of_stream
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.stream import Connect, HttpRequest, HttpResponse
+from cryptopipe.model.stream import Connect, HttpRequest, HttpResponse, StreamAuth, bare
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1, 60
 """Between two dials; doubled each time that one did not last as long as the longest."""
@@ -45,6 +46,7 @@ class PrivateLine:
         self._stamp, self._fetch, self._heard, self._life = stamp, fetch, heard, life
         self._sockets, self._secure = sockets, secure
         self._conn = f"{venue}{PRIVATE}"
+        self._veil: Veil = of_stream(signatory.credentials[venue], StreamAuth())
 
     async def follow(self) -> None:
         """For ever; who cancels it ends it."""
@@ -53,7 +55,7 @@ class PrivateLine:
             began_at = self._stamp()
             why = await self._once()
             self._heard(
-                Arrival(Direction.CLOSE, self._venue, self._conn, self._life(self._conn), text(why))
+                Arrival(Direction.CLOSE, self._venue, self._conn, self._life(self._conn), self._veil(text(why)))
             )  # fmt: skip
             lasted = self._stamp() - began_at >= LONGEST_PAUSE_S * SECOND
             pause = FIRST_PAUSE_S if lasted else min(2 * pause, LONGEST_PAUSE_S)
@@ -65,6 +67,8 @@ class PrivateLine:
             connect = await self._signed()
         except CryptopipeError as error:
             return f"not signed in: {error}"
+        except UnicodeEncodeError:  # its text would quote the secret
+            return "not signed in: the key or its secret is no text"
         try:
             return await self._listen(connect)
         except ConnectionClosed as closed:
@@ -81,12 +85,15 @@ class PrivateLine:
         request, response = signer.request(key, at), None
         if request is not None:
             url = self._signatory.rewrite(self._venue, request.url)
+            self._veil = of_request(key, request)
             got = await self._fetch(HttpRequest(request.method, url, request.headers, request.body))
-            response = HttpResponse(got.status, got.payload, bare(url), dict(got.headers))
-        return self._stream.codec().connect(signer.auth(key, response, at), at)
+            response = HttpResponse(got.status, self._veil(got.payload), bare(url), dict(got.headers))
+        auth = signer.auth(key, response, at)
+        self._veil = of_stream(key, auth)
+        return self._stream.codec().connect(auth, at)
 
     async def _listen(self, connect: Connect) -> str:
-        url = self._signatory.rewrite(self._venue, connect.url)
+        url, veil = self._signatory.rewrite(self._venue, connect.url), self._veil
         async with Straight(
             url,
             compression=None,
@@ -104,7 +111,7 @@ class PrivateLine:
             try:
                 self._heard(Arrival(Direction.OPEN, self._venue, conn, life, url=bare(url)))
                 socket.listen(
-                    lambda payload: self._heard(Arrival(Direction.RECV, self._venue, conn, life, payload))
+                    lambda payload: self._heard(Arrival(Direction.RECV, self._venue, conn, life, veil(payload)))
                 )  # fmt: skip
                 for frame in connect.frames:
                     await socket.send(frame)

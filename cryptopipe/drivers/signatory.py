@@ -7,20 +7,20 @@ an arrival, a request that is sent twice, two requests of one venue on their way
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import LAST, MILLISECOND, Nanos
 from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival
+from cryptopipe.drivers.veil import of_request
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Rewrite
 from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateSigner
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import SANDBOX_TRADER
-from cryptopipe.model.stream import Credentials, HttpRequest
+from cryptopipe.model.stream import Credentials, HttpRequest, bare
 
 
 def _nothing() -> list[Instruction]:
@@ -85,7 +85,11 @@ class Signatory:
         """Sign, send, and say what came of it, after those of the same venue that were asked before."""
         async with self._turns.setdefault(one.venue, asyncio.Lock()):
             request = self.signed(one, stamp())
-            return request if isinstance(request, Arrival) else arrived(one, request.url, await fetch(request))
+            if isinstance(request, Arrival):
+                return request
+            answer = await fetch(request)
+            told = of_request(self.credentials[one.venue], request)(answer.payload)
+            return arrived(one, request.url, Fetched(answer.status, told, answer.headers))
 
 
 def arrived(one: Instruction, url: str, answer: Fetched) -> Arrival:
@@ -93,12 +97,6 @@ def arrived(one: Instruction, url: str, answer: Fetched) -> Arrival:
     return Arrival(
         Direction.HTTP, one.venue, "", 0, answer.payload, bare(url), answer.status, answer.headers, one.tag
     )  # fmt: skip
-
-
-def bare(url: str) -> str:
-    """Without its query, which may be signed or hold a token."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 def _unsent(one: Instruction, why: str) -> Arrival:

@@ -12,11 +12,11 @@ from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival, Intake
 from cryptopipe.drivers.private import FIRST_PAUSE_S, LONGEST_PAUSE_S
-from cryptopipe.drivers.signatory import Signatory, bare
+from cryptopipe.drivers.signatory import Signatory
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.stream import Connect, HttpRequest, HttpResponse
+from cryptopipe.model.stream import Connect, HttpRequest, HttpResponse, bare
 
 
 class Ways(Protocol):

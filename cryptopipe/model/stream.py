@@ -3,6 +3,7 @@
 Enters: nothing. Leaves: the values and protocols of a connection's two ends. Never: an implementation.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,7 @@ import msgspec
 from cryptopipe.clock import Nanos
 from cryptopipe.model.events import BookDelta, FeedEvent, LevelFormat, OrderFormat, OrdersDelta, Resync, Send
 from cryptopipe.model.facts import Instrument
+from cryptopipe.model.sealed import Hidden, Sealed, SealedValue
 
 Frame = bytes  # one message of a connection, exactly as received
 
@@ -83,28 +85,33 @@ class Subscription(msgspec.Struct, frozen=True):
     channel: Channel
 
 
-class Credentials(msgspec.Struct, frozen=True):
-    """One key of an account. Only a driver holds it; no `repr` shows it."""
+class Credentials(SealedValue):
+    """One key of an account. Only a driver holds it; no `repr` shows it, nothing encodes or pickles it."""
 
+    __slots__ = ("key", "passphrase", "secret")
     key: str
     secret: str
-    passphrase: str = ""
+    passphrase: str
 
-    def __repr__(self) -> str:
-        return "Credentials(…)"
+    def __init__(self, key: str, secret: str, passphrase: str = "") -> None:
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "secret", Hidden(secret))
+        object.__setattr__(self, "passphrase", passphrase)
 
 
-class StreamAuth(msgspec.Struct, frozen=True):
+class StreamAuth(SealedValue):
     """A signature or token made by the driver, which owns the secret; the codec only places it."""
 
-    token: str = ""
-    headers: Mapping[str, str] = {}
+    __slots__ = ("headers", "token")
+    token: str
+    headers: Mapping[str, str]
 
-    def __repr__(self) -> str:
-        return "StreamAuth(…)"
+    def __init__(self, token: str = "", headers: Mapping[str, str] = {}) -> None:
+        object.__setattr__(self, "token", token)
+        object.__setattr__(self, "headers", dict(headers))
 
 
-class Connect(msgspec.Struct, frozen=True):
+class Connect(Sealed, msgspec.Struct, frozen=True):
     """Where to dial, what to send once open, and how the connection is kept alive.
 
     `resubscribe`: by symbol the texts that bring a new snapshot of its book on the same connection; a lost book whose
@@ -117,23 +124,40 @@ class Connect(msgspec.Struct, frozen=True):
     ping_text: str | None = None
     resubscribe: Mapping[str, tuple[str, ...]] = {}
 
+    def __repr__(self) -> str:
+        return f"Connect({bare(self.url)}, {len(self.frames)} frames)"
 
-class HttpRequest(msgspec.Struct, frozen=True):
-    """A request as a value. `body` None for a GET."""
+
+class HttpRequest(Sealed, msgspec.Struct, frozen=True):
+    """A request as a value. `body` None for a GET. It may be signed: its `repr` has neither query, headers nor body."""
 
     method: str
     url: str
     headers: Mapping[str, str] = {}
     body: bytes | None = None
 
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method} {bare(self.url)})"
 
-class HttpResponse(msgspec.Struct, frozen=True):
-    """An answer as a value, with the URL it answers (empty where a recording does not tell it)."""
+
+class HttpResponse(Sealed, msgspec.Struct, frozen=True):
+    """An answer as a value, with the URL it answers (empty where a recording does not tell it). It may be a token."""
 
     status: int
     body: bytes
     url: str = ""
     headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"HttpResponse({self.status}, {len(self.body)} bytes, {bare(self.url)})"
+
+
+_USER = re.compile(r"://[^/@\s]*@")
+
+
+def bare(url: str) -> str:
+    """Without its query, which may be signed or hold a token, and without a user and password."""
+    return _USER.sub("://", url.partition("?")[0].partition("#")[0])
 
 
 class StreamSigner(Protocol):

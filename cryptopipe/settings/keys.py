@@ -47,12 +47,18 @@ def find_key(
     it is never passed over in silence.
     """
     folder = folder if folder is not None else user_config_path("cryptopipe")
-    return (
-        _in_file(folder / FILE, venue, account)
-        or _in_encrypted(folder / ENCRYPTED, venue, account, environment)
-        or _in_keyring(venue, account)
-        or _in_settings(venue, settings, account)
-    )
+    try:
+        return (
+            _in_file(folder / FILE, venue, account)
+            or _in_encrypted(folder / ENCRYPTED, venue, account, environment)
+            or _in_keyring(venue, account)
+            or _in_settings(venue, settings, account)
+        )
+    except ConfigError as error:
+        failed = error
+    environment = {}  # a traceback that shows variables shows neither it nor the frames that read a key
+    failed.__context__ = None
+    raise failed.with_traceback(None)
 
 
 def _in_file(path: Path, venue: str, account: str) -> Found | None:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from cryptopipe.errors import ConfigError, PluginError, did_you_mean
+from cryptopipe.errors import ConfigError, CryptopipeError, PluginError, did_you_mean
 from cryptopipe.settings.layers import (
     Flag,
     Key,
@@ -64,6 +64,24 @@ def load_settings(
     Raises `ConfigError` with all faults, `UsageError` for a `--set` without `=`, `PluginError` for a strategy whose
     name is a section of the framework.
     """
+    try:
+        return _load(config, environment, sets, flags, strategies, installed_strategies, installed_venues)
+    except CryptopipeError as error:
+        failed = error
+    environment, sets = None, ()  # a traceback that shows variables shows neither them nor the frames that had more
+    failed.__context__ = None
+    raise failed.with_traceback(None)
+
+
+def _load(
+    config: Path | None,
+    environment: Mapping[str, str] | None,
+    sets: Iterable[str],
+    flags: Iterable[Flag],
+    strategies: Mapping[str, type[BaseModel]] | None,
+    installed_strategies: Collection[str] | None,
+    installed_venues: Collection[str] | None,
+) -> Loaded:
     model = compose(strategies or {})
     file = find_config(config)
     mappings = dict(mapping_defaults(model))

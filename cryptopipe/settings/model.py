@@ -6,7 +6,7 @@ config.yaml), a key that is read and not declared here or by a strategy.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -76,6 +76,9 @@ class KeySettings(BaseModel):
     key: SecretStr = _setting(..., min_length=1, description="of an API key without any right but reading")
     secret: SecretStr = _setting(..., min_length=1, description="as the venue gave it")
     passphrase: SecretStr = _setting(SecretStr(""), description="where the venue has one")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key is not pickled")
 
 
 class MetadataSettings(BaseModel):
