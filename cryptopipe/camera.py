@@ -73,6 +73,7 @@ class Camera:
             halted=pipe.state.halted_because,
             faults=tuple(faults),
             pair_count=len(set(self._pair_of.values())),
+            on_paper=pipe.at_venues is None,
         )
 
     def _counts(self) -> Counts:

@@ -120,3 +120,4 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     halted: str
     faults: tuple[str, ...] = ()
     pair_count: int = 0
+    on_paper: bool = True

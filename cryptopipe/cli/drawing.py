@@ -59,7 +59,8 @@ class Drawing:
 
     def _title(self, picture: Picture, width: int) -> list[Cell]:
         seed = "" if picture.seed is None else f" · seed {picture.seed}"
-        left = f"  {picture.market}{seed} · paper · {elapsed(picture.at - picture.began_at)}"
+        who = "paper" if picture.on_paper else "orders at the venues"
+        left = f"  {picture.market}{seed} · {who} · {elapsed(picture.at - picture.began_at)}"
         ways = "Ctrl-C ends with a summary", "Ctrl-C ends", "Ctrl-C"
         right = next((way for way in ways if len(left) + len(way) + 12 <= width), "")
         return [("cryptopipe", "bold"), (left, ""), *_pushed(width, 10 + len(left), right, "dim")]
@@ -71,8 +72,9 @@ class Drawing:
         rest = f"   {counts.found:,} edges, {counts.accepted:,} accepted   {counts.fills:,} fills"
         rates = [venue.frames_per_s for venue in picture.venues if venue.frames_per_s is not None]
         right = f"{sum(rates):,.0f} frames/s" if rates else ""
-        used = 13 + len(amount) + len(rest)
-        return [("paper profit ", ""), (amount, style), (rest, ""), *_pushed(width, used, right, "")]
+        name = "paper profit " if picture.on_paper else "trading profit "
+        used = len(name) + len(amount) + len(rest)
+        return [(name, ""), (amount, style), (rest, ""), *_pushed(width, used, right, "")]
 
     @staticmethod
     def _alarms(picture: Picture) -> _Lines:
