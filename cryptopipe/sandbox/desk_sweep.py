@@ -39,7 +39,7 @@ def sweep(
     `owner` 0: it has no order of its own here, so single orders need not be looked at.
     """
     others = Side.SELL if side is Side.BUY else Side.BUY
-    lots, cost = 0, 0
+    lots, cost, price = 0, 0, 0
     own: list[int] = []
     for price, total in engine.levels(others, _ALL):
         if bound is not None and (price > bound if side is Side.BUY else price < bound):
@@ -58,4 +58,5 @@ def sweep(
                 continue
             size = min(left, resting)
             lots, cost = lots + size, cost + size * price
-    return Sweep(lots, cost, tuple(own), complete=lots == wanted)
+    spent = budget is not None and cost > 0 and budget - cost < price
+    return Sweep(lots, cost, tuple(own), complete=lots == wanted or spent)

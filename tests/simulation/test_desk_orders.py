@@ -394,3 +394,13 @@ def test_fill_or_kill_by_what_it_spends() -> None:
     stage = Stage.of(opening={"USDT": D(10**6)})
     assert refused(stage.account(), order(BUY, None, None, FOK, spend="200000")).why is Refusal.WOULD_NOT_FILL
     assert stage.account().place(order(BUY, None, None, FOK, spend="700")).status is OrderStatus.FILLED
+
+
+def test_a_market_order_that_spends_the_last_offer_is_filled() -> None:
+    """0.003 at 60000.5 are all that is offered; 180.0015 pay for them, and 60.0005 for each 0.001 more."""
+    for spend, status in (("180.0015", OrderStatus.FILLED), ("230", OrderStatus.FILLED), ("300", OrderStatus.EXPIRED)):
+        stage = Stage.of()
+        engine, at = stage.engines["BTCUSDT"], stage.step()
+        engine.take(BUY, 10**6, at)
+        engine.limit(SELL, 120_001, 3, at)
+        assert outcome(stage.account().place(order(BUY, None, spend=spend)))[:2] == (status, D("0.003"))
