@@ -110,7 +110,8 @@ class ActionRules:
     where requests name it by another word than streams; `ids` in it are further names that answers may have.
     `nonce_unit`: what one step of ccxt's nonce is. `evidence`: where in an answer the
     value is that shows that something was done, for actions whose answer has no id, and for questions the list that may
-    be empty. `everything`: kinds that do what they say without an instrument too; others are then refused. In an
+    be empty. `everything`: kinds that do what they say without an instrument too; others are then refused. `by_get`: kinds
+    that change something by a GET; elsewhere that is ccxt looking something up, and refused. In an
     order's own JSON are: `state_at` the venue's word for its state, `our_id_at` our id where ccxt takes another for it,
     `spent_at` the sum in quote where ccxt leaves it out. `transfer_id_at`: our id, in a transfer of a history.
     `network`: more of a `Network` by its field's names, from ccxt's structure of one (its `info` is the venue's).
@@ -137,6 +138,7 @@ class ActionRules:
     nonce_unit: Nanos = 1_000_000
     evidence: Mapping[type[Action], Path] = field(default_factory=dict)
     everything: frozenset[type[Action]] = frozenset()
+    by_get: frozenset[type[Action]] = frozenset()
     state_at: Path = ("status",)
     our_id_at: Path = ()
     spent_at: Path = ()

@@ -92,7 +92,7 @@ class CcxtActions:
 
     def _refuse_another(self, action: Action, request: HttpRequest) -> None:
         """A request that does not do what was asked for is not sent."""
-        if type(action) in MUTATING and request.method == "GET":
+        if type(action) in MUTATING - self.rules.by_get and request.method == "GET":
             asked = f"GET {urlsplit(request.url).path}"
             told = f"{type(action).__name__}: ccxt would ask {asked} first; the rules' options can say what it wants"
             raise VenueError(told, where=venue_of(action))

@@ -417,6 +417,12 @@ def test_what_ccxt_would_ask_before_an_order_is_not_taken_for_the_order(ccxt_id:
         ours.build(order(), KEYS, AT)
 
 
+def test_a_venue_may_take_orders_by_get() -> None:
+    rules = replace(RULES, options={}, calls={}, by_get=frozenset({PlaceOrder}))
+    request = CcxtActions("deribit", VENUE, (LTCBTC,), rules).build(order(), KEYS, AT)
+    assert (request.method, urlsplit(request.url).path) == ("GET", "/api/v2/private/buy")
+
+
 def test_borrowing_is_what_the_rules_say() -> None:
     ours = CcxtActions("binance", VENUE, (LTCBTC,), replace(RULES, borrow={"sideEffectType": "MARGIN_BUY"}))
     assert built(order(Side.SELL, borrow=True), ours)[2]["sideEffectType"] == "MARGIN_BUY"
