@@ -108,17 +108,18 @@ class ActionRules:
     that of kinds where it is another; a withdrawal or move has our id only if it is there. `calls`: actions that are
     not done by ccxt's usual method. `market`: more of an instrument as ccxt's market has it, such as `id`
     where requests name it by another word than streams; `ids` in it are further names that answers may have.
-    `nonce_unit`: what one step of ccxt's nonce is. `evidence`: where in an answer the value is that shows that something
-    was done, for actions whose answer has no id, and for questions the list that may be empty. `everything`: kinds that
-    do what they say without an instrument too; others are then refused. `by_get`: kinds that change something by a GET;
-    elsewhere that is ccxt looking something up, and refused. In an order's own JSON are: `state_at` the venue's word
-    for its state, `our_id_at` our id where ccxt takes another for it, `spent_at` the sum in quote where ccxt leaves it
-    out. `transfer_id_at`: our id, in a transfer of a history. `network`: more of a `Network` by its field's names, from
-    ccxt's structure of one (its `info` is the venue's). `pages`: of lists that come in parts, the parameters that ask
-    for the part after an answer, from its JSON and its number from 0; None after the last; `since` in them is in epoch
-    milliseconds, and None takes that of the action away. `charged_in`: as `FeeSchedule` has it. `weights`: of each kind
-    of action; `allowances`: the limits that they count against. `accepted_for`: how long after it was signed the venue
-    takes a request: before that is over nobody knows that one which got no answer was never carried out.
+    `nonce_unit`: what one step of ccxt's nonce is. `evidence`: where in an answer the value is that shows that
+    something was done, for actions whose answer has no id, and for questions the list that may be empty. `everything`:
+    kinds that do what they say without an instrument too; others are then refused. `by_get`: kinds that change
+    something by a GET; elsewhere that is ccxt looking something up, and refused. In an order's own JSON are: `state_at`
+    the venue's word for its state, `our_id_at` our id where ccxt takes another for it, `spent_at` the sum in quote
+    where ccxt leaves it out. `transfer_id_at`: our id, in a transfer of a history. `network`: more of a `Network` by
+    its field's names, from ccxt's structure of one (its `info` is the venue's). `pages`: of lists that come in parts,
+    the parameters that ask for the part after an answer, from its JSON and its number from 0; None after the last;
+    `since` in them is in epoch milliseconds, and None takes that of the action away. `charged_in`: as `FeeSchedule` has
+    it. `weights`: of each kind of action; `allowances`: the limits that they count against. `accepted_for`: how long
+    after it was signed the venue takes a request: before that is over nobody knows that one which got no answer was
+    never carried out.
     """
 
     supports: frozenset[type[Action]]
