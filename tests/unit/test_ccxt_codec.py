@@ -26,6 +26,7 @@ from cryptopipe.model.actions import (
     FetchCurrencies,
     FetchFees,
     FetchKey,
+    FetchPositions,
     FetchTime,
     FindOrder,
     ListFills,
@@ -36,7 +37,7 @@ from cryptopipe.model.actions import (
     TimeInForce,
     Withdraw,
 )
-from cryptopipe.model.facts import Asset, Fee, Instrument, Network, Side
+from cryptopipe.model.facts import Asset, Fee, Instrument, Kind, Network, Side
 from cryptopipe.model.outcomes import (
     Accepted,
     AddressReport,
@@ -80,6 +81,8 @@ def order(side: Side = Side.BUY, price: str | None = "0.1", **more: Any) -> Plac
     return PlaceOrder(LTCBTC, side, D("1.500"), None if price is None else D(price), "cp-1", **more)
 
 
+UNIFIED = {"enableUnifiedAccount": True, "enableUnifiedMargin": False, "unifiedMarginStatus": 5}
+"""What one of ccxt's classes would ask its venue for."""
 LIMIT = {"symbol": "LTCBTC", "side": "BUY", "newClientOrderId": "cp-1", "quantity": "1.5", "price": "0.1"}
 OURS = {"symbol": "LTCBTC", "origClientOrderId": "cp-1"}
 
@@ -329,6 +332,24 @@ def test_an_address_a_fee_the_time_and_a_key() -> None:
         "ipRestrict": True,
     }
     assert answered(FetchKey(VENUE), rights).key == KeyReport(True, False, False, True, 0)
+
+
+@pytest.mark.parametrize(("side", "size", "held"), [("Buy", "0.10", "0.10"), ("Sell", "0.10", "-0.10"), ("", "0", "0")])
+def test_positions_are_long_above_zero_and_short_below(side: str, size: str, held: str) -> None:
+    """A row of v5 "Get Position Info" as ccxt 4.5.90 quotes it, with its mark and margin of the page's example."""
+    told = {
+        "positionIdx": 0, "symbol": "ETHUSDT", "side": side, "size": size, "positionValue": "119.845",
+        "avgPrice": "1198.45", "leverage": "4.2", "liqPrice": "919.10", "markPrice": "1199.28", "positionIM": "28.58",
+        "positionMM": "0.5", "unrealisedPnl": "0.083", "createdTime": "1669097244192", "updatedTime": "1669413126190",
+    }  # fmt: skip
+    perpetual = Instrument(VENUE, "ETHUSDT", Asset("ETH"), Asset("USDT"), Kind.LINEAR_PERPETUAL, LTCBTC.rules)
+    rules = replace(RULES, supports=frozenset({FetchPositions}), options=UNIFIED, calls={}, market=None)
+    ours = CcxtActions("bybit", VENUE, (perpetual,), rules)
+    body = {"retCode": 0, "retMsg": "OK", "result": {"category": "linear", "list": [told]}, "time": 1672280219169}
+    (got,) = answered(FetchPositions(VENUE, perpetual), body, ours=ours).positions
+    assert (got.instrument, got.size, got.at) == (perpetual, D(held), 1_669_413_126_190_000_000)
+    assert (got.entry, got.mark, got.margin) == (D("1198.45"), D("1199.28"), D("28.58"))
+    assert (got.liquidation, got.unrealised, got.funding) == (D("919.10"), D("0.083"), None)
 
 
 def test_what_was_withdrawn_or_moved_has_the_venues_id() -> None:
