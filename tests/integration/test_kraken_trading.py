@@ -18,8 +18,11 @@ import websockets
 
 from cryptopipe import registry
 from cryptopipe.clock import SECOND
-from cryptopipe.drivers.errand import Errand, errand
+from cryptopipe.drivers.errand import Errand
+from cryptopipe.drivers.fetching import session
 from cryptopipe.drivers.serve import serving
+from cryptopipe.drivers.signatory import Signatory
+from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.actions import CancelOrder, FetchBalances, FindOrder, ListOpenOrders, PlaceOrder
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Side, VenueId
@@ -81,8 +84,10 @@ async def street(*faults: Fault) -> AsyncIterator[Street]:
     async with serving([one.house], one.world.advance) as served:
         one.origin = served.origins[one.venue].rest.partition("://")[2]
         codec = one.plugin.actions(one.instruments)
-        async with errand({one.venue: codec}, {one.venue: one.credentials}, one.rewritten) as asked:
-            one.errand = asked
+        codecs = {one.venue: codec}
+        signatory = Signatory(codecs=codecs, credentials={one.venue: one.credentials}, rewrite=one.rewritten)
+        async with session(ANSWER_WITHIN) as http:
+            one.errand = Errand(codecs, signatory, http)
             yield one
 
 
