@@ -68,7 +68,7 @@ class Desk:
         self.suspended: set[tuple[Asset, str, str]] = set()
         self.transfer_faults: TransferFaults | None = None
         self.maintenance = False
-        self._shown_now: Nanos | None = None
+        self._turned: tuple[Nanos, Nanos] = (0, 0)
         self._currencies = tuple(plugin.wallets()) if plugin.wallets is not None else ()
         self._markets = {
             symbol: DeskMarket(engine, self.profile, parameters.price(engine.instrument.base).usd)
@@ -91,7 +91,8 @@ class Desk:
     @property
     def now(self) -> Nanos:
         """By the venue's clock."""
-        return self.shown(self.at) if self._shown_now is None else self._shown_now
+        at, shown = self._turned
+        return shown if at == self.at else self.shown(self.at)
 
     def shown(self, at: Nanos) -> Nanos:
         """What the venue's clock shows at a true time."""
@@ -99,12 +100,11 @@ class Desk:
 
     def turn(self, at: Nanos, shown: Nanos | None = None) -> None:
         """To a moment, with the market; `shown` is what the venue's clock shows then (None: what `clock` says). A
-        moment before that of the market is the market's.
+        moment before that of the market is the market's, with what the clock shows then.
         """
-        self._shown_now = None
         if at > self.timeline.now:
             self.timeline.advance(at)
-        self._shown_now = shown
+        self._turned = (self.at, self.shown(self.at) if shown is None or at < self.at else shown)
 
     def set_maintenance(self, on: bool) -> None:
         """Whether the venue answers nothing but that it is being maintained."""

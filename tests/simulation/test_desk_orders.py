@@ -357,8 +357,8 @@ def test_times_are_those_that_the_venues_clock_shows() -> None:
     stage.engines["BTCUSDT"].take(SELL, 100, at)
     assert stage.account().fills()[0].at == at + 3 * SECOND
     assert stage.account().order(resting.order_id).updated_at == at + 3 * SECOND
-    stage.desk.turn(at - MILLISECOND)  # a request that came late meets the book of now
-    assert stage.clock.now == at
+    stage.desk.turn(at - MILLISECOND, at - MILLISECOND + 3 * SECOND)  # a request that came late meets the book of now
+    assert (stage.clock.now, stage.desk.now) == (at, at + 3 * SECOND)
 
 
 @pytest.mark.parametrize(

@@ -269,3 +269,16 @@ def test_a_resting_order_opens_when_the_flow_takes_it() -> None:
     assert stage.account().order(state.order_id).filled == D("0.005")
     assert only(stage.account()).margin == 30
     assert stage.account().balances()[USDT] == DeskBalance(100_000 - 30 - 90 - D("1.8") - D("0.3"), 120 + D("1.8"))
+
+
+def test_what_comes_due_while_nobody_turns_the_desk_has_its_own_time() -> None:
+    """The market goes on between two requests; what the clock showed at the last of them is past then."""
+    stage = Stage.of(margin_check_ms=60_000)
+    at = stage.clock.now + SECOND
+    stage.desk.turn(at, at)
+    stage.account().place(order(BUY, "0.010"))
+    due = (START // (8 * HOUR) + 1) * 8 * HOUR
+    stage.clock.advance(due + SECOND)
+    assert stage.desk.now == due + SECOND
+    assert only(stage.account()).updated_at == due
+    assert stage.account().events(0)[-1].at == due
