@@ -1,13 +1,22 @@
 """The log: events as dotted nouns, data in keys, to stderr.
 
-Enters: how much is wanted. Leaves: a configured structlog. Never: a line on stdout, a local variable in a traceback.
+Enters: how much is wanted. Leaves: a configured structlog. Never: a line on stdout, a local variable in a traceback, a secret.
 """
 
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+from cryptopipe.model.sealed import Hidden
+
+
+def _unsaid(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Without a secret that was passed by mistake."""
+    return {name: "…" if isinstance(value, Hidden) else value for name, value in event.items()}
 
 
 def configure(verbose: int = 0) -> None:
@@ -18,6 +27,7 @@ def configure(verbose: int = 0) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _unsaid,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback),

@@ -5,6 +5,7 @@ Never: a change to what repeats nothing of ours, or a mask of a text so short th
 """
 
 from collections.abc import Callable, Iterable
+from os.path import commonprefix
 from urllib.parse import quote
 
 from cryptopipe.capture.redact import secrets_of
@@ -20,13 +21,15 @@ Veil = Callable[[bytes], bytes]
 
 def veil(texts: Iterable[str]) -> Veil:
     """What masks these texts, as they are, as a URL has them or as JSON has them, and beginnings of 16 characters."""
-    forms = {form for text in texts if len(text) >= SHORTEST for form in _forms(text)}
-    wanted = sorted(forms, key=lambda form: (-len(form), form))
+    by_beginning: dict[bytes, set[bytes]] = {}
+    for form in {form for text in texts if len(text) >= SHORTEST for form in _forms(text)}:
+        by_beginning.setdefault(form[:_ENOUGH], set()).add(form)
+    beginnings = sorted(by_beginning, key=lambda form: (-len(form), form))
 
     def masked(payload: bytes) -> bytes:
-        for form in wanted:
-            if form[:_ENOUGH] in payload:
-                payload = _without(payload, form)
+        for beginning in beginnings:
+            if beginning in payload:
+                payload = _without(payload, beginning, by_beginning[beginning])
         return payload
 
     return masked
@@ -51,13 +54,10 @@ def _forms(text: str) -> set[bytes]:
     return {form.encode(errors="replace") for form in written}
 
 
-def _without(payload: bytes, form: bytes) -> bytes:
-    """Each beginning of `form` that is long enough, to its end or as far as it goes."""
+def _without(payload: bytes, beginning: bytes, forms: Iterable[bytes]) -> bytes:
+    """Each such beginning is masked as far as one of the forms goes."""
     out, at = b"", 0
-    while (found := payload.find(form[:_ENOUGH], at)) >= 0:
-        end = found
-        while end < len(payload) and end - found < len(form) and payload[end] == form[end - found]:
-            end += 1
+    while (found := payload.find(beginning, at)) >= 0:
         out += payload[at:found] + b"***"
-        at = end
+        at = found + max(len(commonprefix((payload[found : found + len(form)], form))) for form in forms)
     return out + payload[at:]
