@@ -43,7 +43,7 @@ def error_classes() -> Mapping[str, Any]:
 def _found() -> ModuleSpec:
     spec = find_spec(_REAL)
     if spec is None or not spec.submodule_search_locations:
-        raise PluginError("ccxt signs these orders, and is not installed", fix='pip install "cryptopipe[ccxt]"')
+        raise PluginError("ccxt signs these orders, and is not installed", fix="pip install ccxt")
     return spec
 
 

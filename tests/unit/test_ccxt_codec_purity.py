@@ -209,6 +209,20 @@ def test_nothing_of_ccxt_is_imported_before_something_is_asked() -> None:
     assert told == "[] True False"
 
 
+def test_without_ccxt_it_says_what_is_missing() -> None:
+    told = child("""
+        import sys
+        sys.modules["ccxt"] = None  # as if it were not there
+        from cryptopipe.act.ccxt_loading import exchange_class
+        from cryptopipe.errors import PluginError
+        try:
+            exchange_class("binance")
+        except PluginError as error:
+            print(error, "|", error.fix, "|", [one for one in sys.meta_path if "ccxt" in type(one).__module__])
+    """)
+    assert told == "ccxt signs these orders, and is not installed | pip install ccxt | []"
+
+
 @pytest.mark.slow
 def test_the_real_ccxt_can_be_imported_before_meanwhile_and_after() -> None:
     """In two threads that begin together, ten ids each way; their classes are whole and different."""
