@@ -53,6 +53,22 @@ def sums_of(one: DeskOrder) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     return average, fees, value, ratio(hundred, goal) if goal else Decimal(0)
 
 
+_SAME = {
+    "pending_cancel": False,
+    "trigger_status": "INVALID_ORDER_TYPE",
+    "reject_reason": "REJECT_REASON_UNSPECIFIED",
+    "product_type": "SPOT",
+    "reject_message": "",
+    "order_placement_source": "RETAIL_ADVANCED",
+    "outstanding_hold_amount": "0",
+    "is_liquidation": False,
+    "edit_history": (),
+    "leverage": "",
+    "margin_type": "UNKNOWN_MARGIN_TYPE",
+}
+"""Of every order here."""
+
+
 def written(one: DeskOrder, account: SimulatedAccount) -> Mapping[str, Any]:
     """An order as it is told."""
     new = one.order
@@ -75,26 +91,16 @@ def written(one: DeskOrder, account: SimulatedAccount) -> Mapping[str, Any]:
         "fee": "",
         "number_of_fills": str(count),
         "filled_value": plain(one.spent),
-        "pending_cancel": False,
         "size_in_quote": new.spend is not None,
         "total_fees": plain(fees),
         "size_inclusive_of_fees": new.spend is not None,
         "total_value_after_fees": plain(value),
-        "trigger_status": "INVALID_ORDER_TYPE",
         "order_type": "MARKET" if new.price is None else "LIMIT",
-        "reject_reason": "REJECT_REASON_UNSPECIFIED",
         "settled": ended,
-        "product_type": "SPOT",
-        "reject_message": "",
         "cancel_message": "User requested cancel" if one.status is OrderStatus.CANCELLED else "",
-        "order_placement_source": "RETAIL_ADVANCED",
-        "outstanding_hold_amount": "0",
-        "is_liquidation": False,
         "last_fill_time": stamp(one.updated_at, 6) if one.filled else None,
-        "edit_history": [],
-        "leverage": "",
-        "margin_type": "UNKNOWN_MARGIN_TYPE",
         "retail_portfolio_id": uuid_of("portfolio", account.account_id),
+        **_SAME,
     }
 
 
