@@ -14,6 +14,9 @@ from cryptopipe.market.pacing import retry_after
 from cryptopipe.model.actions import Action, CancelAll, CancelOrder, FindOrder, ListOpenOrders
 from cryptopipe.model.stream import HttpResponse
 
+UNDER_WAY: Nanos = SECOND // 4
+"""How much longer one request may be under way than another: by that they may reach the venue closer together."""
+
 _CANCELS = (CancelAll, CancelOrder)
 _ABOUT_ORDERS = (FindOrder, ListOpenOrders)
 _LIMITED, _BANNED = 429, 418
@@ -84,7 +87,7 @@ class _Span(_Pool):
         for taken_at, taken in self._taken:
             left -= taken
             if left <= most:
-                return taken_at + self.limit.per
+                return taken_at + self.limit.per + UNDER_WAY
         raise AssertionError("all that was taken comes back")
 
     def take(self, amount: int, at: Nanos) -> None:
@@ -98,7 +101,7 @@ class _Span(_Pool):
             self.take(used - self._sum, at)
 
     def _forget(self, at: Nanos) -> None:
-        while self._taken and self._taken[0][0] + self.limit.per <= at:
+        while self._taken and self._taken[0][0] + self.limit.per + UNDER_WAY <= at:
             self._sum -= self._taken.popleft()[1]
 
 

@@ -58,10 +58,7 @@ class VenueExecution:
     ) -> None:
         self._codecs, self._ended, self._halt, self._heard, self._finished = codecs, ended, halt, heard, finished
         self._agenda: Agenda[Callable[[Nanos], None]] = Agenda()
-        self._budgets = {
-            venue: Budget.of(one.rules) if isinstance(one, CcxtActions) else Budget({}, ())
-            for venue, one in codecs.items()
-        }
+        self._budgets = {venue: budget_of(one) for venue, one in codecs.items()}
         self._asked: dict[str, _Asked] = {}
         self._instructions: list[Instruction] = []
         self._numbered = 0
@@ -187,6 +184,11 @@ ORDER_WITHIN: Nanos = 2 * SECOND
 
 def _s(duration: Nanos) -> str:
     return f"{duration / SECOND:.1f} s"
+
+
+def budget_of(codec: ActionCodec) -> Budget:
+    """A fresh one, by the limits that the codec's venue states."""
+    return Budget.of(codec.rules) if isinstance(codec, CcxtActions) else Budget({}, ())
 
 
 def accepted_for(codec: ActionCodec) -> Nanos:

@@ -74,8 +74,10 @@ def _order_command(name: str, doc: str) -> click.Command:
     ) -> None:
         from cryptopipe.cli.deed_trade import trade
 
+        filled_by = _execution(market, execution)
+
         def deed(accounts: Accounts) -> "Deed":
-            return trade(accounts, name, size, symbol, perpetual, slack, _execution(market, execution))
+            return trade(accounts, name, size, symbol, perpetual, slack, filled_by)
 
         _carry_out(common, market, Need.TRADE, keys_of, applied, deed)
 
@@ -94,8 +96,8 @@ for _name, _doc in {
 @act.command("transfer")
 @click.argument("amount", type=Amount())
 @click.argument("asset")
-@click.option("--from", "source", required=True, metavar="WALLET", help="trading or funding.")
-@click.option("--to", "target", required=True, metavar="WALLET", help="trading or funding.")
+@click.option("--from", "source", required=True, metavar="WALLET", help="By the venue's own name.")
+@click.option("--to", "target", required=True, metavar="WALLET", help="By the venue's own name.")
 @apply_option
 @market_options
 @key_options

@@ -14,7 +14,7 @@ import aiohttp
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit
-from cryptopipe.act.venues import accepted_for
+from cryptopipe.act.venues import accepted_for, budget_of
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched, fetch, session
 from cryptopipe.drivers.signatory import Signatory
@@ -43,6 +43,7 @@ class Errand:
 
     def __post_init__(self) -> None:
         self.stamp = Stamper()
+        self._budgets = {venue: budget_of(codec) for venue, codec in self.codecs.items()}
         self._numbered = 0
 
     async def ask(self, action: Action) -> Outcome:
@@ -86,16 +87,25 @@ class Errand:
         if codec is None or type(action) not in codec.supports:
             raise VenueError(f"its plugin cannot {type(action).__name__}", where=venue)
         while True:
+            await self._room(venue, action)
             self._numbered += 1
             instruction = Instruction(f"errand:{self._numbered}", venue, action, earlier)
             arrival = await self.signatory.carry_out(instruction, self.stamp, self._fetch)
             if arrival.status == NOT_SENT:
                 raise VenueError(arrival.payload.decode(errors="replace"), where=venue)
             response = HttpResponse(arrival.status, arrival.payload, arrival.url, dict(arrival.headers))
+            self._budgets[venue].hear(response, self.stamp())
             outcome = codec.parse(action, response, earlier)
             if not isinstance(outcome, More):
                 return outcome
             earlier = (*earlier, response)
+
+    async def _room(self, venue: VenueId, action: Action) -> None:
+        """Until the venue's limits let it be asked."""
+        due = self._budgets[venue].take(action, self.stamp())
+        if due:
+            await asyncio.sleep(max(0, due - self.stamp()) / SECOND)
+            await self._room(venue, action)
 
     async def _fetch(self, request: HttpRequest) -> Fetched:
         return await fetch(self.http, request, self._secure)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe.act.action_rules import Allowance, Weight
-from cryptopipe.act.budget import Budget
+from cryptopipe.act.budget import UNDER_WAY, Budget
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.model.actions import (
     Action,
@@ -164,10 +164,10 @@ def test_what_the_venue_counted_counts() -> None:
     budget = Budget(WEIGHTS, (Allowance("weight", Limit(40, 10 * SECOND), 12, "X-Used"), ALLOWANCES[1]))
     assert budget.take(BALANCES, 1) == 0
     budget.hear(HttpResponse(200, b"", headers={"x-used": "30"}), 2)
-    assert budget.take(BALANCES, 3) == 2 + 10 * SECOND
+    assert budget.take(BALANCES, 3) == 2 + 10 * SECOND + UNDER_WAY
     assert budget.take(CANCEL, 3) == 0
     budget.hear(HttpResponse(200, b"", headers={"x-used": "9"}), 4)
-    assert budget.take(BALANCES, 5) == 2 + 10 * SECOND, "less than we count changes nothing"
+    assert budget.take(BALANCES, 5) == 2 + 10 * SECOND + UNDER_WAY, "less than we count changes nothing"
 
 
 DRAINING = tuple(Allowance(one.name, one.limit, one.reserved, drains=True) for one in ALLOWANCES)

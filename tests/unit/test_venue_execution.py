@@ -58,10 +58,10 @@ def test_an_order_beyond_the_limit_is_never_sent_and_the_gate_would_have_known()
     assert [one.action.client_id for one in sent if isinstance(one.action, PlaceOrder)] == ["d1-1", "d2-1", "d3-1"]
     desk.wake(START)
     assert [(name, fills) for name, fills, _ in desk.ended] == [("d4-1", 0)]
-    assert "never sent: the limit of requests is used up for 10.0 s" in desk.ended[0][2]
+    assert "never sent: the limit of requests is used up for 10.2 s" in desk.ended[0][2]
     desk.wake(START + 60 * SECOND)
     assert desk.execution.take_instructions() == []
-    assert desk.execution.room({ALPHA: 2}, START + 10 * SECOND) == ""
+    assert desk.execution.room({ALPHA: 2}, START + 11 * SECOND) == ""
     assert ORDER_WITHIN < 10 * SECOND
 
 
