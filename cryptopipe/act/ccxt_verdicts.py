@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptopipe.act.action_rules import ActionRules, Means, Row, at_path
 from cryptopipe.errors import CryptopipeError, ProtocolError, RateLimited, UnknownOutcome, VenueError, VenueUnavailable
-from cryptopipe.model.actions import MUTATING, Action, venue_of
+from cryptopipe.model.actions import MUTATING, Action, MoveFunds, PlaceOrder, Withdraw, venue_of
 from cryptopipe.model.outcomes import NotFound, Refused
 from cryptopipe.model.stream import HttpResponse
 
@@ -17,6 +17,8 @@ NO_ANSWER = 599
 """The status by which a driver says that there was none."""
 
 _LIMITED = frozenset({418, 429})
+_MAKING = (PlaceOrder, Withdraw, MoveFunds)
+"""What these are about is not there yet: what is missing is something else, and they are refused."""
 _LONGEST = 200
 """Characters of a venue's text that a message repeats."""
 
@@ -94,8 +96,10 @@ class Verdicts:
         told = f"HTTP {response.status} to {type(action).__name__}" + f", code {code}" * bool(code)
         told += f": {text}" * bool(text)
         match means:
-            case Means.NOT_FOUND:
+            case Means.NOT_FOUND if not isinstance(action, _MAKING):
                 return NotFound(code, text)
+            case Means.NOT_FOUND:
+                return Refused(code or str(response.status), text)
             case Means.LIMITED:
                 wait = next((value for name, value in response.headers.items() if name.lower() == "retry-after"), "")
                 return RateLimited(told + f", retry after {wait}" * bool(wait), where=where)

@@ -497,6 +497,8 @@ TABLE = (
         (FindOrder(LTCBTC, "a"), 400, {"code": -2013, "msg": "Order does not exist."},
          NotFound("-2013", "Order does not exist.")),
         (order(), 400, {"code": -987654, "msg": "new"}, Refused("-987654", "new")),
+        (order(), 400, {"code": -2013, "msg": "Order does not exist."}, Refused("-2013", "Order does not exist.")),
+        (CancelOrder(LTCBTC, "a"), 400, {"code": -3, "msg": "no"}, NotFound("-3", "no")),
         (order(), 200, {"code": -987654, "msg": "new"}, UnknownOutcome),
         (FetchBalances(VENUE), 200, {"code": -987654, "msg": "new"}, VenueError),
         (FetchBalances(VENUE), 400, {"code": -1001, "msg": "Internal error"}, VenueUnavailable),
