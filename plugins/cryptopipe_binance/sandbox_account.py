@@ -18,6 +18,7 @@ from cryptopipe_binance.sandbox_account_orders import Wanted, client_id, wanted
 from cryptopipe_binance.sandbox_account_told import (
     acknowledged,
     cancelled,
+    desk_id,
     in_full,
     made_up,
     resulted,
@@ -81,7 +82,7 @@ class Customers:
     def unfilled(self, account: SimulatedAccount) -> Unfilled:
         """Of an account."""
         if account.account_id not in self._unfilled:
-            self._unfilled[account.account_id] = Unfilled(account.account_id)
+            self._unfilled[account.account_id] = Unfilled(account)
         return self._unfilled[account.account_id]
 
     def new_id(self, account: SimulatedAccount) -> str:
@@ -171,11 +172,11 @@ class Trading:
 
 
 def which(query: Query) -> tuple[int, str]:
-    """`orderId`, 0 if not sent, and `origClientOrderId`, empty if not sent. Raises `Wrong` if neither was."""
+    """`orderId` as the desk has it and `origClientOrderId`; 0 and empty if not sent. Raises `Wrong` if neither was."""
     number, name = whole(query, "orderId") or 0, client_id(query, "origClientOrderId")
     if not number and not name:
         raise Wrong(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-    return number, name
+    return desk_id(number), name
 
 
 def _computes(query: Query) -> bool:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from cryptopipe.api import DeskOrder, DeskRefusal, Instrument, Nanos, Permission, SimulatedAccount, exact
 from cryptopipe_binance.sandbox_account import NO_DISCOUNT, NO_RATES, Asked, Customers, Way, which
-from cryptopipe_binance.sandbox_account_told import asked, traded
+from cryptopipe_binance.sandbox_account_told import asked, desk_id, shown_id, traded
 from cryptopipe_binance.sandbox_private_words import NO_SUCH_ORDER, count, refuse, whole, written
 from cryptopipe_binance.sandbox_rest import Query, Rest, Wrong
 from cryptopipe_binance.sandbox_ticker import Fields
@@ -67,16 +67,16 @@ class Questions:
         found = self._orders(one.account, instrument)
         if "orderId" in one.query:
             first = whole(one.query, "orderId") or 0
-            return [asked(told) for told in found if told.order_id >= first][:limit]
+            return [asked(told) for told in found if shown_id(told.order_id) >= first][:limit]
         return [asked(told) for told in between(one.query, found, lambda told: told.created_at, limit)]
 
     def _orders(self, account: SimulatedAccount, instrument: Instrument) -> list[DeskOrder]:
         unfilled = self._customers.unfilled(account).of(instrument)
-        return sorted([*account.orders(instrument), *unfilled], key=lambda told: told.created_at)
+        return sorted([*account.orders(instrument), *unfilled], key=lambda told: shown_id(told.order_id))
 
     def _trades(self, one: Asked) -> list[Fields]:
         instrument, limit = self._rest.one(one.query).instrument, count(one.query, 500, 1000)
-        found = one.account.fills(instrument, whole(one.query, "orderId") or 0)
+        found = one.account.fills(instrument, desk_id(whole(one.query, "orderId") or 0))
         if "fromId" in one.query:
             first = whole(one.query, "fromId") or 0
             return [traded(fill) for fill in found if fill.trade_id >= first][:limit]

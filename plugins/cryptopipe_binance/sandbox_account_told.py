@@ -17,12 +17,25 @@ from cryptopipe_binance.sandbox_ticker import Fields
 from cryptopipe_binance.sandbox_wire import millis
 
 ZERO = "0.00000000"
+APART = 10_000
+"""The desk's order ids are told so far apart, so that an order which it never had finds its place in between."""
 _ENDED = {OrderStatus.FILLED: "FILLED", OrderStatus.CANCELLED: "CANCELED"}
 
 
 def made_up(seed: str) -> str:
     """A client id that the venue makes where the client gave none: 22 letters, a function of `seed`."""
     return hashlib.sha256(seed.encode()).hexdigest()[:22]
+
+
+def shown_id(order_id: int) -> int:
+    """The venue's number of an order: the desk's id times `APART`, or of an order that the desk never had, whose id is
+    below zero, what that says."""
+    return order_id * APART if order_id > 0 else -order_id
+
+
+def desk_id(number: int) -> int:
+    """What `shown_id` was made of; 0 of 0."""
+    return -number if number % APART else number // APART
 
 
 def status_of(told: DeskOrder) -> str:
@@ -99,7 +112,7 @@ def _rare(told: DeskOrder) -> Fields:
 def acknowledged(told: DeskOrder) -> Fields:
     """The answer `ACK` to a new order."""
     return {
-        "symbol": told.order.instrument.symbol, "orderId": told.order_id, "orderListId": -1,
+        "symbol": told.order.instrument.symbol, "orderId": shown_id(told.order_id), "orderListId": -1,
         "clientOrderId": told.order.client_id, "transactTime": millis(told.created_at),
     }  # fmt: skip
 
@@ -126,8 +139,9 @@ def in_full(told: DeskOrder, fills: Sequence[DeskFill]) -> Fields:
 def cancelled(told: DeskOrder, cancel_id: str) -> Fields:
     """The answer to a cancellation, which has a client id of its own."""
     fields: Fields = {
-        "symbol": told.order.instrument.symbol, "origClientOrderId": told.order.client_id, "orderId": told.order_id,
-        "orderListId": -1, "clientOrderId": cancel_id, "transactTime": millis(told.updated_at),
+        "symbol": told.order.instrument.symbol, "origClientOrderId": told.order.client_id,
+        "orderId": shown_id(told.order_id), "orderListId": -1, "clientOrderId": cancel_id,
+        "transactTime": millis(told.updated_at),
     }  # fmt: skip
     fields |= _amounts(told)
     fields |= {"origQuoteOrderQty": _quote(told), "cummulativeQuoteQty": written(told.spent)}
@@ -137,7 +151,7 @@ def cancelled(told: DeskOrder, cancel_id: str) -> Fields:
 def asked(told: DeskOrder) -> Fields:
     """The answer to a question about an order."""
     head: Fields = {
-        "symbol": told.order.instrument.symbol, "orderId": told.order_id, "orderListId": -1,
+        "symbol": told.order.instrument.symbol, "orderId": shown_id(told.order_id), "orderListId": -1,
         "clientOrderId": told.order.client_id, **_amounts(told), "cummulativeQuoteQty": written(told.spent),
         **_kind(told), "stopPrice": ZERO, "icebergQty": ZERO, "time": millis(told.created_at),
         "updateTime": millis(told.updated_at), "isWorking": True, "workingTime": millis(told.created_at),
@@ -151,7 +165,7 @@ def traded(one: DeskFill) -> Fields:
     with exact():
         spent = one.price * one.size
     return {
-        "symbol": one.instrument.symbol, "id": one.trade_id, "orderId": one.order_id, "orderListId": -1,
+        "symbol": one.instrument.symbol, "id": one.trade_id, "orderId": shown_id(one.order_id), "orderListId": -1,
         "price": written(one.price), "qty": written(one.size), "quoteQty": written(spent),
         "commission": written(one.fee.amount), "commissionAsset": one.fee.asset, "time": millis(one.at),
         "isBuyer": one.side.name == "BUY", "isMaker": one.maker, "isBestMatch": True,

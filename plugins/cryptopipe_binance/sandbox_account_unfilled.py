@@ -1,7 +1,7 @@
 """Orders that simulated Binance takes in and expires at once, where the desk takes none in.
 
-Enters: an order and why the desk refused it. Leaves: the order as expired, with an id of its own, for answers and
-streams. Never: one that the venue would refuse itself.
+Enters: an order and why the desk refused it. Leaves: the order as expired, with an id of its own below zero, for
+answers and streams. Never: one that the venue would refuse itself.
 
 github.com/binance/binance-spot-api-docs rest-api.md "New order", user-data-stream.md "Order Expiry Reason"
 (2026-07-21): a `FOK` order that cannot be filled, and a market order that meets no other, get an id and expire.
@@ -9,28 +9,29 @@ github.com/binance/binance-spot-api-docs rest-api.md "New order", user-data-stre
 
 from decimal import Decimal
 
-from cryptopipe.api import DeskOrder, DeskRefusal, Instrument, Nanos, NewOrder, OrderStatus, Refusal
+from cryptopipe.api import DeskOrder, DeskRefusal, Instrument, Nanos, NewOrder, OrderStatus, Refusal, SimulatedAccount
+from cryptopipe_binance.sandbox_account_told import shown_id
 from cryptopipe_binance.sandbox_private_words import refuse
 
-FIRST_ID = 10**12
-"""Far above the ids that a desk gives."""
 _EXPIRES = (Refusal.WOULD_NOT_FILL, Refusal.NO_LIQUIDITY)
 
 
 class Unfilled:
     """Of one account, oldest first."""
 
-    def __init__(self, account_id: int) -> None:
-        self._next = FIRST_ID * account_id
+    def __init__(self, account: SimulatedAccount) -> None:
+        self._account = account
+        self._last = 0
         self._orders: list[DeskOrder] = []
 
     def expired(self, order: NewOrder, refusal: DeskRefusal, at: Nanos) -> DeskOrder:
         """The order, where the venue lets it expire. Raises `Wrong` elsewhere."""
         if refusal.why not in _EXPIRES:
             refuse(refusal)
-        self._next += 1
+        before = self._account.orders()
+        self._last = max(self._last, shown_id(before[-1].order_id) if before else 0) + 1
         nothing = Decimal(0)
-        told = DeskOrder(self._next, order, OrderStatus.EXPIRED, nothing, nothing, {}, at, at)
+        told = DeskOrder(-self._last, order, OrderStatus.EXPIRED, nothing, nothing, {}, at, at)
         self._orders.append(told)
         return told
 

@@ -116,6 +116,8 @@ def test_an_order_of_another_symbol_or_name_is_not_that_one(stage: Stage) -> Non
     assert got[:2] == (400, {"code": -2013, "msg": "Order does not exist."})
     got = stage.ask("GET", "/api/v3/order", symbol="BTCUSDT", orderId=number, origClientOrderId="other")
     assert got[:2] == (400, {"code": -2039, "msg": "Client order ID is not correct for this order ID."})
+    got = stage.ask("DELETE", "/api/v3/order", symbol="BTCUSDT", orderId=number, origClientOrderId="other")
+    assert got[:2] == (400, {"code": -2011, "msg": "Unknown order sent."})
     got = stage.ask("DELETE", "/api/v3/order", SANDBOX_OTHER, symbol="BTCUSDT", orderId=number)
     assert got[:2] == (400, {"code": -2011, "msg": "Unknown order sent."})
     got = stage.ask(
@@ -146,7 +148,7 @@ def test_a_market_order_may_say_what_to_spend(stage: Stage) -> None:
     told = stage.ask("POST", "/api/v3/order", **spend)[1]
     spent = Decimal(told["cummulativeQuoteQty"])
     assert (told["origQuoteOrderQty"], told["type"]) == ("250.00000000", "MARKET")
-    assert told["origQty"] == told["executedQty"]
+    assert told["status"] == "FILLED" and told["origQty"] == told["executedQty"]
     assert 0 <= 250 - spent < stage.best(Side.SELL) * Decimal("0.00001") * 2  # a step short of it at most
     assert stage.held()["USDT"][0] == before - spent
 
@@ -269,3 +271,17 @@ def test_a_withdrawal_is_told_until_it_is_done(stage: Stage) -> None:
     assert seen == [2, 4, 6]
     assert told()["txId"] and told()["completeTime"]
     assert stage.held()["USDT"] == (99_900, 0)
+
+
+def test_the_numbers_of_orders_grow_whatever_became_of_them(stage: Stage) -> None:
+    """A page of `allOrders` begins at an `orderId`: an order that expired at once has its place among the others."""
+    numbers = [stage.buys()[1]["orderId"]]
+    for _ in range(2):
+        numbers.append(stage.buys("5", stage.best(Side.SELL), timeInForce="FOK")[1]["orderId"])
+    numbers.append(stage.buys()[1]["orderId"])
+    told = [one["orderId"] for one in stage.ask("GET", "/api/v3/allOrders", symbol="BTCUSDT")[1]]
+    assert told == numbers == sorted(set(numbers))
+    for place, number in enumerate(numbers):
+        rows = stage.ask("GET", "/api/v3/allOrders", symbol="BTCUSDT", orderId=number)[1]
+        assert [one["orderId"] for one in rows] == numbers[place:]
+        assert stage.ask("GET", "/api/v3/order", symbol="BTCUSDT", orderId=number)[1]["orderId"] == number
