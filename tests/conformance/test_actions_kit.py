@@ -1,6 +1,8 @@
 """The kit of action codecs: a good sample passes all of it, with the signature and the errors that a page publishes."""
 
+from dataclasses import fields
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from conformance import ccxt_actions
@@ -9,6 +11,7 @@ from conformance.bitfoo_actions import BitfooActions
 from cryptopipe.api import (
     Accepted,
     Action,
+    ActionRules,
     Asset,
     CancelAll,
     CancelOrder,
@@ -159,6 +162,11 @@ class TestBitfooActions(ActionConformance):
         *("-1021", "-1022", "-2010", "-2011", "-2013", "-2015"),
     )
     ambiguous_codes = ("-1000", "-1001", "-1006", "-1007")
+
+
+def test_the_page_tells_every_rule() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "actions.md").read_text(encoding="utf-8")
+    assert [one.name for one in fields(ActionRules) if f"`{one.name}`" not in page] == []
 
 
 THROUGH = ccxt_actions.LTCBTC
