@@ -102,7 +102,7 @@ def reduce_only_never_opens(account: Account) -> None:
 
 
 def wallet_of(play: Play, account: Account) -> Mapping[Asset, Decimal]:
-    """What spot fills, perpetual fills (by the cash they move when all is closed) and fees make of the opening."""
+    """What fills (of perpetuals by the cash they move when all is closed), fees and fundings make of the opening."""
     expected: dict[Asset, Decimal] = defaultdict(Decimal)
     for (number, asset), amount in play.opening.items():
         if number == account.account_id:
@@ -113,6 +113,8 @@ def wallet_of(play: Play, account: Account) -> Mapping[Asset, Decimal]:
             expected[fill.instrument.base] += sign * fill.size
         expected[fill.instrument.quote] -= sign * fill.size * fill.price
         expected[fill.fee.asset] -= fill.fee.amount
+    told = [one.position for one in account.events(0) if one.position is not None]
+    expected[LINEAR.quote] -= told[-1].funding
     return expected
 
 
@@ -133,7 +135,10 @@ def close_all(play: Play) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_ample_money(seed: int) -> None:
     judges = (nobody_is_in_debt, what_is_locked_is_margin_and_what_orders_need)
-    play, random = Play(stage_of(seed, RICH, maintenance_rate=D("0.001")), judges), Random(seed)
+    play, random = (
+        Play(stage_of(seed, RICH, maintenance_rate=D("0.001"), funding_interval_s=0.02), judges),
+        Random(seed),
+    )
     play.run([random_act(random, (2, 2, 2, 0)) for _ in range(500)])
     hold_common_laws(play)
     for account in play.stage.desk.accounts.values():
@@ -142,7 +147,7 @@ def test_ample_money(seed: int) -> None:
     for account in play.stage.desk.accounts.values():
         assert {asset: one.free for asset, one in account.balances().items()} == wallet_of(play, account)
         assert all(one.locked == 0 for one in account.balances().values())
-    assert {why for (why, _) in play.stage.desk.tally.reasons()} <= {"opening", "flow", "fees"}
+    assert {why for (why, _) in play.stage.desk.tally.reasons()} == {"opening", "flow", "fees", "funding"}
 
 
 @pytest.mark.parametrize("seed", range(8, 16))

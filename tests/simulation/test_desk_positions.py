@@ -240,9 +240,11 @@ def test_liquidation(side: Side) -> None:
 def test_a_loss_beyond_all_that_one_has_the_insurance_pays() -> None:
     """Long 0.010 at 60000.5 with 61; closed at 50000 it lost 100.005: 39.005 are not there."""
     stage = Stage.of(maker="0", taker="0", opening={"USDT": D(61)})
+    stage.step(SECOND // 27)
     stage.account().place(order(BUY, "0.010"))
     quote(stage, 100_000)
     stage.desk.turn(stage.clock.now + SECOND)
+    assert stage.account().orders()[-1].created_at == START + SECOND // 10  # the venue looks every 100 ms of the epoch
     assert stage.account().balances()[USDT] == DeskBalance(D(0), D(0))
     assert stage.desk.tally.of("insurance", USDT) == D("-39.005")
 
