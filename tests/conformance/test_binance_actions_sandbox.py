@@ -3,6 +3,7 @@
 Texts are those of errors.md of binance-spot-api-docs (2026-07-21) and of the wallet's page as ccxt 4.5.90 quotes it.
 """
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from cryptopipe.api import (
     CancelAll,
     CancelOrder,
     Credentials,
+    DeskRefusal,
     FetchBalances,
     FetchCurrencies,
     FetchKey,
@@ -32,22 +34,27 @@ from cryptopipe.api import (
     ListOrders,
     ListTransfers,
     More,
+    MoveFunds,
     NotFound,
     OrderReport,
     OrderState,
     Outcome,
     PlaceOrder,
+    Refusal,
     Refused,
     Reports,
     Side,
     TimeInForce,
     TransferState,
+    UnknownOutcome,
     VenueError,
     VenueId,
     Withdraw,
 )
 from cryptopipe_binance.actions import actions
 from cryptopipe_binance.metadata import BinanceInstruments
+from cryptopipe_binance.sandbox_private_words import REFUSALS, refuse
+from cryptopipe_binance.sandbox_rest import Wrong
 
 D = Decimal
 VENUE = VenueId("binance")
@@ -229,3 +236,24 @@ def test_what_an_account_may_use_is_what_the_desk_has(shared: Trader) -> None:
         KeyReport(True, True, False, False, None),
         KeyReport(True, False, False, False, None),
     ]
+
+
+@pytest.mark.parametrize("why", REFUSALS, ids=lambda why: why.value)
+def test_whatever_the_simulated_venue_refuses_is_known_to_have_done_nothing(why: Refusal) -> None:
+    """But for "overloaded", with 503: the page does not say that nothing was done, so it is asked for again."""
+    with pytest.raises(Wrong) as told:
+        refuse(DeskRefusal(why, minimum=D(2), places=6))
+    body = json.dumps({"code": told.value.code, "msg": told.value.text}).encode()
+    assert "{" not in told.value.text
+    for action in (
+        limit("50000"),
+        CancelOrder(BTC, "cp-1"),
+        SEND,
+        MoveFunds(VENUE, "USDT", D(1), "MAIN", "FUNDING", "m"),
+    ):
+        try:
+            outcome: object = CODEC.parse(action, HttpResponse(told.value.status, body))
+        except VenueError as error:
+            outcome = error
+        meant = UnknownOutcome if why is Refusal.BUSY else NotFound | Refused
+        assert isinstance(outcome, meant), (action, outcome)
