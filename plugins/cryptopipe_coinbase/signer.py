@@ -27,8 +27,10 @@ def signature(secret: str, timestamp: str, method: str, path: str) -> str:
     """
     try:
         key = b64decode(secret, validate=True)
-    except (binascii.Error, ValueError):  # its text would quote the secret
-        raise ProtocolError("the secret is not base64", where=EXCHANGE) from None
+    except (binascii.Error, ValueError):
+        key = b""
+    if not key:  # raised here, so that it does not come from an error whose frames hold the secret
+        raise ProtocolError("the secret is not base64", where=EXCHANGE)
     return b64encode(digest(key, f"{timestamp}{method}{path}".encode(), sha256)).decode()
 
 
