@@ -60,9 +60,7 @@ def frames(url: str) -> AsyncIterator[bytes]:
     """
     wanted, known = Wanted.read(url), exchanges()
     if not known:
-        raise VenueUnavailable(
-            f"{wanted.exchange} is read by ccxt, which is not installed", fix="pip install ccxt"
-        )
+        raise VenueUnavailable(f"{wanted.exchange} is read by ccxt, which is not installed", fix="pip install ccxt")
     if wanted.exchange not in known:
         near = get_close_matches(wanted.exchange, sorted(known), n=1)
         raise UsageError(

@@ -490,9 +490,7 @@ def test_without_ccxt_a_live_run_names_what_to_install(
     more = ("--venues=ccxt_kucoin", *command[1:], "--market=live", f"--data-dir={tmp_path}/data")
     child = cryptopipe(without_ccxt, command[0], *more)
     assert (child.returncode, child.stdout) == (69, "")
-    assert child.stderr == (
-        'error: kucoin is read by ccxt, which is not installed\nfix: pip install ccxt\n'
-    )
+    assert child.stderr == ("error: kucoin is read by ccxt, which is not installed\nfix: pip install ccxt\n")
     assert not (tmp_path / "data" / "runs").exists()
 
 
