@@ -75,6 +75,17 @@ def actions(instruments: Sequence[Instrument]) -> CcxtActions:
     )
 
 
+_OPTIONS: Mapping[str, Any] = {
+    "enableUnifiedMargin": False,
+    "enableUnifiedAccount": True,
+    "unifiedMarginStatus": 5,
+    "recvWindow": 5000,
+    "fetchOrder": {"acknowledged": True},
+    "createMarketBuyOrderRequiresPrice": False,
+}
+"""The kind of account is told, so that a mutation is one request."""
+
+
 def rules(instruments: Sequence[Instrument]) -> ActionRules:
     """The tables."""
     return ActionRules(
@@ -83,14 +94,7 @@ def rules(instruments: Sequence[Instrument]) -> ActionRules:
         code_at=(("retCode",),),
         text_at=(("retMsg",),),
         fine=frozenset({"0"}),
-        options={
-            "enableUnifiedMargin": False,
-            "enableUnifiedAccount": True,
-            "unifiedMarginStatus": 5,
-            "recvWindow": 5000,
-            "fetchOrder": {"acknowledged": True},
-            "createMarketBuyOrderRequiresPrice": False,
-        },
+        options=_OPTIONS,
         params={
             ListOpenOrders: lambda action: {"limit": 50},
             ListTransfers: lambda action: {"limit": 50},
@@ -105,13 +109,7 @@ def rules(instruments: Sequence[Instrument]) -> ActionRules:
         },
         wallets={"": {}, "trading": {}, "UNIFIED": {}, "funding": {"type": "funding"}, "FUND": {"type": "funding"}},
         client_ids={CancelOrder: "orderLinkId"},
-        calls={
-            FindOrder: Call("privateGetV5OrderRealtime", _of_order, _Finder(Names(instruments)).found),
-            ListOrders: Call("fetch_canceled_and_closed_orders", _history),
-            ListFills: Call("fetch_my_trades", _executions),
-            FetchFees: Call("privateGetV5AccountFeeRate", _of_instrument, _fees),
-            FetchKey: Call("privateGetV5UserQueryApi", lambda action: ({},), _key),
-        },
+        calls=_calls(instruments),
         market=lambda instrument: {"id": spelling_of(instrument.symbol)},
         evidence={CancelAll: ("result", "success")},
         everything=frozenset({FetchPositions}),
@@ -124,6 +122,17 @@ def rules(instruments: Sequence[Instrument]) -> ActionRules:
         weights=_WEIGHTS,
         allowances=_ALLOWANCES,
     )
+
+
+def _calls(instruments: Sequence[Instrument]) -> Mapping[type[Any], Call]:
+    """Where ccxt's own method asks for too much, or finds too little."""
+    return {
+        FindOrder: Call("privateGetV5OrderRealtime", _of_order, _Finder(Names(instruments)).found),
+        ListOrders: Call("fetch_canceled_and_closed_orders", _history),
+        ListFills: Call("fetch_my_trades", _executions),
+        FetchFees: Call("privateGetV5AccountFeeRate", _of_instrument, _fees),
+        FetchKey: Call("privateGetV5UserQueryApi", lambda action: ({},), _key),
+    }
 
 
 _IP = Weight("ip")

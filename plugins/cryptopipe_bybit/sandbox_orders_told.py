@@ -74,6 +74,28 @@ def millis(at: int) -> str:
     return str(at // MILLISECOND)
 
 
+_NO_MORE = {
+    "blockTradeId": "",
+    "smpGroup": 0,
+    "smpOrderId": "",
+    "stopOrderType": "",
+    "orderIv": "",
+    "triggerPrice": "",
+    "takeProfit": "",
+    "stopLoss": "",
+    "tpLimitPrice": "",
+    "slLimitPrice": "",
+    "tpTriggerBy": "",
+    "slTriggerBy": "",
+    "triggerDirection": 0,
+    "triggerBy": "",
+    "lastPriceOnCreated": "",
+    "closeOnTrigger": False,
+    "placeType": "",
+}
+"""What orders here never have: a trigger, a block trade, a group."""
+
+
 def order_row(told: DeskOrder) -> dict[str, Any]:
     """Of `/v5/order/realtime` and `/v5/order/history`."""
     order, instrument = told.order, told.order.instrument
@@ -86,7 +108,6 @@ def order_row(told: DeskOrder) -> dict[str, Any]:
     row: dict[str, Any] = {
         "orderId": order_id(instrument.kind, told.order_id),
         "orderLinkId": order.client_id,
-        "blockTradeId": "",
         "symbol": spelling_of(instrument.symbol),
         "price": "0" if order.price is None else plain(order.price),
         "qty": plain(order.size if order.size is not None else order.spend or Decimal(0)),
@@ -104,28 +125,13 @@ def order_row(told: DeskOrder) -> dict[str, Any]:
         "cumExecFee": paid,
         "timeInForce": "IOC" if is_market else TIMES[order.time_in_force],
         "orderType": "Market" if is_market else "Limit",
-        "stopOrderType": "",
-        "orderIv": "",
         "marketUnit": ("quoteCoin" if order.size is None else "baseCoin") if is_spot and is_market else "",
-        "triggerPrice": "",
-        "takeProfit": "",
-        "stopLoss": "",
-        "tpLimitPrice": "",
-        "slLimitPrice": "",
-        "tpTriggerBy": "",
-        "slTriggerBy": "",
-        "triggerDirection": 0,
-        "triggerBy": "",
-        "lastPriceOnCreated": "",
         "reduceOnly": order.reduce_only,
-        "closeOnTrigger": False,
-        "placeType": "",
         "smpType": SELF_TRADES[order.self_trade],
-        "smpGroup": 0,
-        "smpOrderId": "",
         "createdTime": millis(told.created_at),
         "updatedTime": millis(told.updated_at),
         "cumFeeDetail": fees,
+        **_NO_MORE,
     }
     return row if is_spot else {**row, "createType": "CreateByUser", "tpslMode": ""}
 

@@ -34,6 +34,24 @@ _RATE = Decimal("0.00055")
 """What a taker pays at least in the page's formula of `breakEvenPrice`; the dearer rate of a key is not asked for."""
 
 
+_ONE_WAY_CROSS = {
+    "riskId": 1,
+    "riskLimitValue": "2000000",
+    "tradeMode": 0,
+    "autoAddMargin": 0,
+    "bustPrice": "",
+    "tpslMode": "Full",
+    "takeProfit": "",
+    "stopLoss": "",
+    "trailingStop": "0",
+    "sessionAvgPrice": "",
+    "isReduceOnly": False,
+    "mmrSysUpdatedTime": "",
+    "leverageSysUpdatedTime": "",
+}
+"""What is the same of every position here."""
+
+
 def position_row(held: DeskPosition) -> dict[str, Any]:
     """Of `/v5/position/list`; a `size` of 0 is an empty position."""
     with exact():
@@ -41,41 +59,29 @@ def position_row(held: DeskPosition) -> dict[str, Any]:
         realised = plain(held.realised - held.funding)
     return {
         "positionIdx": 0,
-        "riskId": 1,
-        "riskLimitValue": "2000000",
         "symbol": spelling_of(held.instrument.symbol),
         "side": "Buy" if held.size > 0 else "Sell" if held.size < 0 else "",
         "size": plain(abs(held.size)),
         "avgPrice": plain(held.entry),
         "breakEvenPrice": _break_even(held),
         "positionValue": plain(value),
-        "tradeMode": 0,
-        "autoAddMargin": 0,
         "positionStatus": "Normal",
         "leverage": plain(held.leverage),
         "markPrice": plain(held.mark),
         "liqPrice": "" if held.liquidation is None else plain(held.liquidation),
-        "bustPrice": "",
         "positionIM": plain(held.margin),
         "positionIMByMp": plain(held.margin),
         "positionMM": plain(held.maintenance),
         "positionMMByMp": plain(held.maintenance),
         "positionBalance": plain(held.margin),
-        "tpslMode": "Full",
-        "takeProfit": "",
-        "stopLoss": "",
-        "trailingStop": "0",
-        "sessionAvgPrice": "",
         "unrealisedPnl": plain(held.unrealised) if held.size else "",
         "curRealisedPnl": realised,
         "cumRealisedPnl": realised,
         "adlRankIndicator": 2 if held.size else 0,
-        "isReduceOnly": False,
-        "mmrSysUpdatedTime": "",
-        "leverageSysUpdatedTime": "",
         "createdTime": millis(held.updated_at),
         "updatedTime": millis(held.updated_at),
         "seq": -1 if not held.updated_at else held.updated_at // 1000,
+        **_ONE_WAY_CROSS,
     }
 
 

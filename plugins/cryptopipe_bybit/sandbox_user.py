@@ -38,6 +38,20 @@ _DAY = 86_400_000_000_000
 _FIRST_ID = 24_600_000
 
 
+def _permissions(key: SimulatedKey) -> dict[str, list[str]]:
+    """By the names of docs/v5/user/apikey-info."""
+    trades, withdraws = Permission.TRADE in key.permissions, Permission.WITHDRAW in key.permissions
+    wallet = ["AccountTransfer", "SubMemberTransfer"] if trades else []
+    nothing: list[str] = []
+    return {
+        "ContractTrade": ["Order", "Position"] if trades else nothing,
+        "Spot": ["SpotTrade"] if trades else nothing,
+        "Wallet": [*wallet, *(["Withdraw"] if withdraws else [])],
+        "Derivatives": ["DerivativesTrade"] if trades else nothing,
+        **dict.fromkeys(("Options", "CopyTrading", "BlockTrade", "Exchange", "NFT", "Affiliate", "Earn"), nothing),
+    }
+
+
 class Users:
     """The handlers, by path."""
 
@@ -46,27 +60,13 @@ class Users:
 
     def key(self, key: SimulatedKey, at: Nanos) -> object:
         """`/v5/user/query-api`: "Any permission can access this endpoint"."""
-        trades, withdraws = Permission.TRADE in key.permissions, Permission.WITHDRAW in key.permissions
-        wallet = ["AccountTransfer", "SubMemberTransfer"] if trades else []
-        permissions: dict[str, list[str]] = {
-            "ContractTrade": ["Order", "Position"] if trades else [],
-            "Spot": ["SpotTrade"] if trades else [],
-            "Wallet": [*wallet, *(["Withdraw"] if withdraws else [])],
-            "Options": [],
-            "Derivatives": ["DerivativesTrade"] if trades else [],
-            "CopyTrading": [],
-            "BlockTrade": [],
-            "Exchange": [],
-            "NFT": [],
-            "Affiliate": [],
-            "Earn": [],
-        }
+        permissions = _permissions(key)
         ends = key.expires_at
         return {
             "id": str(13_770_000 + key.account.account_id),
             "note": "sandbox",
             "apiKey": key.credentials.key,
-            "readOnly": 0 if trades or withdraws else 1,
+            "readOnly": 0 if any(permissions.values()) else 1,
             "secret": "",
             "permissions": permissions,
             "ips": list(key.addresses) or ["*"],
