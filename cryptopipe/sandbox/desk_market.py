@@ -17,6 +17,7 @@ GRAIN = Decimal("0.00000001")
 """What a fill moves of a quote asset, and its fee, are rounded down to a multiple of it, each by itself."""
 _HUNDRED = Decimal(100)
 _RATIO = Context(prec=28)
+_DIGITS = 40
 
 
 class DeskMarket:
@@ -76,6 +77,7 @@ class DeskMarket:
     def judge(self, order: NewOrder) -> None:
         """Raises `DeskRefusal` for an order that the venue's rules do not let in."""
         self._judge_state(order)
+        self._judge_digits(order)
         mid = self.mid()
         with exact():
             if order.size is not None:
@@ -84,6 +86,8 @@ class DeskMarket:
                 self._judge_price(order.price, mid)
             price, size = order.price or mid, order.size
             notional = order.spend if size is None else size * price * self.instrument.contract_size if price else None
+        if order.spend is not None and mid and order.spend > self.worth(mid, self.size(self._largest)):
+            raise DeskRefusal(Refusal.SIZE_TOO_LARGE, size=order.spend, most=self.worth(mid, self.size(self._largest)))
         if notional is not None and (notional < self.rules.min_notional or notional <= 0):
             raise DeskRefusal(Refusal.NOTIONAL_TOO_SMALL, notional=notional, least=self.rules.min_notional)
 
@@ -120,6 +124,14 @@ class DeskMarket:
         if resting_only and order.time_in_force is not TimeInForce.POST_ONLY:
             raise DeskRefusal(Refusal.POST_ONLY_NOW, symbol=self.instrument.symbol)
 
+    def _judge_digits(self, order: NewOrder) -> None:
+        """Numbers that no order has, and that arithmetic should not meet."""
+        if order.price is not None and not _writable(order.price):
+            raise DeskRefusal(Refusal.PRICE_GRID, price=order.price, tick=self.rules.tick)
+        for amount in (order.size, order.spend):
+            if amount is not None and not _writable(amount):
+                raise DeskRefusal(Refusal.SIZE_GRID, size=amount, step=self.rules.step)
+
     def _judge_size(self, size: Decimal) -> None:
         rules = self.rules
         if size < max(rules.min_size, rules.step):
@@ -136,3 +148,9 @@ class DeskMarket:
         if mid is not None and not mid <= price * band <= mid * band * band:
             least, most = ceil_to(self.rules.tick, _RATIO.divide(mid, band)), floor_to(self.rules.tick, mid * band)
             raise DeskRefusal(Refusal.PRICE_BAND, price=price, least=least, most=most, market=mid)
+
+
+def _writable(number: Decimal) -> bool:
+    """Finite, and with at most so many digits on either side of the point as any market has."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_DIGITS and number.adjusted() <= _DIGITS

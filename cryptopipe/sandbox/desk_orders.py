@@ -19,6 +19,7 @@ from cryptopipe.sandbox.desk_linear import LinearBook
 from cryptopipe.sandbox.desk_market import DeskMarket
 from cryptopipe.sandbox.desk_spot import SpotBook
 from cryptopipe.sandbox.desk_sweep import Sweep, sweep
+from cryptopipe.sandbox.positions import GRAIN
 
 if TYPE_CHECKING:
     from cryptopipe.sandbox.accounts import Account
@@ -108,7 +109,7 @@ class Dealer:
     def set_leverage(self, account: "Account", instrument: Instrument, leverage: Decimal) -> None:
         """Raises `DeskRefusal`."""
         market, most = self.market(instrument), self._desk.profile.leverage_most
-        if not market.linear or not 1 <= leverage <= most:
+        if not market.linear or not leverage.is_finite() or not 1 <= leverage <= most or leverage % GRAIN:
             raise DeskRefusal(Refusal.LEVERAGE, leverage=leverage, most=most)
         self.linear.set_leverage(account, market, leverage)
         account.tell_balances()

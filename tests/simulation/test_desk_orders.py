@@ -174,6 +174,12 @@ def test_another_customers_order_is_no_own_one() -> None:
     [
         (order(BUY, "0.010", "60000.3"), Refusal.PRICE_GRID, {"price": D("60000.3"), "tick": D("0.5")}),
         (order(BUY, "0.010", "-0.5"), Refusal.PRICE_GRID, {"price": D("-0.5")}),
+        (order(BUY, "0.010", "nan"), Refusal.PRICE_GRID, {"tick": D("0.5")}),
+        (order(BUY, "0.010", "1e500"), Refusal.PRICE_GRID, {"price": D("1e500")}),
+        (order(BUY, "1e-999", "60000"), Refusal.SIZE_GRID, {"size": D("1e-999")}),
+        (order(BUY, "inf", "60000"), Refusal.SIZE_GRID, {"size": D("inf")}),
+        (order(BUY, None, spend="-nan"), Refusal.SIZE_GRID, {"step": D("0.001")}),
+        (order(BUY, None, spend="1e39"), Refusal.SIZE_TOO_LARGE, {"most": D("9677400")}),  # 161.290 at 60000
         (order(BUY, "0.0105", "60000"), Refusal.SIZE_GRID, {"size": D("0.0105"), "step": D("0.001")}),
         (order(BUY, "0.001", "60000"), Refusal.SIZE_TOO_SMALL, {"size": D("0.001"), "least": D("0.002")}),
         (order(BUY, "0", "60000"), Refusal.SIZE_TOO_SMALL, {"size": D(0)}),

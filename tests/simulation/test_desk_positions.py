@@ -129,7 +129,7 @@ def test_another_leverage_moves_margins() -> None:
     account.set_leverage(LINEAR, D(1))
     assert account.balances()[USDT].locked == D("600.005") + 500
     before = account.balances()
-    for leverage in (D("0.9"), D(51)):
+    for leverage in (D("0.9"), D(51), D("nan"), D("2.000000001")):
         with pytest.raises(DeskRefusal) as caught:
             account.set_leverage(LINEAR, leverage)
         assert caught.value.why is Refusal.LEVERAGE
