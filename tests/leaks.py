@@ -1,47 +1,44 @@
 """A key that is easy to recognise, and every way in which an error or a value may be shown."""
 
-import io
 import json
 import pickle
 import traceback
 from base64 import b64encode
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import structlog
-from rich.console import Console
 from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
 from cryptopipe.model.stream import Credentials
 
-PLAIN = "unmistakable-secret-8c1f/7+e2"
+PLAIN = "secret-8c1f/7+e2-of-these-probes"
 SECRET = b64encode(PLAIN.encode() * 3).decode()
 """Base64, as some venues have theirs, and longer than what is cut off in tracebacks."""
-KEY = "unmistakable-key-55d0b3"
-PASSPHRASE = "unmistakable-phrase-a41/"
+KEY = "apikey-55d0b3-4e1977abd2"
+PASSPHRASE = "phrase-a41-66b0c9f3/x"
 CREDENTIALS = Credentials(KEY, SECRET, PASSPHRASE)
 _PART = 10
 """Characters of a text that give it away."""
 
 
-def forms(*texts: str) -> set[str]:
-    """As they are, as base64, hexadecimal, a URL and JSON have them; of each the beginning is enough."""
-    found: set[str] = set()
-    for one in texts:
-        raw = one.encode(errors="surrogateescape")
-        found |= {one[:_PART], one[-_PART:], quote(raw, safe="")[:_PART], json.dumps(one)[1 : _PART + 1]}
-        found |= {raw.hex()[: 2 * _PART], b64encode(raw).decode()[: _PART + 2], repr(raw)[2 : 2 + _PART]}
-    return found
+@cache
+def forms(text: str) -> frozenset[str]:
+    """As it is, as base64, hexadecimal, a URL and JSON have it; of each the beginning is enough."""
+    raw = text.encode(errors="surrogateescape")
+    found = {text[:_PART], text[-_PART:], quote(raw, safe="")[:_PART], json.dumps(text)[1 : _PART + 1]}
+    return frozenset(found | {raw.hex()[: 2 * _PART], b64encode(raw).decode()[: _PART + 2], repr(raw)[2 : 2 + _PART]})
 
 
 def spilled(shown: str | bytes, *texts: str) -> set[str]:
     """Which of these texts (the secret, its content and the passphrase if none is named) are in what is shown."""
     wanted = texts or (SECRET, PLAIN, PASSPHRASE)
     whole = shown.decode("utf-8", "replace") if isinstance(shown, bytes) else shown
-    return {one for one in wanted if any(form in whole for form in forms(one))}
+    return {one for one in wanted if one and any(form in whole for form in forms(one))}
 
 
 def shown(error: BaseException) -> str:
@@ -63,10 +60,9 @@ def shown(error: BaseException) -> str:
 
 def _tracebacks(error: BaseException) -> Iterable[str]:
     yield "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    page = Console(file=io.StringIO(), width=300)
-    page.print(Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True, max_frames=0))
-    assert isinstance(page.file, io.StringIO)
-    yield page.file.getvalue().replace("\n", "")
+    found = Traceback.extract(type(error), error, error.__traceback__, show_locals=True)
+    for frame in (one for stack in found.stacks for one in stack.frames):
+        yield "\n".join(f"{name} = {value.render(max_width=10_000)}" for name, value in (frame.locals or {}).items())
     info = (type(error), error, error.__traceback__)
     yield json.dumps(structlog.tracebacks.ExceptionDictTransformer(show_locals=True)(info), default=repr)
 

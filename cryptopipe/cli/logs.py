@@ -1,6 +1,7 @@
 """The log: events as dotted nouns, data in keys, to stderr.
 
-Enters: how much is wanted. Leaves: a configured structlog. Never: a line on stdout, a local variable in a traceback, a secret.
+Enters: how much is wanted. Leaves: a configured structlog. Never: a line on stdout, a local variable in a
+traceback, a secret.
 """
 
 import logging

@@ -5,7 +5,6 @@ Never: a change to what repeats nothing of ours, or a mask of a text so short th
 """
 
 from collections.abc import Callable, Iterable
-from os.path import commonprefix
 from urllib.parse import quote
 
 from cryptopipe.capture.redact import secrets_of
@@ -59,5 +58,11 @@ def _without(payload: bytes, beginning: bytes, forms: Iterable[bytes]) -> bytes:
     out, at = b"", 0
     while (found := payload.find(beginning, at)) >= 0:
         out += payload[at:found] + b"***"
-        at = found + max(len(commonprefix((payload[found : found + len(form)], form))) for form in forms)
+        at = found + max(_shared(payload, found, form) for form in forms)
     return out + payload[at:]
+
+
+def _shared(payload: bytes, at: int, form: bytes) -> int:
+    """How much of `form` stands there."""
+    rest = payload[at : at + len(form)]
+    return next((index for index, (one, other) in enumerate(zip(rest, form, strict=False)) if one != other), len(rest))

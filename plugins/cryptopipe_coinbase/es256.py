@@ -135,17 +135,25 @@ def pem_of(private: int) -> str:
 
 
 def private_of(pem: str) -> int:
-    """The private number of a PEM (RFC 5915, or PKCS 8 around it). Raises `ProtocolError`, which repeats none of it."""
+    """The private number of a PEM (RFC 5915, or PKCS 8 around it). Raises `ProtocolError`, which repeats none of it,
+    also in the variables of its traceback.
+    """
+    found = _number(pem)
+    if not found:
+        raise ProtocolError("the secret is no PEM of a P-256 key", where=ADVANCED)
+    return found
+
+
+def _number(pem: str) -> int:
+    """0 for what is none."""
     lines = [line.strip() for line in pem.replace("\\n", "\n").splitlines()]
     try:
         der = b64decode("".join(line for line in lines if not line.startswith("-----")), validate=True)
         start = der.index(b"\x04\x20") + 2
         found = int.from_bytes(der[start : start + 32], "big")
     except ValueError:
-        found = 0
-    if not 0 < found < ORDER or not lines or not lines[0].startswith("-----BEGIN"):
-        raise ProtocolError("the secret is no PEM of a P-256 key", where=ADVANCED)
-    return found
+        return 0
+    return found if 0 < found < ORDER and lines and lines[0].startswith("-----BEGIN") else 0
 
 
 def token(pem: str, head: object, claims: object) -> str:

@@ -53,8 +53,10 @@ def signature(secret: str, path: str, nonce: str, body: str) -> str:
     """
     try:
         key = b64decode(secret, validate=True)
-    except (binascii.Error, ValueError):  # its text would quote the secret
-        raise ProtocolError("the secret is not base64", where=VENUE) from None
+    except (binascii.Error, ValueError):
+        key = b""
+    if not key:  # raised here, so that it does not come from an error whose frames hold the secret
+        raise ProtocolError("the secret is not base64", where=VENUE)
     return b64encode(digest(key, path.encode() + sha256((nonce + body).encode()).digest(), sha512)).decode()
 
 

@@ -1,4 +1,4 @@
-"""Probes for leaked secrets, 1 to 24: values, settings, places of keys, what is masked. docs/secrets.md has the rules."""
+"""Probes for leaked secrets, 1 to 24: values, settings, places of keys, masks. docs/secrets.md has the rules."""
 
 import copy
 import json
