@@ -17,8 +17,10 @@ import websockets
 
 from cryptopipe import registry
 from cryptopipe.clock import SECOND
-from cryptopipe.drivers.errand import Errand, errand
+from cryptopipe.drivers.errand import Errand
+from cryptopipe.drivers.fetching import session
 from cryptopipe.drivers.serve import serving
+from cryptopipe.drivers.signatory import Signatory
 from cryptopipe.model.actions import CancelOrder, FetchBalances, FindOrder, ListOpenOrders, PlaceOrder
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Instrument, Side, VenueId
@@ -83,8 +85,9 @@ async def street(name: str, *faults: Fault) -> AsyncIterator[Street]:
     async with serving([one.house], one.world.advance) as served:
         one.origin = served.origins[one.venue].rest.partition("://")[2]
         codec = one.plugin.actions(one.instruments)
-        async with errand({one.venue: codec}, {one.venue: keys}, one.rewritten) as asked:
-            one.errand = asked
+        signatory = Signatory(codecs={one.venue: codec}, credentials={one.venue: keys}, rewrite=one.rewritten)
+        async with session(10 * SECOND) as http:
+            one.errand = Errand({one.venue: codec}, signatory, http)
             yield one
 
 
