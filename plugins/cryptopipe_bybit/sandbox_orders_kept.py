@@ -40,12 +40,10 @@ class Kept:
 
     def __init__(self) -> None:
         self._ended: dict[int, list[DeskOrder]] = {}
-        self._links: dict[int, set[str]] = {}
 
     def place(self, account: SimulatedAccount, order: NewOrder, at: Nanos) -> DeskOrder:
         """Raises `DeskRefusal`."""
-        links = self._links.setdefault(account.account_id, set())
-        if order.client_id and order.client_id in links:
+        if order.client_id and self._is_taken(account, order.client_id):
             raise DeskRefusal(Refusal.DUPLICATE_CLIENT_ID, client_id=order.client_id)
         try:
             told = account.place(order)
@@ -55,9 +53,17 @@ class Kept:
             number = _FIRST + sum(map(len, self._ended.values()))
             told = DeskOrder(number, order, OrderStatus.CANCELLED, _ZERO, _ZERO, {}, at, at, refusal.why.value)
             self._ended.setdefault(account.account_id, []).append(told)
-        if order.client_id:
-            links.add(order.client_id)
         return told
+
+    def _is_taken(self, account: SimulatedAccount, link: str) -> bool:
+        """Also by an order whose answer was never sent."""
+        if any(one.order.client_id == link for one in self.ended_at_once(account)):
+            return True
+        try:
+            account.order(0, link)
+        except DeskRefusal:
+            return False
+        return True
 
     def ended_at_once(self, account: SimulatedAccount) -> Sequence[DeskOrder]:
         """Those that the desk does not know, oldest first."""

@@ -18,6 +18,7 @@ from cryptopipe.api import (
     TradingState,
 )
 from cryptopipe.clock import MILLISECOND, SECOND
+from cryptopipe.sandbox.faults import Fault
 
 D = Decimal
 ORDER = "/v5/order/create"
@@ -449,3 +450,18 @@ def test_fees_are_told_for_each_market(untouched: Client) -> None:
         {key: str(D(rates[key]).normalize()) for key in rates}
     ]
     assert untouched.get("/v5/account/fee-rate", category="spot", symbol="NOTHING")["retCode"] == 170121
+
+
+def test_an_order_whose_answer_was_lost_is_not_taken_in_again() -> None:
+    """ "orderLinkId … always unique": also where the venue itself failed after it had executed the order."""
+    fault = Fault("action_5xx", lasts=SECOND, values={"done": 1}, words={"of": "order"})
+    client = Client(faults=[fault])
+    asked = {"category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "100"}
+    text = json.dumps({**asked, "orderLinkId": "lost-1"})
+    status, _, _ = client.whole("POST", "/v5/order/create", text)
+    assert status >= 500
+    client.wait(2 * SECOND)
+    (found,) = client.result("GET", "/v5/order/realtime", category="spot", orderLinkId="lost-1")["list"]
+    assert found["orderStatus"] == "Filled"
+    assert client.body("POST", "/v5/order/create", text)["retCode"] == 170141
+    assert len(client.result("GET", "/v5/order/history", category="spot")["list"]) == 1
