@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import websockets
+from integration.asking import errand
 
 from cryptopipe import registry
 from cryptopipe.clock import SECOND
-from cryptopipe.drivers.errand import Errand, errand
+from cryptopipe.drivers.errand import Errand
 from cryptopipe.drivers.serve import serving
 from cryptopipe.model.actions import CancelOrder, FetchBalances, FindOrder, ListOpenOrders, PlaceOrder
 from cryptopipe.model.facts import Asset, Instrument, Side, VenueId

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import websockets
+from integration.asking import errand
 from msgspec.structs import replace
 
 from cryptopipe import registry
 from cryptopipe.clock import MILLISECOND, SECOND
-from cryptopipe.drivers.errand import Errand, errand
+from cryptopipe.drivers.errand import Errand
 from cryptopipe.drivers.serve import serving
 from cryptopipe.errors import CryptopipeError, UnknownOutcome, VenueError
 from cryptopipe.model.actions import (
