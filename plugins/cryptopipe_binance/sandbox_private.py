@@ -120,7 +120,8 @@ class TradingSandbox:
 def parameters(query: str, body: bytes) -> Query:
     """Of query and body; what stands in both is the query's. Raises `Wrong`."""
     sides = []
-    for text in (body.decode("utf-8", "replace"), query):
+    for sent in (body, query.encode("utf-8", "surrogateescape")):  # what is no UTF-8 in a URL comes so
+        text = sent.decode("utf-8", "replace")
         pairs = parse_qsl(text, keep_blank_values=True)
         side = dict(pairs)
         if len(side) != len(pairs):

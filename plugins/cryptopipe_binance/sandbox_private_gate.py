@@ -84,7 +84,7 @@ def payload_of(query: str, body: bytes) -> bytes:
     """What the signature of a REST request covers: query and body as they were sent, without the signature itself."""
     return b"".join(
         b"&".join(part for part in side.split(b"&") if not part.startswith(b"signature="))
-        for side in (query.encode(), body)
+        for side in (query.encode("utf-8", "surrogateescape"), body)
     )
 
 

@@ -117,13 +117,12 @@ class ApiSession:
     def _answer(self, message: str, at: Nanos) -> Fields:
         try:
             request = msgspec.json.decode(message, type=_Request)
+            params = {name: _text(raw) for name, raw in request.params.items()}
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return {"id": None, "status": 400, "error": {"code": -1135, "msg": "Invalid JSON Request"}}
         head: Fields = {"id": request.id}
         way, told = self._board.ways.get(request.method.removeprefix("v3/")), {}
-        params: Query = {}
         try:
-            params = {name: _text(raw) for name, raw in request.params.items()}
             told = {"status": 200, "result": self._result(request.method.removeprefix("v3/"), params, at)}
         except Wrong as wrong:
             error: Fields = {"code": wrong.code, "msg": wrong.text}

@@ -34,7 +34,12 @@ def parameters() -> Parameters:
 
 def hex_of(secret: str, payload: str) -> str:
     """HMAC-SHA256 in hex."""
-    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+    return hex_of_bytes(secret, payload.encode())
+
+
+def hex_of_bytes(secret: str, payload: bytes) -> str:
+    """Likewise, of what may be no text."""
+    return hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
 
 
 class Stage:

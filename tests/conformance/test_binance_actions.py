@@ -254,6 +254,7 @@ OPEN_CODES: Table = (
     (-1001, 400, "Internal error; unable to process your request. Please try again."),
     (-1006, 400, "An unexpected response was received from the message bus. Execution status unknown."),
     (-1007, 408, "Timeout waiting for response from backend server. Send status unknown; execution status unknown."),
+    (-1007, 400, "Timeout waiting for response from backend server. Send status unknown; execution status unknown."),
     (-1008, 503, "Server is currently overloaded with other requests. Please try again in a few minutes."),
     (-1016, 503, "This service is no longer available."),
 )
