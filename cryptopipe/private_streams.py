@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 
 from cryptopipe.act.venues import VenueExecution
 from cryptopipe.capture.inputs import Direction, Input
-from cryptopipe.errors import ProtocolError, VenueError
 from cryptopipe.journal.account_records import PrivateChanged
+from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.actions import Lost, PrivateCodec
 from cryptopipe.model.events import Send
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.outcomes import FillReport, OrderReport
+from cryptopipe.model.outcomes import FillReport, OrderReport, PrivateReport
 from cryptopipe.trading import Teller
 
 
@@ -32,9 +32,7 @@ class PrivateStreams:
         """The next input of a private connection."""
         venue = VenueId(entry.venue)
         if entry.direction is Direction.OPEN and venue in self._make:
-            self._codecs[venue] = self._make[venue]()
-            self._execution.streaming.add(venue)
-            self._tell(PrivateChanged(venue, True, ""))
+            self._opened(venue)
         elif entry.direction is Direction.CLOSE:
             self._ended(venue, entry.payload.decode(errors="replace"))
         elif entry.direction is Direction.RECV and venue in self._codecs:
@@ -45,17 +43,31 @@ class PrivateStreams:
         taken, self._sends = self._sends, []
         return taken
 
-    def _read(self, venue: VenueId, codec: PrivateCodec, entry: Input) -> None:
+    def _opened(self, venue: VenueId) -> None:
         try:
-            for one in codec.decode(entry.payload, entry.at):
-                if isinstance(one, OrderReport | FillReport):
-                    self._execution.told(one, entry.at)
-                elif isinstance(one, Send):
-                    self._sends.append((venue, one.text))
-                elif isinstance(one, Lost):
-                    self._tell(PrivateChanged(venue, True, one.reason))
-        except (ProtocolError, VenueError) as error:  # what it would have told is asked for by request
-            self._ended(venue, str(error))
+            self._codecs[venue] = self._make[venue]()
+        except Exception as error:  # noqa: BLE001 -- a stranger's plugin
+            self._tell(PrivateChanged(venue, False, as_refusal(error).message))
+            return
+        self._execution.streaming.add(venue)
+        self._tell(PrivateChanged(venue, True, ""))
+
+    def _read(self, venue: VenueId, codec: PrivateCodec, entry: Input) -> None:
+        told: list[PrivateReport | Lost | Send] = []
+        broken = ""
+        try:
+            told.extend(codec.decode(entry.payload, entry.at))
+        except Exception as error:  # noqa: BLE001 -- a stranger's codec; what it would have told is asked for
+            broken = str(as_refusal(error))
+        for one in told:
+            if isinstance(one, OrderReport | FillReport):
+                self._execution.told(one, entry.at)
+            elif isinstance(one, Send):
+                self._sends.append((venue, one.text))
+            elif isinstance(one, Lost):
+                self._tell(PrivateChanged(venue, True, one.reason))
+        if broken:
+            self._ended(venue, broken)
 
     def _ended(self, venue: VenueId, why: str) -> None:
         """Nobody waits for it any more; a connection that only lost its sense is left to its venue."""

@@ -14,6 +14,7 @@ from cryptopipe.act.budget import Budget
 from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT, Ends, Instruction
 from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit, Step
+from cryptopipe.act.strangers import read
 from cryptopipe.capture.inputs import ACTION, Input
 from cryptopipe.clock import LAST, SECOND, Agenda, Nanos
 from cryptopipe.errors import CryptopipeError, RateLimited, VenueError
@@ -133,12 +134,10 @@ class VenueExecution:
         response = HttpResponse(entry.status, entry.payload, entry.url, dict(entry.headers))
         self._budgets[instruction.venue].hear(response, entry.at)
         outcome: Outcome | CryptopipeError
-        try:
-            if entry.status == NOT_SENT:
-                raise VenueError(f"never sent: {entry.payload.decode(errors='replace')}", where=entry.venue)
-            outcome = self._codecs[instruction.venue].parse(instruction.action, response, instruction.earlier)
-        except CryptopipeError as error:
-            outcome = error
+        if entry.status == NOT_SENT:
+            outcome = VenueError(f"never sent: {entry.payload.decode(errors='replace')}", where=entry.venue)
+        else:
+            outcome = read(self._codecs[instruction.venue], instruction.action, response, instruction.earlier)
         if isinstance(outcome, More):
             self.ask(instruction.action, asked.at, asked.then, (*instruction.earlier, response))
             return

@@ -97,7 +97,7 @@ class Accounts:
         if FetchKey not in self.codecs[venue].supports:
             return None
         key = errands.told(FetchKey(venue)).key
-        assert key is not None, f"{venue} answered a question about the key without one"
+        assert key is not None, "an answer without a key is none"
         judge(venue, key, self.need, self.any_key)
         return key
 

@@ -14,6 +14,7 @@ import aiohttp
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit
+from cryptopipe.act.strangers import read
 from cryptopipe.act.venues import accepted_for, budget_of
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched, fetch, session
@@ -95,7 +96,9 @@ class Errand:
                 raise VenueError(arrival.payload.decode(errors="replace"), where=venue)
             response = HttpResponse(arrival.status, arrival.payload, arrival.url, dict(arrival.headers))
             self._budgets[venue].hear(response, self.stamp())
-            outcome = codec.parse(action, response, earlier)
+            outcome = read(codec, action, response, earlier)
+            if isinstance(outcome, CryptopipeError):
+                raise outcome
             if not isinstance(outcome, More):
                 return outcome
             earlier = (*earlier, response)

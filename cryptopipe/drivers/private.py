@@ -11,6 +11,7 @@ from ssl import SSLContext
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from cryptopipe.act.strangers import sendable
 from cryptopipe.capture.inputs import PRIVATE, Direction
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.doors import Straight, text
@@ -19,7 +20,8 @@ from cryptopipe.drivers.fetching import AGENT, LARGEST, Fetched
 from cryptopipe.drivers.intake import Arrival
 from cryptopipe.drivers.signatory import Signatory, Signed
 from cryptopipe.drivers.veil import Veil, of_request, of_stream
-from cryptopipe.errors import CryptopipeError
+from cryptopipe.errors import CryptopipeError, ProtocolError
+from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.stream import Connect, HttpRequest, HttpResponse, StreamAuth, bare
 
@@ -69,6 +71,8 @@ class PrivateLine:
             return f"not signed in: {error}"
         except UnicodeEncodeError:  # its text would quote the secret
             return "not signed in: the key or its secret is no text"
+        except Exception as error:  # noqa: BLE001 -- a stranger's signer or codec, whose text may quote the secret
+            return f"not signed in: {as_refusal(error).message}"
         try:
             return await self._listen(connect)
         except ConnectionClosed as closed:
@@ -84,13 +88,17 @@ class PrivateLine:
         at = self._signatory.moment(self._venue, self._stamp())
         request, response = signer.request(key, at), None
         if request is not None:
+            sendable(request)
             url = self._signatory.rewrite(self._venue, request.url)
             self._veil = of_request(key, request)
             got = await self._fetch(HttpRequest(request.method, url, request.headers, request.body))
             response = HttpResponse(got.status, self._veil(got.payload), bare(url), dict(got.headers))
         auth = signer.auth(key, response, at)
         self._veil = of_stream(key, auth)
-        return self._stream.codec().connect(auth, at)
+        connect = self._stream.codec().connect(auth, at)
+        if not isinstance(connect, Connect) or not all(isinstance(frame, str) for frame in connect.frames):
+            raise ProtocolError(f"the plugin made {type(connect).__name__} in place of a connection to dial")
+        return connect
 
     async def _listen(self, connect: Connect) -> str:
         url, veil = self._signatory.rewrite(self._venue, connect.url), self._veil

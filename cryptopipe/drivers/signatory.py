@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
+from cryptopipe.act.strangers import request_of
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import LAST, MILLISECOND, Nanos
 from cryptopipe.drivers.fetching import Fetched
@@ -71,7 +72,7 @@ class Signatory:
         if key is None:
             return _unsent(one, f"no key of {one.venue} is set")
         try:
-            request = self.codecs[one.venue].build(one.action, key, at, one.earlier)
+            request = request_of(self.codecs[one.venue], one.action, key, at, one.earlier)
         except CryptopipeError as error:
             return _unsent(one, str(error))
         return HttpRequest(request.method, self.rewrite(one.venue, request.url), request.headers, request.body)
