@@ -465,3 +465,14 @@ def test_an_order_whose_answer_was_lost_is_not_taken_in_again() -> None:
     assert found["orderStatus"] == "Filled"
     assert client.body("POST", "/v5/order/create", text)["retCode"] == 170141
     assert len(client.result("GET", "/v5/order/history", category="spot")["list"]) == 1
+
+
+@pytest.mark.parametrize("status", ["Filled", "Cancelled", "New"])
+def test_a_history_of_one_state_has_no_other(client: Client, status: str) -> None:
+    order(client, orderType="Market", qty="50")
+    order(client, price=str(client.best("BTCUSDT", Side.BUY) - 500), orderLinkId=f"history-{status}")
+    client.result("POST", "/v5/order/cancel", category="spot", symbol="BTCUSDT", orderLinkId=f"history-{status}")
+    every = client.result("GET", "/v5/order/history", category="spot", limit=50)["list"]
+    some = client.result("GET", "/v5/order/history", category="spot", limit=50, orderStatus=status)["list"]
+    assert some == [row for row in every if row["orderStatus"] == status]
+    assert bool(some) == (status != "New") and len(some) < len(every)
