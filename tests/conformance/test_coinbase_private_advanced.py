@@ -466,6 +466,8 @@ MEANINGS: Sequence[tuple[Action, int, bytes, Any, str]] = (
     (PLACE, 503, b"upstream connect error", UnknownOutcome, "any gateway"),
     (CANCEL, 200, results(True, "UNKNOWN_CANCEL_FAILURE_REASON"), Accepted(UNKNOWN), PAGE),
     (CANCEL, 200, results(True, "UNKNOWN_CANCEL_FAILURE_REASON", "o-2"), UnknownOutcome, "about another order"),
+    (CANCEL, 200, results(True, "UNKNOWN_CANCEL_FAILURE_REASON", "o-2")[:-1] + f', "asked": "{UNKNOWN}"}}'.encode(),
+     UnknownOutcome, "about another order, though it repeats what was asked for"),
     (CANCEL, 200, results(False, "UNKNOWN_CANCEL_FAILURE_REASON"), UnknownOutcome, "no reason is told"),
     (CANCEL, 200, results(False, "UNKNOWN_CANCEL_ORDER"), NotFound("UNKNOWN_CANCEL_ORDER", ""), PAGE),
     (CANCEL, 200, results(False, "DUPLICATE_CANCEL_REQUEST"), Refused("DUPLICATE_CANCEL_REQUEST", ""), PAGE),
