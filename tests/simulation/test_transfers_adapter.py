@@ -32,7 +32,7 @@ from cryptopipe.model.facts import Asset, Instrument, Side, VenueId, floor_to
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import Accepted, FillReport, More, Outcome, Reports, TransferReport, TransferState
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS
-from cryptopipe.model.stream import HttpRequest, HttpResponse
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 from cryptopipe.registry import exchanges
 from cryptopipe.sandbox.chain_parameters import Delay
 from cryptopipe.sandbox.house import House
@@ -51,6 +51,7 @@ PLUGINS: dict[VenueId, ExchangePlugin] = {
     plugin.venue: plugin
     for plugin in exchanges().values()
     if plugin.actions is not None and plugin.trading_sandbox is not None and plugin.wallets is not None
+    if {FetchAddress, Withdraw} <= plugin.actions(()).supports
 }
 STEPS = [*pairwise(PLUGINS), *([(list(PLUGINS)[-1], next(iter(PLUGINS)))] if len(PLUGINS) > 1 else [])]
 
@@ -91,7 +92,7 @@ class Customer:
         earlier: list[HttpResponse] = []
         while True:
             self.wait(1)
-            request = self._codecs[venue].build(action, SANDBOX_CREDENTIALS, self.world.now, earlier)
+            request = self._codecs[venue].build(action, _key(venue), self.world.now, earlier)
             reply = self._houses[venue].answer(_local(request), self.world.now)
             assert reply is not None, "nothing is lost here"
             outcome = self._codecs[venue].parse(action, reply.response, earlier)
@@ -135,6 +136,12 @@ class Customer:
     def transfer(self, venue: VenueId, deposits: bool) -> TransferReport | None:
         found = self.reports(venue, ListTransfers(venue, deposits, _code(venue))).transfers
         return found[0] if found else None
+
+
+def _key(venue: VenueId) -> Credentials:
+    """The sandbox's, as clients of the venue have it."""
+    own = PLUGINS[venue].sandbox_key
+    return SANDBOX_CREDENTIALS if own is None else own(SANDBOX_CREDENTIALS)
 
 
 def _local(request: HttpRequest) -> HttpRequest:
