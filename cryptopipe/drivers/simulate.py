@@ -20,6 +20,7 @@ from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.drivers.live import LARGEST_FRAME, TURN
 from cryptopipe.drivers.signatory import Signatory, arrived
 from cryptopipe.drivers.simulated_private import PrivateLines
+from cryptopipe.drivers.veil import of_request
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
@@ -234,7 +235,8 @@ class Simulation:
 
     def _asked(self, one: Instruction, request: HttpRequest) -> None:
         due, got = self.fetch(one.venue, request)
-        self._acted(one, due, arrived(one, request.url, got))
+        told = of_request(self._signatory.credentials[one.venue], request)(got.payload)
+        self._acted(one, due, arrived(one, request.url, Fetched(got.status, told, got.headers)))
 
     def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:
         self.at(due, arrival)
