@@ -155,6 +155,9 @@ def test_wallet_and_position_reconcile_over_a_funding() -> None:
     (ticker,) = client.result("GET", "/v5/market/tickers", category="linear", symbol="BTCUSDT")["list"]
     assert (D(ticker["nextFundingTime"]), position(client)["side"]) == (FUNDED_AT // MILLISECOND, "Sell")
     client.wait(SECOND)
+    log = client.result("GET", "/v5/account/transaction-log", accountType="UNIFIED", limit=50)["list"]
+    realised = sum((D(row["cashFlow"]) + D(row["funding"] or 0) for row in log), D(0))
+    assert D(position(client)["curRealisedPnl"]) == realised != sum(D(row["cashFlow"]) for row in log)
     trade(client, "Buy", "0.15", reduceOnly=True)
     assert position(client)["size"] == "0"
     closing = client.held("USDT")
