@@ -281,3 +281,25 @@ def test_the_same_seed_gives_the_same_trace() -> None:
         return json.dumps(told)
 
     assert trace() == trace()
+
+
+def test_a_websocket_request_weighs_what_it_does_by_rest(stage: Stage) -> None:
+    """web-socket-api.md "IP limits": connecting weighs 2; weights are one account with REST's."""
+
+    def used(answer: Any) -> int:
+        count: int = answer["rateLimits"][-1]["count"]
+        return count
+
+    begun = int(stage.ask("GET", "/api/v3/account")[2]["X-MBX-USED-WEIGHT-1M"])
+    socket = Socket(stage)
+    assert used(socket.call("ping")) == begun + 3
+    assert used(socket.call("account.status", SANDBOX_CREDENTIALS)) == begun + 23
+    assert used(socket.call("depth", symbol="BTCUSDT", limit=1000)) == begun + 73
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001"}
+    assert used(socket.call("order.place", SANDBOX_CREDENTIALS, **order)) == begun + 73  # free where it succeeds
+    assert used(socket.call("order.place", SANDBOX_CREDENTIALS, **{**order, "quantity": "0"})) == begun + 74
+    assert int(stage.ask("GET", "/api/v3/account")[2]["X-MBX-USED-WEIGHT-1M"]) == begun + 94
+    answers = [socket.call("openOrders.status", SANDBOX_CREDENTIALS) for _ in range(75)]
+    refused = next(one for one in answers if one["status"] == 429)
+    assert refused["error"]["code"] == -1003
+    assert 0 < refused["error"]["data"]["retryAfter"] - refused["error"]["data"]["serverTime"] <= 60_000
