@@ -11,11 +11,12 @@ tests of public clients (fixtures of this repository's tests say which).
 "We accept client_oid in any form by REST, but what is no UUIDv4 is not processed": a name that is none becomes one by
 its hash; answers to that action have our name again, lists and the private stream the venue's. Not confirmed live: that
 `product_id` in the URL of a cancellation keeps it to that product (ccxt writes it into a body, in its own spelling);
-that what was asked for with a `nonce` twice is done once.
+that what was asked for with a `nonce` twice is done once; that a fee is estimated without an address.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace as changed
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -144,6 +145,22 @@ def _transfers(exchange: Any, action: ListTransfers) -> Any:
     return exchange.request("transfers", ["private"], "GET", {"type": "deposit" if action.deposits else "withdraw"})
 
 
+def _currencies(codes: frozenset[str]) -> Callable[[Any, FetchCurrencies], Any]:
+    """The list, then for each open network of these codes what a withdrawal would cost: a request each."""
+
+    def asked(exchange: Any, action: FetchCurrencies) -> Any:
+        told = exchange.public_get_currencies({})
+        for one in told if isinstance(told, list) else ():
+            for network in (one.get("supported_networks") or ()) if one["id"] in codes else ():
+                if one["status"] == network["status"] == "online":
+                    where = {"currency": one["id"], "network": network["id"]}
+                    estimate = exchange.request("withdrawals/fee-estimate", ["private"], "GET", where)
+                    network["fee"] = estimate.get("fee")
+        return told
+
+    return asked
+
+
 def _address(exchange: Any, action: FetchAddress) -> Any:
     """Two requests: the list of wallets, then a new address of one."""
     network = {"network": action.network} if action.network else {}
@@ -174,7 +191,6 @@ RULES = ActionRules(
         CancelOrder: Call(_cancel, read=cancelled),
         CancelAll: Call(_cancel_all, read=all_cancelled),
         FetchFees: Call("private_get_fees", lambda action: ({},), fees),
-        FetchCurrencies: Call("public_get_currencies", lambda action: ({},), currencies),
         FetchAddress: Call(_address),
         ListTransfers: Call(_transfers, read=transfers),
     },
@@ -229,7 +245,9 @@ def _renamed(outcome: Outcome, name: str, client_id: str) -> Outcome:
 
 def actions(instruments: Sequence[Instrument]) -> ExchangeActions:
     """The codec over the instruments of a run."""
+    codes = frozenset(code for one in instruments for code in one.symbol.split("-"))
+    calls = {**RULES.calls, FetchCurrencies: Call(_currencies(codes), read=currencies)}
     return ExchangeActions(
-        "coinbaseexchange", EXCHANGE, instruments, RULES, currencies=wallets(EXCHANGE), aliases=CODES.aliases,
-        chains=CODES.networks, find=CoinbaseInstruments(EXCHANGE).find,
+        "coinbaseexchange", EXCHANGE, instruments, changed(RULES, calls=calls), currencies=wallets(EXCHANGE),
+        aliases=CODES.aliases, chains=CODES.networks, find=CoinbaseInstruments(EXCHANGE).find,
     )  # fmt: skip

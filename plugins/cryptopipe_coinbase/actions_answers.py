@@ -89,7 +89,8 @@ def fees(action: FetchFees, told: Any) -> Reports:
 
 
 def currencies(action: FetchCurrencies, told: Any) -> Reports:
-    """Of `/currencies`, as the listing reads it; it states no fee of a withdrawal. Raises `ProtocolError`."""
+    """Of `/currencies`, as the listing reads it, with `fee` in networks whose estimate was asked for. Raises
+    `ProtocolError`."""
     return Reports(currencies=tuple(exchange_currencies(told)))
 
 

@@ -49,6 +49,7 @@ class _Network(msgspec.Struct):
     max_withdrawal_amount: Decimal | None = None
     network_confirmations: int | None = None
     destination_tag_regex: str | None = None
+    fee: Decimal | None = None  # none in this answer: from an estimate that was asked for besides
 
 
 class _Currency(msgspec.Struct):
@@ -163,6 +164,7 @@ def _network(told: _Network, currency: _Currency) -> Network:
         contract=told.contract_address or None,
         deposits=moves,
         withdrawals=moves,
+        withdrawal_fee=_amount(told.fee),
         min_withdrawal=_amount(told.min_withdrawal_amount),
         max_withdrawal=_amount(told.max_withdrawal_amount),
         precision=_places(currency.max_precision),

@@ -400,6 +400,11 @@ def test_money_moves_by_requests() -> None:
     assert [(one.code, one.chain, one.min_withdrawal, one.confirmations) for one in eth.networks] == [
         ("ethereum", "ethereum", Decimal("0.001"), 14), ("base", "base", Decimal("0.001"), 14),
     ]  # fmt: skip
+    for network in eth.networks:
+        path = f"/withdrawals/fee-estimate?currency=ETH&network={network.code}"
+        assert network.withdrawal_fee == Decimal(desk.stage.call("GET", path)["fee"]) > 0
+    sol = next(one for one in told.currencies if one.asset == "SOL")  # of no instrument here: not asked for
+    assert [one.withdrawal_fee for one in sol.networks] == [None]
 
 
 def test_what_it_pays_and_what_time_it_is() -> None:
