@@ -373,3 +373,21 @@ def test_faults_speak_the_venues_words() -> None:
     lost = Stage(faults=(Fault("lost_response", words={"of": "order"}),))
     assert lost.house.answer(lost.request("POST", "/orders", BAD, SANDBOX_CREDENTIALS), lost.now) is None
     assert len(lost.call("GET", "/orders")) == 1
+
+
+@pytest.mark.slow
+def test_a_withdrawal_ends_on_its_chain(stage: Stage) -> None:
+    """Stamps as ccxt 4.5.90 reads them: `completed_at` and `processed_at` once it is final."""
+    made = stage.call("POST", "/withdrawals/crypto", **SENT | {"network": "base"})
+    first = stage.call("GET", f"/transfers/{made['id']}")
+    assert [first[name] for name in ("completed_at", "processed_at", "canceled_at")] == [None] * 3
+    for _ in range(100):
+        stage.wait(60 * SECOND)
+        told = stage.call("GET", f"/transfers/{made['id']}")
+        if told["completed_at"]:
+            break
+    assert told["completed_at"] and told["processed_at"] and not told["canceled_at"]
+    assert len(told["details"]["crypto_transaction_hash"]) == 64 and told["amount"] == "0.50000000"
+    rows = stage.call("GET", f"/accounts/{_account(stage, 'ETH')}/ledger")
+    assert [(one["type"], Decimal(one["amount"])) for one in rows] == [("transfer", Decimal("-0.5"))]
+    assert stage.held("ETH")[1] == 0
