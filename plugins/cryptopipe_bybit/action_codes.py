@@ -17,6 +17,7 @@ OPEN_CODES = (
     10014,  # Invalid duplicate request: the first may have been taken
     10016,  # Server error; of the order stream also "Service is restarting"
     10019,  # the stream of orders restarts, "the request in the process is not affected"
+    110072,  # OrderLinkedID is duplicate: ours are unique, so the order that has it is this one
     110079,  # The order is processing and can not be operated, please try again later
     131001,  # openapi svc error
     131003,  # Internal error
@@ -29,6 +30,7 @@ OPEN_CODES = (
     170007,  # Timeout waiting for response from backend server
     170032,  # Network error. Please try again later
     170035,  # Submitted to the system for processing!
+    170141,  # Duplicate clientOrderId: likewise
     170144,  # Order has been locked
     170146,  # Order creation timeout
     170147,  # Order cancellation timeout
@@ -47,7 +49,8 @@ DENIED_CODES = (
 NOT_FOUND_CODES = (110001, 170143, 170213)
 REFUSED_CODES = (
     *(10001, 10017, 30133, 30134, 30135, 30136, 30208, 30209, 30228, 30256, 40004),
-    *range(110003, 110079),
+    *range(110003, 110072),
+    *range(110073, 110079),
     *(110080, 110082, 110083, *range(110085, 110091), *range(110092, 110122)),
     *(110124, 110131, 110132, 110135, 110136, 110137, 3200403, 3400139, 34040),
     *(131002, 131066, 131067, 131068, 131069, 131070, 131071, 131072, 131073, 131074, 131075, 131076, 131077, 131078),
@@ -55,7 +58,7 @@ REFUSED_CODES = (
     *(131098, 131099, 131202, 131203, 131204, 131205, 131206, 131207, 131208, 131209, 131210, 131211, 131212, 131213),
     *(131215, 131216, 131217, 131226, 131227, 131228, 131229, 131231, 131232, 131233, 131239),
     *(170010, 170011, 170019, 170031, 170033, 170034, 170036, 170037, 170105, 170115, 170116, 170117, 170121, 170124),
-    *(170130, 170131, 170132, 170133, 170134, 170135, 170136, 170137, 170139, 170140, 170141, 170142, 170145, 170148),
+    *(170130, 170131, 170132, 170133, 170134, 170135, 170136, 170137, 170139, 170140, 170142, 170145, 170148),
     *(170151, 170157, 170159, 170190, *range(170192, 170201), 170202, 170203, 170204, 170206, 170207, 170209, 170210),
     *(170215, 170216, 170217, 170218, 170220, 170221, 170223, 170224, 170226, 170227, 170228, 170229, 170230, 170341),
     *(170344, 170346, 170348, 170355, 170358, 170359, 170360, 170371, 170372, 170381, 170382, 170709, 170810, 182104),

@@ -36,6 +36,7 @@ WITHDRAW = Withdraw(PLUGIN.venue, "USDT", "ETH", "0x99ced129603abc771c0dabe935c3
 MOVE = MoveFunds(PLUGIN.venue, "BTC", Decimal("0.05"), "UNIFIED", "FUND", "m1")
 OPEN = {
     Refusal.BUSY: {"order": RateLimited, "withdrawal": UnknownOutcome, "move": UnknownOutcome},
+    Refusal.DUPLICATE_CLIENT_ID: {"order": UnknownOutcome},
     Refusal.DUPLICATE_TRANSFER_ID: {"withdrawal": UnknownOutcome, "move": UnknownOutcome},
 }
 """What is no plain refusal: the venue was busy, or it has this id already."""
