@@ -136,7 +136,7 @@ class Pursuit:
             why = self._doubt or "its fills are not told"
             return GaveUp(f"what became of order {self.order.client_id} on {self.order.instrument.id}: {why}")
         report = self._report
-        if report is not None and report.state is not OrderState.OPEN:
+        if report is not None and (self._gone or report.state is not OrderState.OPEN):
             return self._ask_fills(report)
         if report is not None and at - self._sent_at >= CANCEL_AFTER:
             self._stage = _Stage.CANCELLING
@@ -144,13 +144,16 @@ class Pursuit:
         return self._find()
 
     def is_of(self, report: OrderReport | FillReport) -> bool:
-        """Whether a report without our id is about this order."""
-        return bool(self._order_id) and report.order_id == self._order_id and report.instrument == self.order.instrument
+        """Whether a report is about this order: it has our id, or the venue's where that is known."""
+        named = report.client_id == self.order.client_id or report.order_id == self._order_id != ""
+        return named and report.instrument.id == self.order.instrument.id
 
     def heard(self, report: OrderReport | FillReport) -> Done | None:
         """The end, if the stream has told all of it; else everything goes on as it would. Told twice or in another
         order it says the same.
         """
+        if not self.is_of(report):
+            return None
         if isinstance(report, FillReport):
             self._heard_fills[report.fill_id] = report
         elif report.state is not OrderState.OPEN:
@@ -167,9 +170,9 @@ class Pursuit:
 
     def _placed(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
         match outcome:
-            case Accepted(order=OrderReport() as report):
+            case Accepted(order=OrderReport() as report) if self._answers(report):
                 return self._reported(report, at)
-            case Accepted(venue_id=order_id):
+            case Accepted(venue_id=order_id, order=None):
                 self._order_id = order_id
                 return Pause(STREAM_WITHIN) if self._streamed else self._find()
             case Refused(code=code, reason=reason) | NotFound(code=code, reason=reason):
@@ -178,13 +181,17 @@ class Pursuit:
                 return Done((), f"not placed: {outcome.message}")
             case _:
                 self._doubted_at = at
-                self._doubt = outcome.message if isinstance(outcome, CryptopipeError) else "an answer without an order"
+                self._doubt = outcome.message if isinstance(outcome, CryptopipeError) else "an answer without our order"
                 return self._find()
 
     def _found(self, outcome: Outcome | CryptopipeError, at: Nanos) -> Step:
-        match outcome:
-            case Reports(orders=(OrderReport() as report, *_)):
+        orders = outcome.orders if isinstance(outcome, Reports) else ()
+        for report in orders:
+            if self._answers(report):
                 return self._reported(report, at)
+        match outcome:
+            case _ if orders:
+                return self._pause()  # of somebody else's: nothing is known of ours
             case NotFound() | Reports() if self._doubt and at - self._doubted_at >= self._fence:
                 if self._asked_after_fence:
                     return Done((), f"never placed ({self._doubt}): its venue knows no such order")
@@ -195,6 +202,11 @@ class Pursuit:
                 return self._ask_fills(self._report)
             case _:
                 return self._pause()
+
+    def _answers(self, report: OrderReport) -> bool:
+        """Whether this may answer a question about the order; some venues do not repeat our id."""
+        unnamed = not report.client_id and not self._order_id and report.instrument.id == self.order.instrument.id
+        return unnamed or self.is_of(report)
 
     def _reported(self, report: OrderReport, at: Nanos) -> Step:
         self._report, self._doubt = report, ""
@@ -213,9 +225,10 @@ class Pursuit:
         assert self._report is not None, "fills are asked for once the order is known"
         if isinstance(outcome, Reports):
             own = {fill.fill_id: fill for fill in outcome.fills if fill.order_id == self._order_id}
-            if self._gone:
+            told = sum((fill.size for fill in own.values()), Decimal(0))
+            if self._gone and _complete(tuple(own.values()), max(told, self._report.filled)):
                 return Done(tuple(own.values()), "" if own else "ended without a fill: its venue knows it no more")
-            if _complete(tuple(own.values()), self._report.filled):
+            if not self._gone and _complete(tuple(own.values()), self._report.filled):
                 return Done(tuple(own.values()), "", self._report.spent)
         return self._pause()
 
