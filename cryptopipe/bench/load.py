@@ -39,6 +39,7 @@ from cryptopipe.market.sync import BookState
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
 from cryptopipe.pipe import Pipe
+from cryptopipe.settings.keys import without_keys
 
 MADE_WITHIN_S, TOLD_WITHIN_S = 600, 10
 GRACE = 2 * SECOND
@@ -260,7 +261,9 @@ def _on(cores: Sequence[int]) -> Iterator[None]:
 @contextmanager
 def _generator(order: Order) -> "Iterator[subprocess.Popen[bytes]]":
     command = [sys.executable, "-m", "cryptopipe.bench.load_generator"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=without_keys(os.environ), start_new_session=True
+    )
     assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.write(msgspec.json.encode(order) + b"\n")

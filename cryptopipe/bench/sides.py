@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from cryptopipe.errors import CryptopipeError
+from cryptopipe.settings.keys import without_keys
 
 
 class BenchFailed(CryptopipeError):
@@ -27,7 +28,11 @@ class Side:
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**without_keys(os.environ), **(environment or {})},
         )
         self.greeting = self._answer()
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cryptopipe.errors import CryptopipeError, UsageError, did_you_mean
+from cryptopipe.settings.keys import without_keys
 
 FOLDER = "certificates"
 """Below the data directory."""
@@ -113,7 +114,7 @@ def judge(name: str, tests: Sequence[Path], mutations: int | None) -> tuple[dict
         options += ["--certificate", str(path), "--certificate-of", name]
         child = subprocess.run(
             [sys.executable, "-m", "pytest", *options, *map(str, tests)],
-            env=os.environ | ({_MUTATIONS: str(mutations)} if mutations else {}),
+            env=without_keys(os.environ) | ({_MUTATIONS: str(mutations)} if mutations else {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -96,6 +96,7 @@ class PrivateLine:
         auth = signer.auth(key, response, at)
         self._veil = of_stream(key, auth)
         connect = self._stream.codec().connect(auth, at)
+        self._veil = of_stream(key, auth, connect.frames)
         if not isinstance(connect, Connect) or not all(isinstance(frame, str) for frame in connect.frames):
             raise ProtocolError(f"the plugin made {type(connect).__name__} in place of a connection to dial")
         return connect

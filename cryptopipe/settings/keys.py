@@ -15,7 +15,7 @@ from platformdirs import user_config_path
 
 from cryptopipe.errors import ConfigError
 from cryptopipe.model.stream import Credentials
-from cryptopipe.settings.layers import AGE_IDENTITY, AGE_PASSPHRASE, read_bytes
+from cryptopipe.settings.layers import AGE_IDENTITY, AGE_PASSPHRASE, PREFIX, read_bytes
 from cryptopipe.settings.model import Settings
 
 MAIN = "main"
@@ -59,6 +59,16 @@ def find_key(
     environment = {}  # a traceback that shows variables shows neither it nor the frames that read a key
     failed.__context__ = None
     raise failed.with_traceback(None)
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a child of ours may know: no key, and nothing that opens the encrypted file."""
+    own = (AGE_IDENTITY, AGE_PASSPHRASE)
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in own and not name.upper().startswith(f"{PREFIX}KEYS")
+    }
 
 
 def _in_file(path: Path, venue: str, account: str) -> Found | None:

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import keyring
 import keyring.errors
@@ -33,7 +34,7 @@ TOKEN = "1Dwc4lzSwNWOAwkMdqhssNNFhs1ed606d1WcF3XfEMw"
 ALL = (SECRET, PLAIN, PASSPHRASE, KEY, SIGNATURE, TOKEN)
 REQUEST = HttpRequest(
     "POST",
-    f"https://user:{PASSPHRASE.strip('/')}@api.example/v1/order?symbol=A&signature={SIGNATURE}",
+    f"https://user:{quote(PASSPHRASE, safe='')}@api.example/v1/order?symbol=A&signature={SIGNATURE}",
     {"X-API-KEY": KEY, "ACCESS-PASSPHRASE": PASSPHRASE, "Authorization": f"Bearer {TOKEN}"},
     f"apiKey={KEY}&sign={SIGNATURE}".encode(),
 )
@@ -291,6 +292,10 @@ def test_21_an_input_is_captured_without_them(entry: dict[str, Any]) -> None:
 ECHOES = {
     "the query": f"Signature for this request is not valid: {REQUEST.url}",
     "the query, cut": f"bad query: symbol=A&signature={SIGNATURE[:20]}…",
+    "the middle of a token": f"…{TOKEN[6:-6]}…",
+    "the end of one": f"…{TOKEN[-16:]} is over",
+    "the secret in parts": " ".join((SECRET[:40], SECRET[40:80], SECRET[80:])),
+    "a text within another": f"{KEY}{SIGNATURE}{KEY}",
     "the headers": "\n".join(f"{name}: {value}" for name, value in REQUEST.headers.items()),
     "the body": (REQUEST.body or b"").decode(),
     "JSON": json.dumps({"sent": dict(REQUEST.headers), "by": KEY, "with": SECRET}),
