@@ -33,6 +33,8 @@ class RunFigures:
     stated_refusals: dict[str, int] = field(default_factory=dict)
     halts: list[str] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
+    compared: dict[str, int] = field(default_factory=dict)
+    """By venue that told what it held at the end, the assets that differ from the books; empty on paper."""
 
 
 @dataclass
@@ -121,6 +123,8 @@ def _stated(connection: sa.Connection, runs: dict[str, RunFigures]) -> None:
         runs[row.run_id].best[row.which] = row
     for row in connection.execute(sa.select(schema.halt)):
         runs[row.run_id].halts.append(row.why)
+    for row in connection.execute(sa.select(schema.reckoning)):
+        runs[row.run_id].compared[row.venue] = row.differences
 
 
 def _books(connection: sa.Connection, runs: dict[str, RunFigures]) -> None:

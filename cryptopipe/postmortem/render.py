@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cryptopipe.clock import format_at
 from cryptopipe.model.money import readable
-from cryptopipe.postmortem.report import Report
+from cryptopipe.postmortem.report import Report, RunLine
 
 CHECKS = "Checks that failed"
 
@@ -42,16 +42,24 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _runs(report: Report) -> Table:
-    table = _table("Runs", "run", "end", "frames", "found", "accepted", "refused", "fills")
+    table = _table("Runs", "run", "end", "venues", "frames", "found", "accepted", "refused", "fills")
     for run in report.runs:
         numbers = (run.frames, run.found, run.accepted, run.refused, run.fills)
-        table.add_row(run.run_id, "clean" if run.clean else "none", *("?" if n is None else f"{n:,}" for n in numbers))
+        end = "clean" if run.clean else "none"
+        table.add_row(run.run_id, end, _venues(run), *("?" if n is None else f"{n:,}" for n in numbers))
     total = report.opportunities
     if len(report.runs) > 1:
         table.add_section()
         sums = (total.found, total.accepted, total.refused, report.fills)
-        table.add_row("all", "", "", *(f"{number:,}" for number in sums))
+        table.add_row("all", "", "", "", *(f"{number:,}" for number in sums))
     return table
+
+
+def _venues(run: RunLine) -> str:
+    """Whether they held at the end what the books say."""
+    if run.venues_differ is None:
+        return "paper" if run.execution == "paper" else "not asked"
+    return "differ" if run.venues_differ else "agree"
 
 
 def _refusals(report: Report) -> Table:

@@ -29,7 +29,11 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run. `frames`, `tops` and `turns` are None for a run without an end: its records do not tell them."""
+    """One run. `frames`, `tops` and `turns` are None for a run without an end: its records do not tell them.
+
+    `venues_differ`: how many venues held something else at the end than the books say; None where none was asked, as on
+    paper.
+    """
 
     run_id: str
     strategy: str
@@ -45,6 +49,8 @@ class RunLine:
     fills: int
     simultaneous: bool
     label: str
+    execution: str
+    venues_differ: int | None
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,8 @@ def _add_run(made: Report, one: RunFigures, run: Run) -> None:
             fills=one.fills,
             simultaneous=one.simultaneous,
             label=one.label,
+            execution=str(run.description().get("execution", "paper")),
+            venues_differ=sum(1 for assets in one.compared.values() if assets) if one.compared else None,
         )
     )
     label = one.label if one.simultaneous else f"not simultaneous: {one.label}".removesuffix(": ")

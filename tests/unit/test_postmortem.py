@@ -1,6 +1,7 @@
 """The post-mortem's figures, against figures worked out by hand from the records given."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from cryptopipe.cli.post_mortem import journal, post_mortem
 from cryptopipe.errors import UsageError
 from cryptopipe.journal import runs
+from cryptopipe.journal.account_records import Reckoned
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.records import (
     BestEdge,
@@ -137,6 +139,27 @@ def test_no_run_is_an_empty_report(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize(
+    ("differs", "expected"),
+    [
+        (({}, {}), 0),
+        (({}, {"X": (Decimal("2.1"), Decimal(2))}), 1),
+        (({"X": (Decimal(1), Decimal(2)), "Y": (Decimal(1), Decimal(2))}, {"X": (Decimal(1), Decimal(2))}), 2),
+    ],
+)
+def test_a_run_at_venues_says_how_many_of_them_hold_something_else(
+    tmp_path: Path, differs: Sequence[Any], expected: int
+) -> None:
+    reckoned = [Reckoned(venue, told) for venue, told in zip(("a", "b"), differs, strict=True)]
+    run = write(tmp_path, 0, started(), OPENING, *reckoned, ended())
+    run.describe({"execution": "venue"})
+    (line,) = report(tmp_path).runs
+    assert (line.execution, line.venues_differ) == ("venue", expected)
+    cut_off = write(tmp_path, 9, started(), OPENING)
+    cut_off.describe({"execution": "venue"})
+    assert report(tmp_path, run="last").runs[0].venues_differ is None
+
+
 def test_one_run(tmp_path: Path) -> None:
     run = whole_run(tmp_path)
     document = report(tmp_path, "arbitrage").document()
@@ -156,6 +179,8 @@ def test_one_run(tmp_path: Path) -> None:
             "fills": 2,
             "simultaneous": True,
             "label": "",
+            "execution": "paper",
+            "venues_differ": None,
         }
     ]
     assert document["opportunities"] == {"found": 3, "accepted": 1, "refused": 2}
