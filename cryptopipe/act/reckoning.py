@@ -16,8 +16,8 @@ from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import Outcome, Reports
 
-AGAIN_AFTER: Nanos = SECOND
-"""A venue that did not tell its balances is asked again."""
+AGAIN_AFTER, LONGEST_AFTER = SECOND, 64 * SECOND
+"""A venue that did not tell its balances is asked again: after the first, doubled each time up to the other."""
 
 Differences = Mapping[Asset, tuple[Decimal, Decimal]]
 """By asset (told by the venue, in our books), where they differ."""
@@ -50,12 +50,20 @@ class Reckoning:
         for venue in sorted(self.known):
             self._ask(venue, at, self._compare)
 
-    def _ask(self, venue: VenueId, at: Nanos, use: Callable[[VenueId, Mapping[Asset, Decimal]], None]) -> None:
+    def _ask(
+        self,
+        venue: VenueId,
+        at: Nanos,
+        use: Callable[[VenueId, Mapping[Asset, Decimal]], None],
+        again_after: Nanos = AGAIN_AFTER,
+    ) -> None:
+        after = min(2 * again_after, LONGEST_AFTER)
+
         def told(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
             if isinstance(outcome, Reports):
                 use(venue, _held(outcome))
             else:
-                self._execution.wake_at(now + AGAIN_AFTER, lambda later: self._ask(venue, later, use))
+                self._execution.wake_at(now + again_after, lambda later: self._ask(venue, later, use, after))
 
         self._execution.ask(FetchBalances(venue), at, told)
 

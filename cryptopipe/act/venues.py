@@ -41,6 +41,7 @@ class Answered(msgspec.Struct, frozen=True):
 class _Asked:
     instruction: Instruction
     at: Nanos
+    """When the first request of a question was asked for."""
     then: Then
 
 
@@ -80,11 +81,14 @@ class VenueExecution:
             self._sent_at[order.client_id] = at
             self._follow(pursuit, pursuit.begin(at), at)
 
-    def ask(self, action: Action, at: Nanos, then: Then, earlier: tuple[HttpResponse, ...] = ()) -> None:
+    def ask(self, action: Action, at: Nanos, then: Then) -> None:
         """Carry out one action; `then` is told its outcome, or the error that it is."""
+        self._ask(action, at, then, (), at)
+
+    def _ask(self, action: Action, at: Nanos, then: Then, earlier: tuple[HttpResponse, ...], first_at: Nanos) -> None:
         self._numbered += 1
         instruction = Instruction(f"{ACTION}{self._numbered}", venue_of(action), action, earlier)
-        self._asked[instruction.tag] = _Asked(instruction, at, then)
+        self._asked[instruction.tag] = _Asked(instruction, first_at, then)
         self._let(instruction, at)
 
     def _let(self, one: Instruction, at: Nanos) -> None:
@@ -105,7 +109,10 @@ class VenueExecution:
         """Why so many orders at each venue, and one more to close what they leave, cannot be sent now; empty if they
         can.
         """
+        busy = {one.instruction.venue for one in self._asked.values()}
         for venue, count in orders.items():
+            if venue in busy:  # its requests go one after the other: this leg would be late
+                return f"{venue} has not answered yet to what it was asked last"
             due = self._budgets[venue].ready(PlaceOrder, count + 1, at) if venue in self._budgets else 0
             if due:
                 return f"{venue}'s limit of requests is used up for {_s(due - at)}"
@@ -139,7 +146,7 @@ class VenueExecution:
         else:
             outcome = read(self._codecs[instruction.venue], instruction.action, response, instruction.earlier)
         if isinstance(outcome, More):
-            self.ask(instruction.action, asked.at, asked.then, (*instruction.earlier, response))
+            self._ask(instruction.action, entry.at, asked.then, (*instruction.earlier, response), asked.at)
             return
         if isinstance(outcome, RateLimited) and response.status < 400:  # told by the body alone
             self._budgets[instruction.venue].hold(entry.at)

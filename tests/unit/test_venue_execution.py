@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from decimal import Decimal as D
+from itertools import pairwise
 
 from cryptopipe.act.action_rules import ActionRules, Allowance, Weight
 from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT
+from cryptopipe.act.ledger import Ledger
+from cryptopipe.act.reckoning import Reckoning
 from cryptopipe.act.venues import ORDER_WITHIN, Answered, VenueExecution
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import LAST, SECOND, Nanos
 from cryptopipe.model.actions import FetchBalances, FindOrder, PlaceOrder
 from cryptopipe.model.contracts import Limit
 from cryptopipe.model.facts import Asset, Instrument, Side, TradingRules, VenueId
+from cryptopipe.model.outcomes import OrderReport, OrderState
 from cryptopipe.model.trading import Fill, Order
 
 ALPHA = VenueId("alpha")
@@ -59,6 +63,8 @@ def test_an_order_beyond_the_limit_is_never_sent_and_the_gate_would_have_known()
     desk.wake(START)
     assert [(name, fills) for name, fills, _ in desk.ended] == [("d4-1", 0)]
     assert "never sent: the limit of requests is used up for 10.2 s" in desk.ended[0][2]
+    for one in sent:
+        desk.answer(one.tag, START)
     desk.wake(START + 60 * SECOND)
     assert desk.execution.take_instructions() == []
     assert desk.execution.room({ALPHA: 2}, START + 11 * SECOND) == ""
@@ -80,3 +86,34 @@ def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
     desk = Desk()
     desk.answer("action:77", START)
     assert (desk.ended, desk.answers) == ([], [])
+
+
+def test_no_leg_is_sent_to_a_venue_whose_last_request_is_not_answered_yet() -> None:
+    """Its private stream has told the order's end; the answer to the placing is slow, and the next order would wait
+    behind it while the plan's other leg goes out: signed requests of one venue go one after the other.
+    """
+    desk = Desk()
+    desk.execution.streaming.add(ALPHA)
+    desk.execution.send([order(1)], START)
+    (one,) = desk.execution.take_instructions()
+    desk.execution.told(OrderReport(XY, "7", "d1-1", Side.BUY, OrderState.EXPIRED, D(1), D(100), D(0), D(0)), START)
+    assert [name for name, _, _ in desk.ended] == ["d1-1"]
+    assert desk.execution.room({ALPHA: 1}, START) == "alpha has not answered yet to what it was asked last"
+    assert desk.execution.room({VenueId("beta"): 1}, START) == ""
+    desk.answer(one.tag, START + SECOND)
+    assert desk.execution.room({ALPHA: 1}, START + SECOND) == ""
+
+
+def test_a_venue_that_does_not_tell_its_balances_is_asked_ever_less_often() -> None:
+    desk, ledger = Desk(), Ledger()
+    reckoning = Reckoning(desk.execution, ledger, lambda venue, held: None, lambda venue, differs: None)
+    reckoning.begin([ALPHA], START)
+    at, asked = START, []
+    while at < START + 600 * SECOND:
+        for one in desk.execution.take_instructions():
+            asked.append(at)
+            desk.answer(one.tag, at)
+        at = max(at + 1, desk.execution.next_due())
+        desk.wake(at)
+    assert [b - a for a, b in pairwise(asked)][:3] == [SECOND, 2 * SECOND, 4 * SECOND]
+    assert len(asked) < 20 and asked[-1] > START + 500 * SECOND
