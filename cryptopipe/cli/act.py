@@ -19,13 +19,18 @@ from cryptopipe.errors import UsageError
 if TYPE_CHECKING:
     from cryptopipe.cli.deeds import Deed
 
+_LEAST = Decimal("1e-18")
+"""No coin is divided further."""
 apply_option = click.option("--apply", "applied", is_flag=True, help="Do it; without this only the plan is shown.")
 
 
 class Amount(click.ParamType):  # type: ignore[type-arg]
-    """A decimal number above zero."""
+    """A decimal number above zero and below `limit`, of a size that amounts of coins have."""
 
     name = "amount"
+
+    def __init__(self, limit: str = "1e18") -> None:
+        self._limit = Decimal(limit)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         """Fails with what was expected."""
@@ -33,8 +38,8 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
             number = Decimal(str(value))
         except InvalidOperation:
             number = Decimal(0)
-        if not number.is_finite() or number <= 0:
-            self.fail(f"expected a number above zero, got {value!r}", param, ctx)
+        if not number.is_finite() or not _LEAST <= number < self._limit:
+            self.fail(f"expected a number above zero and below {self._limit:f}, got {value!r}", param, ctx)
         return number
 
 
@@ -52,7 +57,7 @@ def _order_command(name: str, doc: str) -> click.Command:
     @click.argument("symbol")
     @click.option("--perpetual", is_flag=True, help="The linear perpetual of that name, not the spot market.")
     @click.option(
-        "--slack", type=Amount(), default="10", show_default=True, metavar="BPS", help="Beyond what is needed."
+        "--slack", type=Amount("10000"), default="10", show_default=True, metavar="BPS", help="Beyond what is needed."
     )
     @click.option(
         "--execution", type=click.Choice(["venue", "paper"]), help="[default: venue on the sandbox, else paper]"
