@@ -27,7 +27,7 @@ SLEEPS = {
     "cryptopipe/journal/database.py": "a reader's bounded wait for another process's projection; no run comes here",
 }
 FLOATS = {
-    "cryptopipe/act/ccxt_exchange.py": "a venue that wants numbers in JSON: one that is not exactly the text is refused",
+    "cryptopipe/act/ccxt_exchange.py": "a venue that wants numbers in JSON: one that is not the text is refused",
 }
 """Modules of act/, gate/ and evaluate/ that may call `float`, with the reason."""
 
