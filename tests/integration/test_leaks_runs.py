@@ -150,19 +150,17 @@ DEEDS = {
     "balances": ("balances", "-vv"),
     "balances --json": ("balances", "--json"),
     "fees": ("fees", "-vv"),
-    "long": ("act", "long", "binance", "BTC/USDT", "0.001", "--apply", "-vv"),
+    "long": ("act", "long", "0.001", "BTC/USDT", "--apply", "-vv"),
 }
 
 
 @pytest.mark.parametrize("arguments", DEEDS.values(), ids=DEEDS)
 def test_54_what_is_asked_by_hand_says_no_key(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = subprocess.run(
-        command(*arguments, "--venues", "binance", "--data-dir", str(tmp_path / "data"))
-        if arguments[0] != "act"
-        else command(*arguments, "--data-dir", str(tmp_path / "data")),
+        command(*arguments, "--venues", "binance", "--data-dir", str(tmp_path / "data")),
         capture_output=True, env=environment(tmp_path), cwd=tmp_path, check=False,
     )  # fmt: skip
-    assert done.stdout + done.stderr
+    assert done.returncode == 0 and done.stdout, done.stderr
     assert not found_in(done.stdout + done.stderr)
     for path in (tmp_path / "data").rglob("*"):
         if path.is_file():

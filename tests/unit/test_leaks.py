@@ -1,4 +1,4 @@
-"""Probes for leaked secrets, 1 to 24: values, settings, places of keys, masks. docs/secrets.md has the rules."""
+"""Probes for leaked secrets, 1 to 24, 57, 58: values, settings, keys, masks. docs/secrets.md has the rules."""
 
 import copy
 import json
@@ -14,7 +14,10 @@ import msgspec
 import pyrage
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from leaks import CREDENTIALS, KEY, PASSPHRASE, PLAIN, SECRET, shown, spilled, written
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from cryptopipe.capture.inputs import STREAM_TOKEN, Direction, Input
 from cryptopipe.capture.redact import redact, secrets_of
@@ -40,6 +43,7 @@ REQUEST = HttpRequest(
 )
 CONNECT = Connect(f"wss://api.example/ws?token={TOKEN}", (f'{{"signature":"{SIGNATURE}"}}',), ping_text=TOKEN)
 AUTH = StreamAuth(TOKEN, {"key": KEY, "passphrase": PASSPHRASE, "signature": SIGNATURE})
+SIGNED_WITH = (KEY, SECRET, PASSPHRASE, SIGNATURE, TOKEN)
 ENVIRONMENT = {"CRYPTOPIPE_KEYS__BINANCE__KEY": KEY, "CRYPTOPIPE_KEYS__BINANCE__SECRET": SECRET}
 
 
@@ -321,6 +325,29 @@ def test_24_a_mask_changes_nothing_else() -> None:
     assert of_request(CREDENTIALS, REQUEST)(answer) == answer
     assert veil(["short", ""])(b"short") == b"short"
     assert secrets_of(HttpRequest("POST", "https://a.example/?symbol=A", {"Date": "x"}, b"key=my-wallet-no-1")) == set()
+
+
+@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(SIGNED_WITH)), max_size=8))
+def test_57_whatever_stands_around_it_is_kept_and_it_is_not(parts: list[bytes | str]) -> None:
+    raw = b"\n".join(one.encode() if isinstance(one, str) else one for one in parts)
+    masked = of_request(CREDENTIALS, REQUEST)(raw)
+    assert masked == b"\n".join(b"***" if isinstance(one, str) else one for one in parts)
+
+
+class Section(BaseModel):
+    """Of a stranger's strategy, with a secret of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    token: SecretStr = Field(SecretStr(""), max_length=5, description="of a service")
+
+
+@pytest.mark.parametrize("given_by", ["environment", "--set"])
+def test_58_nor_is_a_strategy_s_secret_that_is_not_acceptable_repeated(given_by: str) -> None:
+    environment = {"CRYPTOPIPE_OWN__TOKEN": TOKEN} if given_by == "environment" else {}
+    sets = [f"own.token={TOKEN}"] if given_by == "--set" else []
+    error = failure(lambda: load_settings(environment=environment, sets=sets, strategies={"own": Section}))
+    assert "own.token: not acceptable" in str(error)
+    assert not spilled(str(error) + repr(error), TOKEN)
 
 
 def test_a_configuration_error_still_says_what_is_wrong() -> None:
