@@ -14,7 +14,17 @@ from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.journal.account_records import ActionAnswered, Reckoned
-from cryptopipe.model.actions import Action, ActionCodec, CancelOrder, FindOrder, ListFills, PlaceOrder, PrivateCodec
+from cryptopipe.model.actions import (
+    Action,
+    ActionCodec,
+    CancelOrder,
+    FindOrder,
+    ListFills,
+    MoveFunds,
+    PlaceOrder,
+    PrivateCodec,
+    Withdraw,
+)
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused
 from cryptopipe.model.trading import Order
@@ -96,7 +106,7 @@ class AtVenues:
 
 def client_id_of(action: Action) -> str:
     """Our id of what it is about; of fills the order's id. Empty where there is none."""
-    if isinstance(action, PlaceOrder | CancelOrder | FindOrder):
+    if isinstance(action, PlaceOrder | CancelOrder | FindOrder | Withdraw | MoveFunds):
         return action.client_id
     return action.order_id if isinstance(action, ListFills) else ""
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 from cryptopipe.act.paper import PaperVenue, TakenLiquidity
 from cryptopipe.act.venues import fills_of
 from cryptopipe.cli.accounts import Accounts
-from cryptopipe.cli.deeds import Deeded, recorded
+from cryptopipe.cli.deeds import Deeded, asked_once, recorded
 from cryptopipe.clock import Nanos
 from cryptopipe.drivers.glance import glance
 from cryptopipe.errors import UsageError
@@ -84,7 +84,7 @@ class Trade:
             if self.execution == "paper":
                 fills, obstacle = _on_paper(self.accounts, order), ""
             else:
-                with self.accounts.asked(record.heard) as errands:
+                with self.accounts.asked(record.heard) as errands, asked_once("order", order.client_id):
                     done = errands.pursue(order, self.reduce_only)
                 fills, obstacle = fills_of(order, done, time.time_ns()), done.obstacle
             for fill in fills:

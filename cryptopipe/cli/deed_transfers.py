@@ -14,10 +14,10 @@ from uuid import uuid4
 import click
 
 from cryptopipe.cli.accounts import Accounts
-from cryptopipe.cli.deeds import Deeded, recorded
+from cryptopipe.cli.deeds import Deeded, asked_once, recorded
 from cryptopipe.drivers.errand import Errands
 from cryptopipe.drivers.stop import Stop, stop_on_interrupt
-from cryptopipe.errors import UsageError
+from cryptopipe.errors import CryptopipeError, UsageError
 from cryptopipe.journal.account_records import TransferIntended
 from cryptopipe.model.actions import FetchAddress, FetchCurrencies, ListTransfers, MoveFunds, Withdraw
 from cryptopipe.model.facts import Currency, Network, VenueId
@@ -58,7 +58,7 @@ class Move:
         one = self.action
         with recorded(data_dir, self.lines()[0]) as record:
             record.intend(TransferIntended(one.client_id, one.venue, one.code, one.amount, one.target))
-            with self.accounts.asked(record.heard) as errands:
+            with self.accounts.asked(record.heard) as errands, asked_once("move", one.client_id):
                 return _answered(errands.ask(one))
 
 
@@ -126,7 +126,8 @@ class Send:
         with recorded(data_dir, self.lines()[0]) as record:
             record.intend(intent)
             with self.accounts.asked(record.heard) as errands:
-                asked = _answered(errands.ask(one))
+                with asked_once("withdrawal", one.client_id):
+                    asked = _answered(errands.ask(one))
                 return self._awaited(errands, asked) if asked.done and self.wait else asked
 
     def _awaited(self, errands: Errands, asked: Deeded) -> Deeded:
@@ -135,20 +136,32 @@ class Send:
             return self._looked_for(errands, asked, stop)
 
     def _looked_for(self, errands: Errands, asked: Deeded, stop: Stop) -> Deeded:
-        one, transfer_id = self.action, asked.facts["id"]
+        transfer_id = asked.facts["id"]
         click.echo(f"{asked.words[0]}; waiting for the credit, Ctrl-C leaves it alone", err=True)
+        why = ""
         while not stop.requested:
-            sent = errands.told(ListTransfers(one.venue, deposits=False, code=one.code))
-            own = next((line for line in sent.transfers if line.transfer_id == transfer_id), None)
-            if own is not None and own.state in (TransferState.FAILED, TransferState.CANCELLED):
-                return Deeded(False, [f"the withdrawal {own.state.value}"], asked.facts)
-            if own is not None and own.txid:
-                came = errands.told(ListTransfers(self.target, deposits=True, code=one.code))
-                credit = next((line for line in came.transfers if line.txid == own.txid), None)
-                if credit is not None and credit.state is TransferState.DONE:
-                    return self._credited(asked, credit)
+            try:
+                if (end := self._end(errands, asked, transfer_id)) is not None:
+                    return end
+            except CryptopipeError as error:  # the withdrawal goes on, whether or not its venue answers
+                if str(error) != why:
+                    why = str(error)
+                    click.echo(f"cannot look: {why}", err=True)
             stop.wait(LOOK_EVERY_S)
         return Deeded(True, [*asked.words, "not waited for any longer"], asked.facts)
+
+    def _end(self, errands: Errands, asked: Deeded, transfer_id: str) -> Deeded | None:
+        one = self.action
+        sent = errands.told(ListTransfers(one.venue, deposits=False, code=one.code))
+        own = next((line for line in sent.transfers if line.transfer_id == transfer_id), None)
+        if own is not None and own.state in (TransferState.FAILED, TransferState.CANCELLED):
+            return Deeded(False, [f"the withdrawal {own.state.value}"], asked.facts)
+        if own is not None and own.txid:
+            came = errands.told(ListTransfers(self.target, deposits=True, code=one.code))
+            credit = next((line for line in came.transfers if line.txid == own.txid), None)
+            if credit is not None and credit.state is TransferState.DONE:
+                return self._credited(asked, credit)
+        return None
 
     def _credited(self, asked: Deeded, credit: TransferReport) -> Deeded:
         words = [*asked.words, f"credited at {self.target}: {plain(credit.amount)} {self.action.code}, {credit.txid}"]

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import click
+
 from cryptopipe.at_venues import client_id_of, in_words
 from cryptopipe.clock import Nanos, format_at
-from cryptopipe.errors import CryptopipeError
+from cryptopipe.errors import CryptopipeError, UnknownOutcome
 from cryptopipe.journal.account_records import ActionAnswered
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.records import Body
@@ -75,6 +77,25 @@ class Record:
         """An answer."""
         kind = type(action).__name__
         self.tell(ActionAnswered(venue_of(action), kind, client_id_of(action), *in_words(outcome), took))
+
+
+@contextmanager
+def asked_once(what: str, client_id: str) -> Iterator[None]:
+    """While inside, one thing is asked for. Who is not told what came of it is told how to find that out: by our id.
+
+    Raises `UnknownOutcome`, `KeyboardInterrupt`.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"whether the {what} was done is not known, its id is {client_id}: {_LOOK}", err=True)
+        raise
+    except UnknownOutcome as error:
+        told = error.message if client_id in error.message else f"{error.message}; the {what}'s id is {client_id}"
+        raise UnknownOutcome(told, where=error.where, fix=error.fix or _LOOK) from error
+
+
+_LOOK = "look for it at the venue before you ask again"
 
 
 @contextmanager
