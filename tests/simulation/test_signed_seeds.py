@@ -6,9 +6,10 @@ import json
 from collections import Counter
 
 import pytest
-from simulation.signed import SignedRun, again, run, tradable, wiring
+from simulation.signed import START, SignedRun, again, run, tradable, wiring
 
-from cryptopipe.clock import SECOND
+from cryptopipe.capture.inputs import SETTLE
+from cryptopipe.clock import MILLISECOND, SECOND
 
 SEEDS = range(1, 21)
 UNTIL = 30 * SECOND
@@ -79,3 +80,17 @@ def test_twenty_seeds_at_ten_times_the_fees_place_nothing() -> None:
         one = run(wiring(tradable(), RESIDUAL, *fees), seed, UNTIL)
         holds(one)
         assert one.summary.found > 0 and sum(one.placed.values()) == 0
+
+
+def test_a_run_that_ends_amid_a_plan_waits_for_its_orders_before_it_compares() -> None:
+    """The same market again, to 5 ms after its first orders were on their way."""
+    wired = wiring(tradable()[:2], RESIDUAL)
+    first = run(wired, 1, 8 * SECOND)
+    sent_at = next(record["at"] for record in map(json.loads, first.lines) if record["kind"] == "intended")
+    one = run(wired, 1, sent_at - START + 5 * MILLISECOND)
+    holds(one)
+    records = [json.loads(line) for line in one.lines]
+    settles = next(entry.seq for entry in one.inputs if entry.payload == SETTLE)
+    after = [record["kind"] for record in records if record["seq"] > settles]
+    assert "order_ended" in after and "plan_ended" in after
+    assert max(n for n, kind in enumerate(after) if kind == "plan_ended") < after.index("reckoned")
