@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from simulation.signed import START, SignedRun, again, run, tradable, wiring
 
+from cryptopipe.act.plan import unique_since
 from cryptopipe.capture.inputs import SETTLE
 from cryptopipe.clock import MILLISECOND, SECOND
 
@@ -33,6 +34,9 @@ def holds(one: SignedRun) -> None:
     intended = [record["body"] for record in records if record["kind"] == "intended"]
     names = [body["client_id"] for body in intended]
     assert len(set(names)) == len(names)
+    named = unique_since(one.inputs[0].at)  # no other run of the account has such a name
+    firsts = {body["decision_id"]: body["client_id"] for body in reversed(intended)}
+    assert firsts == {number: named(f"d{number}-1") for number in firsts}
     asked = Counter(
         record["body"]["client_id"]
         for record in records
