@@ -69,6 +69,11 @@ class Way:
     out: Network
     into: Network
 
+    def fee(self, amount: Decimal) -> Decimal:
+        """What the sending venue keeps of a withdrawal: its fixed part, and its share where it states one."""
+        with exact():
+            return (self.out.withdrawal_fee or Decimal(0)) + amount * (self.out.withdrawal_fee_rate or Decimal(0))
+
 
 @dataclass(frozen=True)
 class Send:
@@ -83,14 +88,13 @@ class Send:
     @property
     def arrives(self) -> Decimal:
         """What is left of the amount after the sending venue's fee."""
-        assert self.way.out.withdrawal_fee is not None, "a way has a known fee"
         with exact():
-            return self.action.amount - self.way.out.withdrawal_fee
+            return self.action.amount - self.way.fee(self.action.amount)
 
     def lines(self) -> Sequence[str]:
         """Three lines."""
         one, out, into = self.action, self.way.out, self.way.into
-        fee = plain(out.withdrawal_fee or Decimal(0))
+        fee = plain(self.way.fee(one.amount))
         after = "" if into.confirmations is None else f", credited after {into.confirmations} confirmations"
         return [
             f"withdraw {plain(one.amount)} {one.code} from {one.venue} to {self.target} over {out.chain or out.code}",
@@ -109,7 +113,7 @@ class Send:
             "amount": plain(one.amount),
             "network": out.code,
             "chain": out.chain,
-            "fee": plain(out.withdrawal_fee or Decimal(0)),
+            "fee": plain(self.way.fee(one.amount)),
             "arrives": plain(self.arrives),
             "address": one.address,
             "memo": one.memo,
@@ -189,7 +193,7 @@ def send(
 
     with accounts.asked() as errands:
         here, there = (_currency(errands, venue, asset) for venue in (out_of, into))
-        way = _cheapest(here, there, network, amount)
+        way = cheapest(here, there, network, amount)
         address = errands.told(FetchAddress(into, there.code, way.into.code)).address
     if address is None:
         raise UsageError(f"{into} told no address for {asset} over {way.into.code}", where="--to")
@@ -205,7 +209,7 @@ def _currency(errands: Errands, venue: VenueId, asset: str) -> Currency:
     return found
 
 
-def _cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal) -> Way:
+def cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal) -> Way:
     """Unknown is closed, and a fee that nobody stated is not zero."""
     pairs = [Way(a, b) for a in out.networks for b in into.networks if a.chain]
     ways = [way for way in pairs if way.out.chain == way.into.chain and _agree(way.out.contract, way.into.contract)]
@@ -218,9 +222,9 @@ def _cheapest(out: Currency, into: Currency, network: str | None, amount: Decima
     if not open_ones:
         shut = ", ".join(f"{way.out.chain}: {_shut(way)}" for way in named)
         raise UsageError(f"no way from {out.venue} to {into.venue} is open: {shut}", where="--network")
-    best = min(open_ones, key=lambda way: (way.out.withdrawal_fee or Decimal(0), way.out.chain))
+    best = min(open_ones, key=lambda way: (way.fee(amount), way.out.chain))
     least = max(best.out.min_withdrawal or Decimal(0), best.into.min_deposit or Decimal(0))
-    if amount < least or amount <= (best.out.withdrawal_fee or Decimal(0)):
+    if amount < least or amount <= best.fee(amount):
         raise UsageError(
             f"at least {plain(least)} {out.asset} over {best.out.chain}, not {plain(amount)}", where="AMOUNT"
         )
