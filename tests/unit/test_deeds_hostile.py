@@ -11,7 +11,7 @@ from cryptopipe.cli.deeds import Deeded
 from cryptopipe.drivers.stop import Stop
 from cryptopipe.errors import CryptopipeError, ProtocolError, RateLimited, VenueUnavailable
 from cryptopipe.model.actions import Withdraw
-from cryptopipe.model.facts import Asset, Network, VenueId
+from cryptopipe.model.facts import Asset, Currency, Network, VenueId
 from cryptopipe.model.outcomes import Reports, TransferReport, TransferState
 
 A, B, SOL = VenueId("a"), VenueId("b"), Asset("SOL")
@@ -52,9 +52,22 @@ def test_a_look_that_fails_does_not_end_the_wait_for_a_withdrawal(monkeypatch: p
         VenueUnavailable("HTTP 503", where="a"), RateLimited("slower"), Reports(transfers=(sent,)),
         ProtocolError("no JSON"), Reports(transfers=(sent,)), Reports(transfers=(came,)),
     )  # fmt: skip
-    network = Network("SOL", "solana", D(0), D(0), D(0), True, True, 1)
+    network = Network("SOL", "solana", "", True, True, D(0))
     withdrawal = Withdraw(A, "SOL", "SOL", "addr", D(1), "ours")
     send = deed_transfers.Send(cast("Any", None), withdrawal, deed_transfers.Way(network, network), B, wait=True)
     asked = Deeded(True, ["accepted as 7"], {"id": "7"})
     end = send._looked_for(cast("Any", answers), asked, Stop())
     assert end.done and end.facts["credited"] == "1"
+
+
+def test_a_fee_that_is_a_share_of_the_amount_is_in_the_plan_and_in_the_choice() -> None:
+    """Of 100: one percent and 0.01 by the first chain, 0.5 by the second, which is cheaper; of 10 the first is."""
+    first = Network("ONE", "one", "", True, True, D("0.01"), D("0.01"))
+    second = Network("TWO", "two", "", True, True, D("0.5"))
+    out, into = (Currency(venue, SOL, "SOL", (first, second)) for venue in (A, B))
+    way = deed_transfers._cheapest(out, into, None, D(100))
+    assert (way.out.code, way.fee(D(100))) == ("TWO", D("0.5"))
+    assert deed_transfers._cheapest(out, into, None, D(10)).out.code == "ONE"
+    one = deed_transfers._cheapest(out, into, "one", D(100))
+    send = deed_transfers.Send(cast("Any", None), Withdraw(A, "SOL", "ONE", "addr", D(100), "ours"), one, B, wait=False)
+    assert (send.document()["fee"], send.document()["arrives"]) == ("1.01", "98.99")
