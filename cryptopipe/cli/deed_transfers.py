@@ -224,7 +224,7 @@ def cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal
         raise UsageError(f"no way from {out.venue} to {into.venue} is open: {shut}", where="--network")
     best = min(open_ones, key=lambda way: (way.fee(amount), way.out.chain))
     least = max(best.out.min_withdrawal or Decimal(0), best.into.min_deposit or Decimal(0))
-    fee = best.out.withdrawal_fee or Decimal(0)
+    fee = best.fee(amount)
     if amount < least or amount <= fee:
         needed = f"at least {plain(least)} {out.asset} over {best.out.chain}, and more than its fee of {plain(fee)}"
         raise UsageError(f"{needed}, not {plain(amount)}", where="AMOUNT")
