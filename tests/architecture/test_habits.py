@@ -80,7 +80,10 @@ def _shrinks_only(measured: dict[str, int], listed: dict[str, int], limit: int) 
     assert not done, f"no longer too long, take them off the list: {sorted(done)}"
 
 
-TEST_SLEEPS = {"tests/foreign/clients/told.py": "foreign clients are looked at at random moments of a minute"}
+TEST_SLEEPS = {
+    "tests/foreign/clients/told.py": "foreign clients are looked at at random moments of a minute",
+    "tests/foreign/clients/private_kraken_sdk.py": "its clients keep no limit: the venue's count of calls runs down by one a second",
+}
 
 
 def test_broad_except_lives_where_strangers_code_is_called() -> None:
