@@ -18,8 +18,9 @@ from cryptopipe.act.strangers import read
 from cryptopipe.act.venues import accepted_for, budget_of
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched, fetch, session
+from cryptopipe.drivers.intake import Arrival
 from cryptopipe.drivers.signatory import Signatory
-from cryptopipe.errors import CryptopipeError, UnknownOutcome, VenueError
+from cryptopipe.errors import CryptopipeError, UnknownOutcome, VenueError, VenueUnavailable
 from cryptopipe.market.feeds import Rewrite
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.actions import Action, ActionCodec, venue_of
@@ -93,7 +94,7 @@ class Errand:
             instruction = Instruction(f"errand:{self._numbered}", venue, action, earlier)
             arrival = await self.signatory.carry_out(instruction, self.stamp, self._fetch)
             if arrival.status == NOT_SENT:
-                raise VenueError(arrival.payload.decode(errors="replace"), where=venue)
+                raise _unsent(venue, arrival)
             response = HttpResponse(arrival.status, arrival.payload, arrival.url, dict(arrival.headers))
             self._budgets[venue].hear(response, self.stamp())
             outcome = read(codec, action, response, earlier)
@@ -116,6 +117,14 @@ class Errand:
     def _secure(self) -> SSLContext:
         self.tls = self.tls or create_default_context()
         return self.tls
+
+
+def _unsent(venue: VenueId, arrival: Arrival) -> VenueError:
+    """Where there was a request, nobody took it."""
+    why = arrival.payload.decode(errors="replace")
+    if not arrival.url:
+        return VenueError(why, where=venue)
+    return VenueUnavailable(why, where=venue, fix="check the network, or run on simulated venues: --market sandbox")
 
 
 class Errands:

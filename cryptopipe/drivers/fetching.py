@@ -4,6 +4,7 @@ Enters: requests as values. Leaves: answers as values, or why there is none. Nev
 exception of the network.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -18,6 +19,8 @@ from cryptopipe.drivers.doors import Headers, kept, text, whole
 from cryptopipe.market.feeds import NO_ANSWER
 from cryptopipe.model.stream import HttpRequest
 
+_CONTEXT = re.compile(r" ssl:(<[^>]*>|\w+)")
+"""What the client of HTTP says of its TLS, such as an address in memory."""
 AGENT = f"cryptopipe/{__version__}"
 LARGEST = 16 << 20
 """Bytes of an answer."""
@@ -52,6 +55,6 @@ async def fetch(http: aiohttp.ClientSession, request: HttpRequest, secure: Calla
         ) as answer:
             return Fetched(answer.status, await whole(answer, LARGEST), kept(answer.headers.items()))
     except aiohttp.ClientConnectorError as failed:
-        return Fetched(NOT_SENT, text(f"cannot connect: {failed}"))
+        return Fetched(NOT_SENT, text(_CONTEXT.sub("", f"cannot connect: {failed}")))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as failed:
         return Fetched(NO_ANSWER, text(redact_url(f"no answer: {failed or type(failed).__name__}")))

@@ -1,5 +1,7 @@
 """Deeds by hand that are interrupted, or asked for in figures that no venue has."""
 
+import socket
+from collections.abc import Sequence
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any, cast
@@ -8,11 +10,13 @@ import pytest
 
 from cryptopipe.cli import deed_transfers, main
 from cryptopipe.cli.deeds import Deeded
+from cryptopipe.drivers.errand import errands
 from cryptopipe.drivers.stop import Stop
 from cryptopipe.errors import CryptopipeError, ProtocolError, RateLimited, VenueUnavailable
-from cryptopipe.model.actions import Withdraw
+from cryptopipe.model.actions import FetchTime, Withdraw
 from cryptopipe.model.facts import Asset, Currency, Network, VenueId
-from cryptopipe.model.outcomes import Reports, TransferReport, TransferState
+from cryptopipe.model.outcomes import Outcome, Reports, TransferReport, TransferState
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 
 A, B, SOL = VenueId("a"), VenueId("b"), Asset("SOL")
 
@@ -65,9 +69,38 @@ def test_a_fee_that_is_a_share_of_the_amount_is_in_the_plan_and_in_the_choice() 
     first = Network("ONE", "one", "", True, True, D("0.01"), D("0.01"))
     second = Network("TWO", "two", "", True, True, D("0.5"))
     out, into = (Currency(venue, SOL, "SOL", (first, second)) for venue in (A, B))
-    way = deed_transfers._cheapest(out, into, None, D(100))
+    way = deed_transfers.cheapest(out, into, None, D(100))
     assert (way.out.code, way.fee(D(100))) == ("TWO", D("0.5"))
-    assert deed_transfers._cheapest(out, into, None, D(10)).out.code == "ONE"
-    one = deed_transfers._cheapest(out, into, "one", D(100))
+    assert deed_transfers.cheapest(out, into, None, D(10)).out.code == "ONE"
+    one = deed_transfers.cheapest(out, into, "one", D(100))
     send = deed_transfers.Send(cast("Any", None), Withdraw(A, "SOL", "ONE", "addr", D(100), "ours"), one, B, wait=False)
     assert (send.document()["fee"], send.document()["arrives"]) == ("1.01", "98.99")
+
+
+class Quiet:
+    """A codec whose one question goes where nobody listens."""
+
+    supports = frozenset({FetchTime})
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def build(self, action: Any, credentials: Any, at: int, earlier: Sequence[HttpResponse] = ()) -> HttpRequest:
+        return HttpRequest("GET", self._url)
+
+    def parse(self, action: Any, response: HttpResponse, earlier: Sequence[HttpResponse] = ()) -> Outcome:
+        return Reports()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_venue_that_nobody_can_reach_is_unavailable_in_words_that_are_the_same_each_time(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    codec = Quiet(f"{scheme}://127.0.0.1:{port}/time")
+    with (
+        errands({A: codec}, {A: Credentials("key", "secret-of-a-key")}, lambda venue, url: url) as means,
+        pytest.raises(VenueUnavailable) as raised,
+    ):
+        means.ask(FetchTime(A))
+    assert raised.value.exit_code == 69 and "<" not in str(raised.value)
+    assert f"127.0.0.1:{port}" in str(raised.value)
