@@ -17,7 +17,9 @@ from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import Outcome, Reports
 
 AGAIN_AFTER, LONGEST_AFTER = SECOND, 64 * SECOND
-"""A venue that did not tell its balances is asked again: after the first, doubled each time up to the other."""
+"""A venue that did not tell its opening balances is asked again: after the first, doubled each time up to the other. At
+the end of a run, which waits a few seconds only, always after the first.
+"""
 
 Differences = Mapping[Asset, tuple[Decimal, Decimal]]
 """By asset (told by the venue, in our books), where they differ."""
@@ -42,28 +44,28 @@ class Reckoning:
     def begin(self, venues: Iterable[VenueId], at: Nanos) -> None:
         """Ask for the opening balances."""
         for venue in venues:
-            self._ask(venue, at, self._open)
+            self._ask(venue, at, self._open, LONGEST_AFTER)
 
     def close(self, at: Nanos) -> None:
         """Ask for the closing balances of every venue that told the opening ones."""
         self.outstanding = set(self.known)
         for venue in sorted(self.known):
-            self._ask(venue, at, self._compare)
+            self._ask(venue, at, self._compare, AGAIN_AFTER)
 
     def _ask(
         self,
         venue: VenueId,
         at: Nanos,
         use: Callable[[VenueId, Mapping[Asset, Decimal]], None],
-        again_after: Nanos = AGAIN_AFTER,
+        longest: Nanos,
+        after: Nanos = AGAIN_AFTER,
     ) -> None:
-        after = min(2 * again_after, LONGEST_AFTER)
-
         def told(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
             if isinstance(outcome, Reports):
                 use(venue, _held(outcome))
             else:
-                self._execution.wake_at(now + again_after, lambda later: self._ask(venue, later, use, after))
+                then = min(2 * after, longest)
+                self._execution.wake_at(now + after, lambda later: self._ask(venue, later, use, longest, then))
 
         self._execution.ask(FetchBalances(venue), at, told)
 

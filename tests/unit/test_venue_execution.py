@@ -117,3 +117,16 @@ def test_a_venue_that_does_not_tell_its_balances_is_asked_ever_less_often() -> N
         desk.wake(at)
     assert [b - a for a, b in pairwise(asked)][:3] == [SECOND, 2 * SECOND, 4 * SECOND]
     assert len(asked) < 20 and asked[-1] > START + 500 * SECOND
+
+
+def test_closing_balances_are_asked_for_every_second() -> None:
+    desk = Desk()
+    reckoning = Reckoning(desk.execution, Ledger(), lambda venue, held: None, lambda venue, differs: None)
+    reckoning.known.add(ALPHA)
+    reckoning.close(START)
+    for second in range(15):
+        (one,) = desk.execution.take_instructions()
+        desk.answer(one.tag, START + second * SECOND)
+        assert desk.execution.next_due() == START + (second + 1) * SECOND
+        desk.wake(START + (second + 1) * SECOND)
+    assert reckoning.outstanding == {ALPHA}
