@@ -5,26 +5,19 @@ What requests and the stream tell must agree, and the money must add up, whateve
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import websockets
-from integration.asking import errand
+from integration import trading
+from integration.trading import FAULTS, Street, listening
 from msgspec.structs import replace
 
-from cryptopipe import registry
-from cryptopipe.clock import MILLISECOND, SECOND
-from cryptopipe.drivers.errand import Errand
-from cryptopipe.drivers.serve import serving
+from cryptopipe.clock import MILLISECOND
 from cryptopipe.errors import CryptopipeError, UnknownOutcome, VenueError
 from cryptopipe.model.actions import (
     CancelAll,
     CancelOrder,
-    FetchBalances,
     FetchKey,
     FetchPositions,
     FetchTime,
@@ -37,7 +30,7 @@ from cryptopipe.model.actions import (
     TimeInForce,
     Withdraw,
 )
-from cryptopipe.model.facts import Asset, Instrument, Side, VenueId
+from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.outcomes import (
     Accepted,
     BalanceReport,
@@ -53,112 +46,18 @@ from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_READER
 from cryptopipe.model.stream import Credentials
 from cryptopipe.model.trading import Order
 from cryptopipe.sandbox.faults import Fault
-from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
-from cryptopipe.sandbox.world import World
 
 D = Decimal
-BYBIT, BINANCE = registry.exchange("bybit"), registry.exchange("binance")
-VENUE: VenueId = BYBIT.venue
+VENUE = VenueId("bybit")
 SPOT, LINEAR = "BTCUSDT", "linear:BTCUSDT"
-PARAMETERS = replace(Parameters.load(), perpetuals="all", assets=["BTC", "USDT", "SOL"], rate=0.3)
+PARAMETERS = replace(Parameters.load(), perpetuals="all", assets=("BTC", "USDT", "SOL"), rate=0.3)
 NOBODY = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
-SEED = 11
 
 
-class Street:
-    """The served venue, with another that coins can be sent to, and a client of ours."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        began = time.time_ns()
-        self.world = World({one.venue: one for one in (BYBIT, BINANCE)}, PARAMETERS, SEED, began - 2 * SECOND)
-        self.world.advance(began)
-        self.books, self.desk = self.world.books[VENUE], self.world.desks[VENUE]
-        self.house = House(BYBIT, self.books, faults, SEED, began, self.desk)
-        self.instruments = tuple(book.instrument for book in self.books.values())
-        self.errand: Errand
-        self.origin = ""
-
-    def instrument(self, symbol: str) -> Instrument:
-        return self.books[symbol].instrument
-
-    def rewritten(self, venue: VenueId, url: str) -> str:
-        parts = urlsplit(url)
-        query = f"?{parts.query}" if parts.query else ""
-        scheme = "ws" if parts.scheme.startswith("ws") else "http"
-        return f"{scheme}://{self.origin}{parts.path or '/'}{query}"
-
-    def near(self, symbol: str, side: Side, factor: str) -> Decimal:
-        """A price on the grid, about `factor` times the best to buy (or sell) at."""
-        book = self.books[symbol]
-        (price, _), *_ = book.levels(Side.SELL if side is Side.BUY else Side.BUY, 1)
-        rules = book.instrument.rules
-        assert rules is not None
-        return int(price * D(factor)) * rules.tick
-
-    async def wallet(self, name: str = "") -> dict[str, Decimal]:
-        told = await self.errand.ask(FetchBalances(VENUE, name))
-        assert isinstance(told, Reports)
-        return {str(one.asset): one.free + one.locked for one in told.balances}
-
-
-@asynccontextmanager
-async def street(*faults: Fault, keys: Credentials = SANDBOX_CREDENTIALS) -> AsyncIterator[Street]:
-    one = Street(faults)
-    assert BYBIT.actions is not None
-    async with asyncio.timeout(60), serving([one.house], one.world.advance) as served:
-        one.origin = served.origins[VENUE].rest.partition("://")[2]
-        async with errand({VENUE: BYBIT.actions(one.instruments)}, {VENUE: keys}, one.rewritten) as asked:
-            one.errand = asked
-            yield one
-
-
-class Heard:
-    """What the private stream told, decoded."""
-
-    def __init__(self) -> None:
-        self.reports: list[Any] = []
-        self._came = asyncio.Event()
-
-    def take(self, reports: Any) -> None:
-        self.reports.extend(reports)
-        self._came.set()
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [one for one in self.reports if isinstance(one, kind)]
-
-    async def until(self, what: Any) -> None:
-        async with asyncio.timeout(10):
-            while not what():
-                self._came.clear()
-                await self._came.wait()
-
-
-@asynccontextmanager
-async def listening(one: Street) -> AsyncIterator[Heard]:
-    stream, heard = BYBIT.private, Heard()
-    assert stream is not None
-    now = time.time_ns()
-    codec = stream.codec(one.instruments)
-    connect = codec.connect(stream.signer.auth(SANDBOX_CREDENTIALS, None, now), now)
-    async with websockets.connect(one.rewritten(VENUE, connect.url), compression=None) as socket:
-
-        async def hear() -> None:
-            message = await socket.recv()
-            heard.take(codec.decode(message if isinstance(message, bytes) else message.encode(), time.time_ns()))
-
-        for text in connect.frames:
-            await socket.send(text)
-            await asyncio.wait_for(hear(), 10)  # signed in, and subscribed
-
-        async def listen() -> None:
-            while True:
-                await hear()
-
-        task = asyncio.create_task(listen())
-        yield heard
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def street(*faults: Fault, keys: Credentials = SANDBOX_CREDENTIALS) -> AbstractAsyncContextManager[Street]:
+    """With another venue that coins can be sent to."""
+    return trading.street("bybit", *faults, keys=keys, parameters=PARAMETERS, beside=("binance",))
 
 
 def test_orders_rest_and_are_cancelled_and_the_stream_says_so() -> None:
@@ -199,7 +98,7 @@ def test_a_short_is_opened_and_closed_and_the_wallet_knows() -> None:
 
     async def run() -> None:
         async with street() as one, listening(one) as heard:
-            before, contract = (await one.wallet())["USDT"], one.instrument(LINEAR)
+            before, contract = (await one.balances())["USDT"], one.instrument(LINEAR)
             opened = await one.errand.ask(PlaceOrder(contract, Side.SELL, D("0.05"), None, "short-1"))
             assert isinstance(opened, Accepted)
             told = await one.errand.ask(FetchPositions(VENUE))
@@ -218,7 +117,7 @@ def test_a_short_is_opened_and_closed_and_the_wallet_knows() -> None:
             assert isinstance(listed, Reports) and sum(each.size for each in listed.fills) == D("0.10")
             flows = [each.size * each.price * (1 if each.side is Side.SELL else -1) for each in listed.fills]
             fees = [each.fee.amount for each in listed.fills if each.fee]
-            after = (await one.wallet())["USDT"]
+            after = (await one.balances())["USDT"]
             assert before + sum(flows) - sum(fees) == after
             await heard.until(lambda: sum(each.size for each in heard.of(FillReport)) == D("0.10"))
             key = {each.fill_id: (each.size, each.price, each.fee) for each in listed.fills}
@@ -230,24 +129,16 @@ def test_a_short_is_opened_and_closed_and_the_wallet_knows() -> None:
     asyncio.run(run())
 
 
-FAULTS = {
-    "none": (),
-    "lost response": (Fault("lost_response", words={"of": "order"}),),
-    "lost request": (Fault("lost_request", words={"of": "order"}),),
-    "server error": (Fault("action_5xx", values={"done": 1}, words={"of": "order"}),),
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("fault", "symbol"), [*((fault, SPOT) for fault in FAULTS), ("lost response", LINEAR)])
 def test_an_order_is_pursued_to_its_last_fill_whatever_is_lost(fault: str, symbol: str) -> None:
     async def run() -> None:
         async with street(*FAULTS[fault]) as one, listening(one) as heard:
-            before = await one.wallet()
+            before = await one.balances()
             limit = one.near(symbol, Side.BUY, "1.005")
             order = Order("pursued-1", 1, one.instrument(symbol), Side.BUY, D("0.05"), limit)
             done = await one.errand.pursue(order)
-            after = await one.wallet()
+            after = await one.balances()
             bought = sum((fill.size for fill in done.fills), D(0))
             assert bought == (0 if fault == "lost request" else D("0.05"))
             fees = sum((fill.fee.amount for fill in done.fills if fill.fee), D(0))
@@ -269,7 +160,7 @@ def test_coins_are_moved_and_sent_from_the_funding_wallet() -> None:
         async with street() as one:
             move = MoveFunds(VENUE, "SOL", D(3), "UNIFIED", "FUND", "move-1")
             assert isinstance(await one.errand.ask(move), Accepted)
-            assert ((await one.wallet())["SOL"], (await one.wallet("FUND"))["SOL"]) == (D(497), D(3))
+            assert ((await one.balances())["SOL"], (await one.balances("FUND"))["SOL"]) == (D(497), D(3))
             listed = dict(one.desk.accounts[1].allowed_addresses())
             send = Withdraw(VENUE, "SOL", "SOL", listed["binance-SOL-solana"].address, D("2.008"), "send-1")
             given = await one.errand.ask(send)
@@ -295,7 +186,7 @@ def test_coins_are_moved_and_sent_from_the_funding_wallet() -> None:
             }  # fmt: skip
             with pytest.raises(UnknownOutcome):  # "Do not repeat the request": the first may be on its way
                 await one.errand.ask(send)
-            assert (await one.wallet("FUND"))["SOL"] == D(3), "in review it is there, locked"
+            assert (await one.balances("FUND"))["SOL"] == D(3), "in review it is there, locked"
 
     asyncio.run(run())
 
