@@ -82,7 +82,7 @@ def _shrinks_only(measured: dict[str, int], listed: dict[str, int], limit: int) 
 
 TEST_SLEEPS = {
     "tests/foreign/clients/told.py": "foreign clients are looked at at random moments of a minute",
-    "tests/foreign/clients/private_kraken_sdk.py": "its clients keep no limit: the venue's count of calls runs down by one a second",
+    "tests/foreign/clients/private_kraken_sdk.py": "its clients wait for no venue's count of calls to run down",
 }
 
 
