@@ -320,6 +320,13 @@ def test_23_a_stream_s_frame_that_repeats_it_is_masked(echo: str) -> None:
     assert of_stream(CREDENTIALS, AUTH)(f'{{"error":"no {echo}"}}'.encode()) == b'{"error":"no ***"}'
 
 
+def test_23_so_is_one_that_a_url_or_json_writes_otherwise() -> None:
+    signature = "Ab+1/Cd=2+Ef/3=Gh+4/Ij=5+Kl/6="  # no twelve characters in a row that need no escape
+    mask = veil([signature])
+    for written_so in (signature, quote(signature, safe=""), signature.replace("/", "\\/")):
+        assert mask(f"<{written_so}>".encode()) == b"<***>"
+
+
 def test_24_a_mask_changes_nothing_else() -> None:
     answer = b'{"orderId":28,"clientOrderId":"cp-1","note":"key=abc"}'
     assert of_request(CREDENTIALS, REQUEST)(answer) == answer
