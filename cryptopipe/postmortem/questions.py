@@ -35,6 +35,8 @@ class RunFigures:
     best: dict[str, Any] = field(default_factory=dict)
     compared: dict[str, int] = field(default_factory=dict)
     """By venue that told what it held at the end, the assets that differ from the books; empty on paper."""
+    open_orders: list[tuple[str, str]] = field(default_factory=list)
+    """(client id, instrument) of those whose end is not recorded."""
 
 
 @dataclass
@@ -123,6 +125,10 @@ def _stated(connection: sa.Connection, runs: dict[str, RunFigures]) -> None:
         runs[row.run_id].best[row.which] = row
     for row in connection.execute(sa.select(schema.halt)):
         runs[row.run_id].halts.append(row.why)
+    intent, end = schema.order_intent, schema.order_end
+    ended = sa.exists().where(end.c.run_id == intent.c.run_id, end.c.client_id == intent.c.client_id)
+    for row in connection.execute(sa.select(intent).where(~ended).order_by(intent.c.run_id, intent.c.n)):
+        runs[row.run_id].open_orders.append((row.client_id, row.instrument))
     for row in connection.execute(sa.select(schema.reckoning)):
         runs[row.run_id].compared[row.venue] = row.differences
 

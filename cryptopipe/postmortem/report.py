@@ -224,6 +224,10 @@ def _add_values(made: Report, figures: Sequence[RunFigures]) -> None:
         made.notes.append(f"{other} runs were valued in another numeraire than {numeraire} and are not in `value`")
 
 
+def _unended(run: RunFigures) -> list[str]:
+    return [f"order {client_id} on {instrument}" for client_id, instrument in run.open_orders]
+
+
 def _notes(figures: Sequence[RunFigures], projected: Projected) -> list[str]:
     notes = []
     for one in figures:
@@ -233,6 +237,7 @@ def _notes(figures: Sequence[RunFigures], projected: Projected) -> list[str]:
             notes.append(f"run {one.run_id}: the last {projected.torn[one.run_id]} bytes are not a whole record")
         if one.end is None:
             notes.append(f"run {one.run_id} has no end: it still runs or was cut off, and is not in `value`")
+            notes += [f"run {one.run_id}: what became of {order} is not in its records" for order in _unended(one)]
         notes += [f"run {one.run_id} halted: {why}" for why in one.halts]
         notes += [f"run {one.run_id}: {fault}" for fault in one.books.faults]
         notes += [f"run {one.run_id}: {difference}" for difference in differences(one)]

@@ -23,6 +23,8 @@ from cryptopipe.journal.records import (
     Decided,
     Filled,
     Halted,
+    Intended,
+    OrderEnded,
     Posted,
     RunEnded,
     RunStarted,
@@ -221,6 +223,15 @@ def test_runs_add_up_and_a_crashed_one_is_counted_from_its_records(tmp_path: Pat
     ]
     assert report(tmp_path, "arbitrage", crashed.id[:20]).opportunities == Counts(2, 1, 1)
     assert report(tmp_path, None, "last").opportunities == Counts(2, 1, 1)
+
+
+def test_a_run_that_was_cut_off_names_the_orders_that_were_on_their_way(tmp_path: Path) -> None:
+    """Whether they were filled its records cannot tell: their intents are the only trace."""
+    intents = [Intended(f"d1-{n}", 1, venue, Side.BUY, D(1), D(100)) for n, venue in enumerate(("b:XY", "a:XY"), 1)]
+    run = write(tmp_path, 9, started(), OPENING, *intents, OrderEnded("d1-1", D(1), D(0), "filled"))
+    notes = report(tmp_path).document()["notes"]
+    assert f"run {run.id}: what became of order d1-2 on a:XY is not in its records" in notes
+    assert "d1-1" not in " ".join(notes)
 
 
 def test_only_the_strategy_asked_for(tmp_path: Path) -> None:
