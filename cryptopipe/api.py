@@ -187,6 +187,7 @@ from cryptopipe.model.stream import (
     apply_always,
 )
 from cryptopipe.model.trading import Cost, Decision, Fill, Leg, Opportunity, Order, Reason
+from cryptopipe.model.wallets import WalletTable
 
 __all__ = [
     "API_VERSION",
@@ -357,6 +358,7 @@ __all__ = [
     "VenueError",
     "VenueId",
     "VenueUnavailable",
+    "WalletTable",
     "Weight",
     "Withdraw",
     "Worded",

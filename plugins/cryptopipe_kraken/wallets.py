@@ -5,36 +5,12 @@ table says what nobody confirmed.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 
 import msgspec
 
-from cryptopipe.api import Asset, Currency, Network, asset_of, chain_of
+from cryptopipe.api import Asset, Currency, WalletTable, asset_of
 from cryptopipe_kraken.metadata import CODES, VENUE
-
-
-class _Way(msgspec.Struct, forbid_unknown_fields=True):
-    network: str
-    withdraw_method: str
-    deposit_method: str
-    fee: Decimal
-    minimum: Decimal
-    precision: int
-    confirmations: int
-    least_deposit: Decimal | None = None
-
-
-class _Row(msgspec.Struct, forbid_unknown_fields=True):
-    code: str
-    networks: list[_Way]
-
-
-class _Table(msgspec.Struct, forbid_unknown_fields=True):
-    source: str
-    as_of: str
-    currencies: list[_Row]
 
 
 class Method(msgspec.Struct, frozen=True):
@@ -47,45 +23,21 @@ class Method(msgspec.Struct, frozen=True):
 
 
 @cache
-def _table() -> _Table:
-    return msgspec.json.decode(files("cryptopipe_kraken").joinpath("wallets.json").read_bytes(), type=_Table)
+def _table() -> WalletTable:
+    return WalletTable.read("cryptopipe_kraken")
 
 
 @cache
-def wallets() -> Sequence[Currency]:
+def wallets() -> tuple[Currency, ...]:
     """The rows of the table; money has no networks."""
-    return tuple(
-        Currency(
-            VENUE, row.code, asset_of(VENUE, row.code, CODES.aliases), tuple(_network(one) for one in row.networks)
-        )
-        for row in _table().currencies
-    )
+    return _table().of(VENUE, CODES)
 
 
 @cache
 def methods() -> Sequence[Method]:
     """Every way of the table, in its order."""
     return tuple(
-        Method(_asset(row), one.network, one.withdraw_method, one.deposit_method)
+        Method(asset_of(VENUE, row.code, CODES.aliases), one.code, one.names["withdraw"], one.names["deposit"])
         for row in _table().currencies
         for one in row.networks
-    )
-
-
-def _asset(row: _Row) -> Asset:
-    return asset_of(VENUE, row.code, CODES.aliases)
-
-
-def _network(way: _Way) -> Network:
-    return Network(
-        code=way.network,
-        chain=chain_of(way.network, CODES.networks),
-        deposits=True,
-        withdrawals=True,
-        withdrawal_fee=way.fee,
-        min_withdrawal=way.minimum,
-        min_deposit=way.least_deposit,
-        precision=way.precision,
-        confirmations=way.confirmations,
-        memo=False,
     )

@@ -100,7 +100,7 @@ def test_coins_are_told_as_the_table_of_the_plugin_has_them(client: Client) -> N
         for network in wanted["networks"]:
             one = told[network["code"]]
             assert (one["chainType"], one["withdrawFee"], one["withdrawMin"], int(one["confirmation"])) == (
-                network["name"], network["fee"], network["minimum"], network["confirmations"],
+                network["names"]["chain_type"], network["fee"], network["minimum"], network["confirmations"],
             )  # fmt: skip
             assert (one["chainDeposit"], one["chainWithdraw"]) == ("1", "1")
             assert int(one["minAccuracy"]) == network["places"]
