@@ -4,70 +4,33 @@ Each step's expected value is a law (what is bought is paid, what is cancelled i
 was received), a document's word, or what the sandbox was started with; prices are the sandbox's own.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign import serving
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_OTHER
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign"))
 RATE = Decimal("0.001")
 KEYS = [{"key": one.key, "secret": one.secret} for one in (SANDBOX_CREDENTIALS, SANDBOX_OTHER)]
 pytestmark = pytest.mark.slow
 
 
-@contextmanager
-def served() -> Iterator[dict[str, Any]]:
-    """Where the simulated venue listens; it ends on leaving."""
-    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", "binance", "--json", "--seed", "2026"]
-    command += ["--parameters", str(HERE / "private_binance.yaml"), "--until-stdin-closes"]
-    paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            told = json.loads(process.stdout.readline())["venues"]["binance"]
-            yield {"rest": told["rest"], "ws": told["rest"].replace("http", "ws", 1), "keys": KEYS}
-        finally:
-            process.stdin.close()
-            process.wait(20)
-
-
 def did(script: str, environment: str, package: str) -> dict[str, Any]:
     """What a client's script told, by step; skipped where the client is not installed."""
-    python = ENVIRONMENTS / environment / "bin" / "python"
-    if not python.exists() or subprocess.run([str(python), "-c", f"import {package}"], capture_output=True).returncode:
-        pytest.skip(f"{package} is not installed in {python.parent.parent}: scripts/test-foreign installs it")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    with served() as options:
-        ended = subprocess.run(
-            [str(python), str(HERE / "clients" / f"{script}.py"), json.dumps(options)],
-            env=environ, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
-    assert "\n".join(one["text"] for one in lines if one["kind"] == "complaint") == ""
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    return {one["step"]: one["value"] for one in lines if one["kind"] == "did"}
+    python = serving.installed(environment, package)
+    more = ("--parameters", str(serving.HERE / "private_binance.yaml"))
+    with serving.served("binance", seed=2026, more=more) as document:
+        told = document["venues"]
+        rest = told["binance"]["rest"]
+        options = {"rest": rest, "ws": rest.replace("http", "ws", 1), "keys": KEYS}
+        return serving.did(serving.run(python, script, options))
 
 
 def exactly(value: Any) -> Decimal:
     """A client's float, as the decimal that it stands for."""
     return Decimal(str(value)).quantize(Decimal("1e-8")).normalize()
-
-
-def worth(told: dict[str, Any]) -> tuple[Decimal, Decimal, Decimal]:
-    """Price, amount and cost of an order as ccxt tells it."""
-    return exactly(told["price"]), exactly(told["amount"]), exactly(told["cost"])
 
 
 def test_ccxt_trades() -> None:

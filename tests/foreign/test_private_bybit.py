@@ -5,23 +5,14 @@ was received, a contract's profit and fees are all that the wallet changed by), 
 was started with; prices are the sandbox's own. Coins come from another simulated venue, sent by ccxt as well.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign import serving
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_OTHER
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign"))
 RATE = Decimal("0.001")
 FEE = Decimal("0.008")
 """Of a withdrawal of SOL, by the plugin's table."""
@@ -29,39 +20,15 @@ KEYS = [{"key": one.key, "secret": one.secret} for one in (SANDBOX_CREDENTIALS, 
 pytestmark = pytest.mark.slow
 
 
-@contextmanager
-def served() -> Iterator[dict[str, Any]]:
-    """Where the simulated venues listen; they end on leaving."""
-    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", "bybit,binance", "--json", "--seed", "2026"]
-    command += ["--parameters", str(HERE / "private_bybit.yaml"), "--until-stdin-closes"]
-    paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            told = json.loads(process.stdout.readline())["venues"]
-            rest = told["bybit"]["rest"]
-            yield {"rest": rest, "ws": rest.replace("http", "ws", 1), "giver": told["binance"]["rest"], "keys": KEYS}
-        finally:
-            process.stdin.close()
-            process.wait(20)
-
-
 def did(script: str, environment: str, package: str) -> dict[str, Any]:
     """What a client's script told, by step; skipped where the client is not installed."""
-    python = ENVIRONMENTS / environment / "bin" / "python"
-    if not python.exists() or subprocess.run([str(python), "-c", f"import {package}"], capture_output=True).returncode:
-        pytest.skip(f"{package} is not installed in {python.parent.parent}: scripts/test-foreign installs it")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    with served() as options:
-        ended = subprocess.run(
-            [str(python), str(HERE / "clients" / f"{script}.py"), json.dumps(options)],
-            env=environ, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
-    assert "\n".join(one["text"] for one in lines if one["kind"] == "complaint") == ""
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    return {one["step"]: one["value"] for one in lines if one["kind"] == "did"}
+    python = serving.installed(environment, package)
+    more = ("--parameters", str(serving.HERE / "private_bybit.yaml"))
+    with serving.served("bybit", "binance", seed=2026, more=more) as document:
+        told = document["venues"]
+        rest = told["bybit"]["rest"]
+        options = {"rest": rest, "ws": rest.replace("http", "ws", 1), "giver": told["binance"]["rest"], "keys": KEYS}
+        return serving.did(serving.run(python, script, options))
 
 
 def exactly(value: Any) -> Decimal:

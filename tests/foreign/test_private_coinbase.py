@@ -4,43 +4,18 @@ Each runs in its own process and environment (see test_clients.py). What they we
 what was bought is paid for), to the orders they themselves gave, and to ccxt's own classes of the venue's errors.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign import serving
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_READER, Credentials
 from cryptopipe.registry import Registry
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign"))
 ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
 """An example of EIP-55 (eips.ethereum.org/EIPS/eip-55): valid, and of nobody here."""
-
-
-@contextmanager
-def served(venue: str, tls: bool) -> Iterator[Mapping[str, Any]]:
-    """What the command line says of a sandbox that runs meanwhile."""
-    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", venue, "--seed", "7", "--json"]
-    paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    command += ["--until-stdin-closes", *(["--tls"] if tls else [])]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            document = json.loads(process.stdout.readline())
-            yield {**document["venues"][venue], "ca_file": document.get("ca_file")}
-        finally:
-            process.stdin.close()
-            process.wait(20)
 
 
 def keys(venue: str) -> dict[str, Sequence[str]]:
@@ -56,23 +31,16 @@ def keys(venue: str) -> dict[str, Sequence[str]]:
     return {name: (one.key, one.secret, one.passphrase) for name, one in known.items()}
 
 
-def run(script: str, environment: str, package: str, venue: str, tls: bool = False) -> dict[str, Mapping[str, Any]]:
-    """What the client told, by the name of the call."""
-    python = ENVIRONMENTS / environment / "bin" / "python"
-    if not python.exists() or subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode:
-        pytest.skip(f"{package} is not installed in {python.parent.parent}: scripts/test-foreign installs it")
-    with served(venue, tls) as origin:
+def run(
+    script: str, environment: str, package: str, venue: str, tls: bool = False
+) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    """By the name of the call: what it gave; the class and the text of the error that it raised."""
+    python = serving.installed(environment, package)
+    with serving.served(venue, seed=7, more=("--tls",) if tls else ()) as document:
+        origin = document["venues"][venue]
         options = {"rest": origin["rest"], "ws": origin["ws"]["spot"], "keys": keys(venue), "address": ADDRESS}
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        if tls:
-            environ |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), origin["ca_file"])
-        ended = subprocess.run(
-            [str(python), str(HERE / "clients" / f"{script}.py"), json.dumps(options)],
-            env=environ, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    lines = (json.loads(line, parse_float=Decimal) for line in ended.stdout.splitlines())
-    return {line["call"]: line for line in lines}
+        environ = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), document["ca_file"]) if tls else {}
+        return serving.answers(serving.run(python, script, options, environ=environ, number=Decimal))
 
 
 def free(balance: Mapping[str, Any], code: str) -> Decimal:
@@ -81,13 +49,12 @@ def free(balance: Mapping[str, Any], code: str) -> Decimal:
 
 @pytest.mark.slow
 def test_ccxt_trades_at_coinbase_exchange() -> None:
-    told = run("ccxt_coinbase_exchange", "main", "ccxt.pro", "coinbase_exchange")
-    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
+    gave, errors = run("ccxt_coinbase_exchange", "main", "ccxt.pro", "coinbase_exchange")
     _orders(gave)
     _money(gave)
     _transfers(gave)
     _watched(gave)
-    raised = {name: (line["raised"], line["text"].partition(" ")[2]) for name, line in told.items() if "raised" in line}
+    raised = {name: (kind, text.partition(" ")[2]) for name, (kind, text) in errors.items()}
     assert {name: (kind, text) for name, (kind, text) in raised.items() if name in ERRORS} == ERRORS
     gone = {"fetch cancelled", "fetch ioc away", "fetch post-only", "fetch crossing"}
     assert {raised[name][0] for name in gone} == {"OrderNotFound"}  # "might return 404"
@@ -174,14 +141,9 @@ def _watched(gave: Mapping[str, Any]) -> None:
     assert {one["takerOrMaker"] for one in gave["watch trades"]} == {"taker"}
 
 
-def _split(told: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
-    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
-    return gave, {name: (line["raised"], line["text"]) for name, line in told.items() if "raised" in line}
-
-
 @pytest.mark.slow
 def test_ccxt_trades_at_advanced_trade() -> None:
-    gave, raised = _split(run("ccxt_coinbase", "main", "ccxt.pro", "coinbase"))
+    gave, raised = run("ccxt_coinbase", "main", "ccxt.pro", "coinbase")
     _advanced_orders(gave)
     before, after = gave["balance before"], gave["balance after"]
     bought = {one["id"] for one in (gave["market"], gave["ioc"])}
@@ -237,8 +199,7 @@ def _advanced_orders(gave: Mapping[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_coinbase_advanced_py_trades_at_advanced_trade() -> None:
-    told = run("coinbase_advanced_private", "coinbase", "coinbase.rest", "coinbase", tls=True)
-    gave, raised = _split(told)
+    gave, raised = run("coinbase_advanced_private", "coinbase", "coinbase.rest", "coinbase", tls=True)
     assert gave["permissions"]["can_trade"] is gave["permissions"]["can_transfer"] is True
     assert gave["summary"]["fee_tier"]["taker_fee_rate"] == "0.012"
     assert {one["product_id"] for one in gave["products"]["products"]} >= {"BTC-USD", "ETH-USD"}

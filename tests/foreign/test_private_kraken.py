@@ -5,42 +5,17 @@ waits three seconds between private calls. What they were told is held to laws (
 for), to the orders they themselves gave, and to their own classes of the venue's errors.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign import serving
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_READER, Credentials
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign"))
 TAKER = Decimal("0.004")
 """Of the first step of Kraken's list."""
-Answers = Mapping[str, Mapping[str, Any]]
-
-
-@contextmanager
-def served() -> Iterator[Mapping[str, Any]]:
-    """What the command line says of the simulated Kraken, which runs meanwhile; coins may go to another venue."""
-    command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", "kraken,binance", "--seed", "7", "--json"]
-    paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    command.append("--until-stdin-closes")
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["venues"]["kraken"]
-        finally:
-            process.stdin.close()
-            process.wait(20)
 
 
 def keys() -> dict[str, Sequence[str]]:
@@ -53,31 +28,21 @@ def keys() -> dict[str, Sequence[str]]:
     return {name: (one.key, one.secret) for name, one in ({"all": good, "reader": SANDBOX_READER} | wrong).items()}
 
 
-def run(script: str, package: str, part: str = "") -> dict[str, Mapping[str, Any]]:
-    """What the client told, by the name of the call."""
-    python = ENVIRONMENTS / "main" / "bin" / "python"
-    if not python.exists() or subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode:
-        pytest.skip(f"{package} is not installed in {python.parent.parent}: scripts/test-foreign installs it")
-    with served() as origin:
+def run(script: str, package: str, part: str = "") -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    """By the name of the call: what it gave; the client's class and the venue's words. Another venue takes coins."""
+    python = serving.installed("main", package)
+    with serving.served("kraken", "binance", seed=7) as document:
+        origin = document["venues"]["kraken"]
         private = origin["ws_private"].removesuffix("/v2")
         options = {"rest": origin["rest"], "ws": origin["ws"]["spot"], "private": private, "keys": keys(), "part": part}
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        ended = subprocess.run(
-            [str(python), "-W", "ignore", str(HERE / "clients" / f"{script}.py"), json.dumps(options)],
-            env=environ, capture_output=True, text=True, timeout=200,
-        )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    lines = (json.loads(line, parse_float=Decimal) for line in ended.stdout.splitlines())
-    return {line["call"]: line for line in lines}
+        lines = serving.run(python, script, options, "-W", "ignore", seconds=200, number=Decimal)
+    gave, raised = serving.answers(lines)
+    return gave, {name: (kind, _words(text)) for name, (kind, text) in raised.items()}
 
 
-def raised(told: Answers) -> dict[str, tuple[str, str]]:
-    """(class of the client's, the venue's words)."""
-    return {
-        name: (line["raised"], line["text"].partition('["')[2].partition('"]')[0])
-        for name, line in told.items()
-        if "raised" in line
-    }
+def _words(text: str) -> str:
+    """Of the list of errors in what the client raised, by ccxt as JSON and by the others as Python writes it."""
+    return text.replace("['", '["').replace("']", '"]').partition('["')[2].partition('"]')[0]
 
 
 def free(balance: Mapping[str, Any], code: str) -> Decimal:
@@ -86,9 +51,8 @@ def free(balance: Mapping[str, Any], code: str) -> Decimal:
 
 @pytest.mark.slow
 def test_ccxt_trades() -> None:
-    told = run("private_kraken_ccxt", "ccxt.pro", "trade")
-    assert raised(told) == {"post-only crossing": ("ExchangeError", "EOrder:Post only order")}
-    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
+    gave, raised = run("private_kraken_ccxt", "ccxt.pro", "trade")
+    assert raised == {"post-only crossing": ("ExchangeError", "EOrder:Post only order")}
     assert gave["fetch open"]["status"] == "open" and gave["fetch open"]["remaining"] == Decimal("0.01")
     assert [one["id"] for one in gave["open orders"]] == [gave["limit"]["id"]]
     assert gave["fetch cancelled"]["status"] == gave["fetch ioc away"]["status"] == "canceled"
@@ -126,13 +90,12 @@ def _money(gave: Mapping[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_ccxt_moves_coins() -> None:
-    told = run("private_kraken_ccxt", "ccxt.pro", "move")
-    assert raised(told) == {
+    gave, raised = run("private_kraken_ccxt", "ccxt.pro", "move")
+    assert raised == {
         "no key": ("InvalidAddress", "EFunding:Unknown withdraw key"),
         "off the list": ("ExchangeError", "EFunding:Invalid withdrawal address"),
         "too much withdrawn": ("ExchangeError", "EFunding:Insufficient funds"),
     }
-    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
     assert {one["method"] for one in gave["deposit methods"]} >= {"Tether USD (ERC20)", "Tether USD (TRC20)"}
     assert gave["deposit address"]["address"].startswith("bc1")
     assert gave["deposit address of a network"]["address"].startswith("T")
@@ -147,8 +110,8 @@ def test_ccxt_moves_coins() -> None:
 
 @pytest.mark.slow
 def test_ccxt_names_every_mistake() -> None:
-    told = run("private_kraken_ccxt", "ccxt.pro", "mistakes")
-    assert raised(told) == {
+    _, raised = run("private_kraken_ccxt", "ccxt.pro", "mistakes")
+    assert raised == {
         "wrong key": ("AuthenticationError", "EAPI:Invalid key"),
         "wrong secret": ("ExchangeError", "EAPI:Invalid signature"),
         "nonce that does not rise": ("InvalidNonce", "EAPI:Invalid nonce"),
@@ -169,9 +132,8 @@ def test_ccxt_names_every_mistake() -> None:
 
 @pytest.mark.slow
 def test_ccxt_pro_watches_and_orders_by_websocket() -> None:
-    told = run("private_kraken_ccxt", "ccxt.pro", "watch")
-    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
-    assert not raised(told) and gave["watch order book"][0] < gave["watch order book"][1]
+    gave, raised = run("private_kraken_ccxt", "ccxt.pro", "watch")
+    assert not raised and gave["watch order book"][0] < gave["watch order book"][1]
     assert gave["watch balance"]["USD"] == 100000 and gave["watch balance"]["BTC"] == 2
     assert gave["watch open"]["id"] == gave["watch cancelled"]["id"]
     assert gave["watch cancelled"]["info"]["reason"] == "User requested"
@@ -187,11 +149,8 @@ def test_ccxt_pro_watches_and_orders_by_websocket() -> None:
 
 @pytest.mark.slow
 def test_krakenex_and_python_kraken_sdk_trade() -> None:
-    told = run("private_kraken_sdk", "kraken.spot")
-    wrong = {
-        name: (line["raised"], line["text"].partition("['")[2][:-3]) for name, line in told.items() if "raised" in line
-    }
-    assert wrong == {
+    gave, raised = run("private_kraken_sdk", "kraken.spot")
+    assert raised == {
         "cancel again": ("KrakenUnknownOrderError", "EOrder:Unknown order"),
         "too much": ("KrakenInsufficientFundsError", "EOrder:Insufficient funds"),
         "too precise": (
@@ -203,7 +162,6 @@ def test_krakenex_and_python_kraken_sdk_trade() -> None:
         "wrong secret": ("KrakenInvalidSignatureError", "EAPI:Invalid signature"),
         "wrong key": ("KrakenInvalidAPIKeyError", "EAPI:Invalid key"),
     }
-    gave = {name: line["gave"] for name, line in told.items() if "gave" in line}
     first = gave["old add"]["result"]["txid"][0]
     assert "txid" not in gave["old validate"]["result"] and list(gave["old open"]["result"]["open"]) == [first]
     assert gave["old cancel"]["result"] == {"count": 1}

@@ -5,38 +5,19 @@ or `raised` with `text`. Never: an import of cryptopipe, a changed option of ccx
 """
 
 import asyncio
-import json
-import sys
 
 import ccxt
 import ccxt.pro
-
-given = json.loads(sys.argv[1])
-SYMBOL = "BTC/USD"
+from private_ccxt import SYMBOL, Orders, first_book, rests, told
+from told import answered, options, versions
 
 
 def made(kind, key="all"):
     """ccxt's object with URLs of the sandbox."""
-    text, secret, _ = given["keys"][key]
+    text, secret, _ = options["keys"][key]
     one = kind({"apiKey": text, "secret": secret})
-    one.urls["api"] = {"rest": given["rest"], "ws": given["ws"]}
+    one.urls["api"] = {"rest": options["rest"], "ws": options["ws"]}
     return one
-
-
-def tell(name, **what):
-    sys.stdout.write(json.dumps({"call": name, **what}) + "\n")
-    sys.stdout.flush()
-
-
-def told(name, work):
-    """What a call gives; told, and returned."""
-    try:
-        gave = work()
-    except ccxt.BaseError as error:
-        tell(name, raised=type(error).__name__, text=str(error))
-        return None
-    tell(name, gave=gave)
-    return gave
 
 
 def trade(one):
@@ -47,12 +28,7 @@ def trade(one):
     low, high = round(bid * 0.9, 2), round(ask * 1.01, 2)
     told("balance before", lambda: one.fetch_balance({"v3": True}))
     told("balance of v2", one.fetch_balance)
-    resting = told("limit", lambda: one.create_order(SYMBOL, "limit", "buy", 0.01, low))
-    told("fetch open", lambda: one.fetch_order(resting["id"], SYMBOL))
-    told("open orders", lambda: one.fetch_open_orders(SYMBOL))
-    told("balance while open", lambda: one.fetch_balance({"v3": True}))
-    told("cancel", lambda: one.cancel_order(resting["id"], SYMBOL))
-    told("fetch cancelled", lambda: one.fetch_order(resting["id"], SYMBOL))
+    resting = rests(one, low, v3=True)
     told("canceled orders", lambda: one.fetch_canceled_orders(SYMBOL))
     told("cancel again", lambda: one.cancel_order(resting["id"], SYMBOL))
     market = told("market", lambda: one.create_order(SYMBOL, "market", "buy", 0.02, ask))
@@ -104,52 +80,18 @@ async def watch():
     one = made(ccxt.pro.coinbase)
     try:
         await one.load_markets()
-        book = await asyncio.wait_for(one.watch_order_book(SYMBOL), 20)
-        tell("watch order book", gave=[book["bids"][0][0], book["asks"][0][0]])
-        seen, came = {}, asyncio.Event()
-        task = asyncio.ensure_future(keep(one.watch_orders, seen, came))
+        book = await first_book(one)
+        orders = Orders(one.watch_orders, SYMBOL)
         low = round(book["bids"][0][0] * 0.9, 2)
-        for _ in range(
-            40
-        ):  # no future of ccxt's says that the subscription is there: orders are made until one is told
-            resting = await one.create_order(SYMBOL, "limit", "buy", 0.01, low)
-            try:
-                await until(seen, came, resting["id"], ("open",), 0.5)
-                break
-            except TimeoutError:
-                await one.cancel_order(resting["id"], SYMBOL)
-        tell("watch open", gave=await until(seen, came, resting["id"], ("open",)), order=resting["id"])
-        await one.cancel_order(resting["id"], SYMBOL)
-        tell("watch cancelled", gave=await until(seen, came, resting["id"], ("canceled",)))
+        await orders.come_and_go(one, low)
         taken = await one.create_order(SYMBOL, "market", "sell", 0.01)
-        tell("watch filled", gave=await until(seen, came, taken["id"], ("closed",)), order=taken["id"])
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        answered("watch filled", await orders.until(taken["id"], "closed"), order=taken["id"])
+        await orders.stop()
     finally:
         await one.close()
 
 
-async def keep(method, seen, came):
-    """The newest of each order."""
-    while True:
-        for order in await method(SYMBOL):
-            seen[order["id"]] = dict(order)
-        came.set()
-
-
-async def until(seen, came, order_id, states, seconds=20):
-    """What is told of an order once it is in one of these states."""
-
-    async def told_so():
-        while seen.get(order_id, {}).get("status") not in states:
-            came.clear()
-            await came.wait()
-        return seen[order_id]
-
-    return await asyncio.wait_for(told_so(), seconds)
-
-
-tell("version", gave=ccxt.__version__)
+versions("ccxt")
 trade(made(ccxt.coinbase))
 mistakes()
 asyncio.run(watch())

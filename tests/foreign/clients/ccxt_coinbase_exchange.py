@@ -5,39 +5,20 @@ call: its name and `gave` or `raised` with `text`. Never: an import of cryptopip
 """
 
 import asyncio
-import json
-import sys
 from functools import partial
 
 import ccxt
 import ccxt.pro
-
-given = json.loads(sys.argv[1])
-SYMBOL = "BTC/USD"
+from private_ccxt import SYMBOL, Orders, first_book, rests, told
+from told import answered, options, versions
 
 
 def made(kind, key="all", **more):
     """ccxt's object with URLs of the sandbox."""
-    text, secret, passphrase = given["keys"][key]
+    text, secret, passphrase = options["keys"][key]
     one = kind({"apiKey": text, "secret": secret, "password": passphrase, **more})
-    one.urls["api"] = {"public": given["rest"], "private": given["rest"], "ws": given["ws"]}
+    one.urls["api"] = {"public": options["rest"], "private": options["rest"], "ws": options["ws"]}
     return one
-
-
-def tell(name, **what):
-    sys.stdout.write(json.dumps({"call": name, **what}) + "\n")
-    sys.stdout.flush()
-
-
-def told(name, work):
-    """What a call gives; told, and returned."""
-    try:
-        gave = work()
-    except ccxt.BaseError as error:
-        tell(name, raised=type(error).__name__, text=str(error))
-        return None
-    tell(name, gave=gave)
-    return gave
 
 
 def trade(one):
@@ -50,12 +31,7 @@ def trade(one):
     told("balance before", one.fetch_balance)
     ask, bid = book["asks"][0][0], book["bids"][0][0]
     low, high = round(bid * 0.9, 2), round(ask * 1.01, 2)
-    resting = told("limit", lambda: one.create_order(SYMBOL, "limit", "buy", 0.01, low))
-    told("fetch open", lambda: one.fetch_order(resting["id"], SYMBOL))
-    told("open orders", lambda: one.fetch_open_orders(SYMBOL))
-    told("balance while open", one.fetch_balance)
-    told("cancel", lambda: one.cancel_order(resting["id"], SYMBOL))
-    told("fetch cancelled", lambda: one.fetch_order(resting["id"], SYMBOL))
+    rests(one, low)
     market = told("market", lambda: one.create_order(SYMBOL, "market", "buy", 0.02))
     told("fetch market", lambda: one.fetch_order(market["id"], SYMBOL))
     ioc = told("ioc", lambda: one.create_order(SYMBOL, "limit", "buy", 0.01, high, {"timeInForce": "IOC"}))
@@ -85,7 +61,7 @@ def move(one):
     """Coins in and out."""
     told("accounts", one.fetch_accounts)
     told("deposit address", lambda: one.create_deposit_address("ETH", {"network": "base"}))
-    told("withdraw", lambda: one.withdraw("ETH", 0.5, given["address"], params={"network": "ethereum"}))
+    told("withdraw", lambda: one.withdraw("ETH", 0.5, options["address"], params={"network": "ethereum"}))
     told("withdrawals", lambda: one.fetch_withdrawals("ETH"))
     told("deposits", lambda: one.fetch_deposits("ETH"))
     told("transfers", one.fetch_deposits_withdrawals)
@@ -98,7 +74,7 @@ def mistakes():
     """The venue's own errors, by ccxt's classes."""
     good = made(ccxt.coinbaseexchange)
     good.load_markets()
-    tell("price", gave=good.fetch_order_book(SYMBOL)["bids"][0][0])
+    answered("price", good.fetch_order_book(SYMBOL)["bids"][0][0])
     for name in ("wrong key", "wrong secret", "wrong passphrase"):
         told(name, made(ccxt.coinbaseexchange, name).fetch_balance)
     late = made(ccxt.coinbaseexchange)
@@ -120,9 +96,9 @@ def mistakes():
         told(name, partial(good.private_post_orders, wire | change))
     told("unknown order", lambda: good.cancel_order("3fa3a1c2-1111-4222-8333-444455556666", SYMBOL))
     told("fetch unknown", lambda: good.fetch_order("3fa3a1c2-1111-4222-8333-444455556666", SYMBOL))
-    told("no network", lambda: good.withdraw("ETH", 0.5, given["address"], params={"network": "nowhere"}))
+    told("no network", lambda: good.withdraw("ETH", 0.5, options["address"], params={"network": "nowhere"}))
     told("bad address", lambda: good.withdraw("ETH", 0.5, "999999999", params={"network": "ethereum"}))
-    told("too little", lambda: good.withdraw("ETH", 0.0001, given["address"], params={"network": "ethereum"}))
+    told("too little", lambda: good.withdraw("ETH", 0.0001, options["address"], params={"network": "ethereum"}))
 
 
 async def watch():
@@ -130,55 +106,22 @@ async def watch():
     one = made(ccxt.pro.coinbaseexchange)
     try:
         await one.load_markets()
-        book = await asyncio.wait_for(one.watch_order_book(SYMBOL), 20)
-        tell("watch order book", gave=[book["bids"][0][0], book["asks"][0][0]])
-        seen, came = {}, asyncio.Event()
-        tasks = [asyncio.ensure_future(keep(one.watch_orders, seen, came))]
+        book = await first_book(one)
+        orders = Orders(one.watch_orders, SYMBOL)
         trades = asyncio.ensure_future(one.watch_my_trades(SYMBOL))
         low = round(book["bids"][0][0] * 0.9, 2)
-        for _ in range(
-            40
-        ):  # no future of ccxt's says that the subscription is there: orders are made until one is told
-            resting = await one.create_order(SYMBOL, "limit", "buy", 0.01, low)
-            try:
-                await until(seen, came, resting["id"], ("open",), 0.5)
-                break
-            except TimeoutError:
-                await one.cancel_order(resting["id"], SYMBOL)
-        tell("watch open", gave=await until(seen, came, resting["id"], ("open",)), order=resting["id"])
-        await one.cancel_order(resting["id"], SYMBOL)
-        tell("watch cancelled", gave=await until(seen, came, resting["id"], ("canceled",)))
+        await orders.come_and_go(one, low)
         taken = await one.create_order(SYMBOL, "market", "buy", 0.01)
-        tell("watch filled", gave=await until(seen, came, taken["id"], ("closed",)), order=taken["id"])
-        tell("watch trades", gave=await asyncio.wait_for(trades, 20), order=taken["id"])
-        tell("asked trades", gave=await one.fetch_order_trades(taken["id"], SYMBOL))
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        answered("watch filled", await orders.until(taken["id"], "closed"), order=taken["id"])
+        answered("watch trades", await asyncio.wait_for(trades, 20), order=taken["id"])
+        answered("asked trades", await one.fetch_order_trades(taken["id"], SYMBOL))
+        await orders.stop()
+        await asyncio.gather(trades, return_exceptions=True)
     finally:
         await one.close()
 
 
-async def keep(method, seen, came):
-    """The newest of each order."""
-    while True:
-        for order in await method(SYMBOL):
-            seen[order["id"]] = dict(order)
-        came.set()
-
-
-async def until(seen, came, order_id, states, seconds=20):
-    """What is told of an order once it is in one of these states."""
-
-    async def told_so():
-        while seen.get(order_id, {}).get("status") not in states:
-            came.clear()
-            await came.wait()
-        return seen[order_id]
-
-    return await asyncio.wait_for(told_so(), seconds)
-
-
-tell("version", gave=ccxt.__version__)
+versions("ccxt")
 trade(made(ccxt.coinbaseexchange))
 move(made(ccxt.coinbaseexchange))
 mistakes()

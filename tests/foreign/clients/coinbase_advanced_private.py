@@ -5,35 +5,24 @@ cryptopipe, anything given but addresses and keys.
 """
 
 import json
-import sys
 import threading
 
 from coinbase.rest import RESTClient
 from coinbase.websocket import WSUserClient
 from requests.exceptions import HTTPError
+from told import answered, options, tried, versions
 
-given = json.loads(sys.argv[1])
 PRODUCT = "BTC-USD"
 
 
 def client(key="all"):
-    text, secret, _ = given["keys"][key]
-    return RESTClient(api_key=text, api_secret=secret, base_url=given["rest"].partition("://")[2])
-
-
-def tell(name, **what):
-    sys.stdout.write(json.dumps({"call": name, **what}) + "\n")
-    sys.stdout.flush()
+    text, secret, _ = options["keys"][key]
+    return RESTClient(api_key=text, api_secret=secret, base_url=options["rest"].partition("://")[2])
 
 
 def told(name, work):
-    try:
-        gave = work().to_dict()
-    except HTTPError as error:
-        tell(name, raised=type(error).__name__, text=str(error))
-        return None
-    tell(name, gave=gave)
-    return gave
+    """What a call gives; told, and returned."""
+    return tried(HTTPError, name, lambda: work().to_dict())
 
 
 def on_message(text):
@@ -57,6 +46,7 @@ def orders_of(message):
     return [order for event in message.get("events", ()) for order in event.get("orders", ())]
 
 
+versions("coinbase-advanced-py")
 heard, came = [], threading.Event()
 one = client()
 told("permissions", one.get_api_key_permissions)
@@ -65,8 +55,8 @@ told("summary", one.get_transaction_summary)
 told("products", one.get_products)
 product = told("product", lambda: one.get_product(PRODUCT))
 low = f"{float(product['price']) * 0.9:.2f}"
-text, secret, _ = given["keys"]["all"]
-stream = WSUserClient(api_key=text, api_secret=secret, base_url=given["ws"], on_message=on_message)
+text, secret, _ = options["keys"]["all"]
+stream = WSUserClient(api_key=text, api_secret=secret, base_url=options["ws"], on_message=on_message)
 stream.open()
 stream.user(product_ids=[PRODUCT])
 until(lambda message: message.get("channel") == "subscriptions")
@@ -87,8 +77,8 @@ for name, state in ((resting, "CANCELLED"), (taken, "FILLED")):
     found = until(lambda m, name=name, state=state: any(
         order["order_id"] == name and order["status"] == state for order in orders_of(m)
     ))  # fmt: skip
-    tell(f"heard {state}", gave=next(order for order in orders_of(found) if order["order_id"] == name))
-tell("sequence", gave=[message["sequence_num"] for message in heard if "sequence_num" in message])
+    answered(f"heard {state}", next(order for order in orders_of(found) if order["order_id"] == name))
+answered("sequence", [message["sequence_num"] for message in heard if "sequence_num" in message])
 stream.close()
 for key in ("wrong key", "wrong secret"):
     told(key, client(key).get_accounts)

@@ -9,16 +9,12 @@ import traceback
 
 import ccxt
 import ccxt.pro
-from told import complain, listen_to, options, pause, tell, versions
+from private_ccxt import held, networks_of, refused, told_of, trades_of, until
+from told import complain, did, listen_to, options, pause, versions
 
 SYMBOL = "BTC/USDT"
 SOMEWHERE = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 """An address of the chain: that of a token, as its issuer publishes it."""
-
-
-def did(step, value):
-    """What the client understood of one step."""
-    tell("did", step=step, value=value)
 
 
 def repointed(urls):
@@ -36,35 +32,16 @@ def made(module, key):
     return exchange
 
 
-def refused(step, call):
-    """The class and text of what ccxt raises."""
-    try:
-        call()
-    except ccxt.BaseError as error:
-        did(step, [type(error).__name__, str(error)[:300]])
-    else:
-        complain("binance", f"{step} was not refused")
-
-
-def held(balance):
-    return {code: [balance[code]["free"], balance[code]["used"], balance[code]["total"]] for code in ("BTC", "USDT")}
-
-
-def told_of(order):
-    wanted = ("id", "clientOrderId", "status", "type", "side", "price", "amount", "filled", "cost", "timeInForce")
-    return {name: order[name] for name in wanted} | {"postOnly": order.get("postOnly")}
-
-
 def orders(exchange):
     """Every order type, found again in every way."""
     ask = exchange.fetch_order_book(SYMBOL)["asks"][0]
-    did("before", held(exchange.fetch_balance()))
+    did("before", held(exchange.fetch_balance(), "BTC", "USDT"))
     taken = exchange.create_order(SYMBOL, "limit", "buy", 0.01, round(ask[0] * 1.01, 2), {"timeInForce": "IOC"})
     did("ioc", told_of(taken) | {"fees": taken["fees"], "trades": len(taken["trades"])})
-    did("after", held(exchange.fetch_balance()))
+    did("after", held(exchange.fetch_balance(), "BTC", "USDT"))
     rests = exchange.create_order(SYMBOL, "limit", "buy", 0.02, round(ask[0] * 0.8, 2), {"clientOrderId": "mine-1"})
     did("limit", told_of(rests))
-    did("locked", held(exchange.fetch_balance()))
+    did("locked", held(exchange.fetch_balance(), "BTC", "USDT"))
     did("found", told_of(exchange.fetch_order(rests["id"], SYMBOL)))
     did("by_client_id", told_of(exchange.fetch_order(None, SYMBOL, {"origClientOrderId": "mine-1"})))
     did("open", [one["id"] for one in exchange.fetch_open_orders(SYMBOL)])
@@ -78,8 +55,7 @@ def orders(exchange):
     did("market", told_of(sold) | {"fees": sold["fees"]})
     spent = exchange.create_market_buy_order_with_cost(SYMBOL, 100)
     did("by_cost", told_of(spent))
-    trades = exchange.fetch_my_trades(SYMBOL)
-    did("trades", [[one["order"], one["side"], one["amount"], one["cost"], one["fee"]] for one in trades])
+    did("trades", trades_of(exchange, SYMBOL))
     did("history", [told_of(one) for one in exchange.fetch_orders(SYMBOL)])
     return ask[0]
 
@@ -88,12 +64,7 @@ def money(exchange, other):
     """Fees, networks, addresses, a withdrawal that arrives, a move."""
     fee = exchange.fetch_trading_fee(SYMBOL)
     did("fee", [fee["maker"], fee["taker"], len(exchange.fetch_trading_fees())])
-    found = exchange.fetch_currencies()
-    networks = {
-        code: {name: [one["fee"], one["withdraw"], one["deposit"]] for name, one in found[code]["networks"].items()}
-        for code in found
-    }
-    did("networks", networks)
+    did("networks", networks_of(exchange.fetch_currencies()))
     address = other.fetch_deposit_address("SOL", {"network": "SOL"})
     did("address", [address["address"], address["network"]])
     sent = exchange.withdraw("SOL", 3, address["address"], {"network": "SOL", "withdrawOrderId": "w-1"})
@@ -141,15 +112,6 @@ def wrong(exchange, ask):
     refused("too_little", lambda: exchange.withdraw("SOL", 0.01, SOMEWHERE, {"network": "SOL"}))
     refused("no_order", lambda: exchange.fetch_order("987654321", SYMBOL))
     refused("no_cancel", lambda: exchange.cancel_order("987654321", SYMBOL))
-
-
-async def until(call, good):
-    """The first result that is good: what a stream tells comes in pieces."""
-    async with asyncio.timeout(15):
-        while True:
-            got = await call()
-            if good(got):
-                return got
 
 
 async def watched():

@@ -10,15 +10,10 @@ import traceback
 
 from binance.spot import Spot
 from binance.websocket.spot.websocket_stream import SpotWebsocketStreamClient
-from told import complain, options, tell, versions
+from told import complain, did, options, versions
 
 SYMBOL = "BTCUSDT"
 SECONDS = 15
-
-
-def did(step, value):
-    """What the client got in one step."""
-    tell("did", step=step, value=value)
 
 
 class Listener:

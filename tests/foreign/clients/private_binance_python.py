@@ -10,14 +10,9 @@ import traceback
 from binance import AsyncClient, BinanceSocketManager
 from binance.base_client import BaseClient
 from binance.exceptions import BinanceAPIException
-from told import complain, options, tell, versions
+from told import complain, did, options, versions
 
 SYMBOL = "BTCUSDT"
-
-
-def did(step, value):
-    """What the client got in one step."""
-    tell("did", step=step, value=value)
 
 
 def made(key):

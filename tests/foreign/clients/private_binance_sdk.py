@@ -11,15 +11,10 @@ from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebS
 from binance_sdk_spot.rest_api.models import NewOrderSideEnum, NewOrderTimeInForceEnum, NewOrderTypeEnum
 from binance_sdk_spot.spot import Spot
 from binance_sdk_spot.websocket_api.models import OrderPlaceSideEnum, OrderPlaceTimeInForceEnum, OrderPlaceTypeEnum
-from told import complain, options, pause, tell, versions
+from told import complain, did, options, pause, versions
 
 SYMBOL = "BTCUSDT"
 SECONDS = 15
-
-
-def did(step, value):
-    """What the client made of one step."""
-    tell("did", step=step, value=value)
 
 
 def order_of(told):

@@ -9,7 +9,8 @@ import traceback
 
 import ccxt
 import ccxt.pro
-from told import complain, listen_to, options, pause, tell, versions
+from private_ccxt import held, networks_of, refused, told_of, trades_of, until
+from told import complain, did, listen_to, options, pause, versions
 
 SYMBOL = "BTC/USDT"
 CONTRACT = "BTC/USDT:USDT"
@@ -17,11 +18,6 @@ NOBODY = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 """An address of the chain: that of a token, as its issuer publishes it."""
 CLOSED = {"acknowledged": True}
 """By which ccxt's user says that he knows that only the last 500 orders are found by id."""
-
-
-def did(step, value):
-    """What the client understood of one step."""
-    tell("did", step=step, value=value)
 
 
 def repointed(urls, rest):
@@ -38,25 +34,6 @@ def made(module, key, name="bybit", rest=None):
     exchange = getattr(module, name)({"apiKey": key["key"], "secret": key["secret"]})
     exchange.urls = {**exchange.urls, "api": repointed(exchange.urls["api"], rest or options["rest"])}
     return exchange
-
-
-def refused(step, call):
-    """The class and text of what ccxt raises."""
-    try:
-        call()
-    except ccxt.BaseError as error:
-        did(step, [type(error).__name__, str(error)[:300]])
-    else:
-        complain("bybit", f"{step} was not refused")
-
-
-def held(balance, *codes):
-    return {code: [balance[code]["free"], balance[code]["used"], balance[code]["total"]] for code in codes}
-
-
-def told_of(order):
-    wanted = ("id", "clientOrderId", "status", "type", "side", "price", "amount", "filled", "cost", "timeInForce")
-    return {name: order[name] for name in wanted} | {"postOnly": order.get("postOnly")}
 
 
 def found(exchange, order, symbol=SYMBOL):
@@ -89,8 +66,7 @@ def orders(exchange):
     did("market", found(exchange, sold))
     spent = exchange.create_market_buy_order_with_cost(SYMBOL, 100)
     did("by_cost", found(exchange, spent))
-    trades = exchange.fetch_my_trades(SYMBOL)
-    did("trades", [[one["order"], one["side"], one["amount"], one["cost"], one["fee"]] for one in trades])
+    did("trades", trades_of(exchange, SYMBOL))
     did("closed", [told_of(one) for one in exchange.fetch_closed_orders(SYMBOL)])
     did("canceled", [told_of(one) for one in exchange.fetch_canceled_orders(SYMBOL)])
     return ask[0]
@@ -124,14 +100,7 @@ def money(exchange, giver):
     """Fees, networks, addresses, moves, a withdrawal and a deposit."""
     fee = exchange.fetch_trading_fee(SYMBOL)
     did("fee", [fee["maker"], fee["taker"], len(exchange.fetch_trading_fees({"category": "linear"}))])
-    currencies = exchange.fetch_currencies()
-    networks = {
-        code: {
-            name: [one["fee"], one["withdraw"], one["deposit"]] for name, one in currencies[code]["networks"].items()
-        }
-        for code in currencies
-    }
-    did("networks", networks)
+    did("networks", networks_of(exchange.fetch_currencies()))
     address = exchange.fetch_deposit_address("SOL", {"network": "SOL"})
     did("address", [address["address"], address["network"]])
     sent = giver.withdraw("SOL", 3, address["address"], {"network": "SOL"})
@@ -181,15 +150,6 @@ def wrong(exchange, ask):
     refused("unlisted", lambda: exchange.withdraw("SOL", 1, NOBODY, {"network": "SOL"}))
     refused("no_order", lambda: exchange.fetch_order("987654321", SYMBOL, CLOSED))
     refused("no_cancel", lambda: exchange.cancel_order("987654321", SYMBOL))
-
-
-async def until(call, good):
-    """The first result that is good: what a stream tells comes in pieces."""
-    async with asyncio.timeout(15):
-        while True:
-            got = await call()
-            if good(got):
-                return got
 
 
 async def watched():

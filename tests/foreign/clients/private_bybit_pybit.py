@@ -11,16 +11,11 @@ import uuid
 import pybit._websocket_trading as trading
 import pybit.unified_trading as unified
 from pybit.exceptions import InvalidRequestError
-from told import complain, listen_to, options, tell, versions
+from told import complain, did, listen_to, options, versions
 
 SPOT = {"category": "spot", "symbol": "BTCUSDT"}
 LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
 SECONDS = 15
-
-
-def did(step, value):
-    """What the client got in one step."""
-    tell("did", step=step, value=value)
 
 
 def made(key, **more):

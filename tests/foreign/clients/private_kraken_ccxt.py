@@ -6,41 +6,23 @@ ccxt's but URLs.
 """
 
 import asyncio
-import json
-import sys
 from functools import partial
 
 import ccxt
 import ccxt.pro
+from private_ccxt import SYMBOL, Orders, first_book, rests, told
+from told import answered, options, versions
 
-given = json.loads(sys.argv[1])
-SYMBOL = "BTC/USD"
 CLIENT_ID = "5f0c3a2e-8d41-4b7b-9c55-0d3b1c0f7a11"
 
 
 def made(kind, key="all"):
     """ccxt's object with URLs of the sandbox."""
-    text, secret = given["keys"][key]
+    text, secret = options["keys"][key]
     one = kind({"apiKey": text, "secret": secret})
-    ws = dict.fromkeys(("public", "private", "publicV2", "privateV2"), given["ws"])
-    one.urls["api"] = {"public": given["rest"], "private": given["rest"], "ws": ws}
+    ws = dict.fromkeys(("public", "private", "publicV2", "privateV2"), options["ws"])
+    one.urls["api"] = {"public": options["rest"], "private": options["rest"], "ws": ws}
     return one
-
-
-def tell(name, **what):
-    sys.stdout.write(json.dumps({"call": name, **what}) + "\n")
-    sys.stdout.flush()
-
-
-def told(name, work):
-    """What a call gives; told, and returned."""
-    try:
-        gave = work()
-    except ccxt.BaseError as error:
-        tell(name, raised=type(error).__name__, text=str(error))
-        return None
-    tell(name, gave=gave)
-    return gave
 
 
 def trade(one):
@@ -52,12 +34,7 @@ def trade(one):
     told("balance before", one.fetch_balance)
     ask, bid = book["asks"][0][0], book["bids"][0][0]
     low, high = round(bid * 0.9, 1), round(ask * 1.01, 1)
-    resting = told("limit", lambda: one.create_order(SYMBOL, "limit", "buy", 0.01, low))
-    told("fetch open", lambda: one.fetch_order(resting["id"], SYMBOL))
-    told("open orders", lambda: one.fetch_open_orders(SYMBOL))
-    told("balance while open", one.fetch_balance)
-    told("cancel", lambda: one.cancel_order(resting["id"], SYMBOL))
-    told("fetch cancelled", lambda: one.fetch_order(resting["id"], SYMBOL))
+    rests(one, low)
     market = told("market", lambda: one.create_order(SYMBOL, "market", "buy", 0.02))
     market = told("fetch market", lambda: one.fetch_order(market["id"], SYMBOL))
     ioc = told("ioc", lambda: one.create_order(SYMBOL, "limit", "buy", 0.01, high, {"timeInForce": "IOC"}))
@@ -130,71 +107,39 @@ async def watch():
     one = made(ccxt.pro.kraken)
     try:
         await one.load_markets()
-        book = await asyncio.wait_for(one.watch_order_book(SYMBOL), 20)
-        tell("watch order book", gave=[book["bids"][0][0], book["asks"][0][0]])
-        seen, came = {}, asyncio.Event()
+        book = await first_book(one)
         money = await asyncio.wait_for(one.watch_balance(), 20)
-        tell("watch balance", gave=money["total"])
-        tasks = [asyncio.ensure_future(keep(one.watch_orders, seen, came))]
+        answered("watch balance", money["total"])
+        orders = Orders(one.watch_orders)  # of all symbols: an end has none, so ccxt tells it to nobody else
         trades = asyncio.ensure_future(one.watch_my_trades(SYMBOL))
         low = round(book["bids"][0][0] * 0.9, 1)
-        for _ in range(40):  # nothing of ccxt's says that the subscription is there: orders are made until one is told
-            resting = await one.create_order(SYMBOL, "limit", "buy", 0.01, low)
-            try:
-                await until(seen, came, resting["id"], ("open",), 0.5)
-                break
-            except TimeoutError:
-                await one.cancel_order(resting["id"], SYMBOL)
-        tell("watch open", gave=await until(seen, came, resting["id"], ("open",)), order=resting["id"])
-        await one.cancel_order(resting["id"], SYMBOL)
-        tell("watch cancelled", gave=await until(seen, came, resting["id"], ("canceled",)))
+        await orders.come_and_go(one, low)
         changed = asyncio.ensure_future(one.watch_balance())
         taken = await one.create_order(SYMBOL, "market", "buy", 0.01)
-        tell("watch filled", gave=await until(seen, came, taken["id"], ("closed",)), order=taken["id"])
-        tell("watch balance after", gave=(await asyncio.wait_for(changed, 20))["total"])
+        answered("watch filled", await orders.until(taken["id"], "closed"), order=taken["id"])
+        answered("watch balance after", (await asyncio.wait_for(changed, 20))["total"])
         fresh = await asyncio.wait_for(trades, 20)
         while fresh[-1]["order"] != taken["id"]:  # earlier ones come with the subscription
             fresh = await asyncio.wait_for(one.watch_my_trades(SYMBOL), 20)
-        tell("watch trades", gave=fresh, order=taken["id"])
+        answered("watch trades", fresh, order=taken["id"])
         placed = await one.create_order_ws(SYMBOL, "limit", "buy", 0.01, low)
-        tell("placed by socket", gave=placed)
-        tell("open by socket", gave=await until(seen, came, placed["id"], ("open",)))
-        tell("cancelled by socket", gave=await one.cancel_order_ws(placed["id"]))
-        await until(seen, came, placed["id"], ("canceled",))
-        tell("asked trades", gave=await one.fetch_my_trades(SYMBOL))
-        tasks[0].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        answered("placed by socket", placed)
+        answered("open by socket", await orders.until(placed["id"], "open"))
+        answered("cancelled by socket", await one.cancel_order_ws(placed["id"]))
+        await orders.until(placed["id"], "canceled")
+        answered("asked trades", await one.fetch_my_trades(SYMBOL))
+        await orders.stop()
     finally:
         await one.close()
 
 
-async def keep(method, seen, came):
-    """The newest of each order. Of all symbols: what ends an order has none, so ccxt tells it to nobody else."""
-    while True:
-        for order in await method():
-            seen[order["id"]] = dict(order)
-        came.set()
-
-
-async def until(seen, came, order_id, states, seconds=20):
-    """What is told of an order once it is in one of these states."""
-
-    async def told_so():
-        while seen.get(order_id, {}).get("status") not in states:
-            came.clear()
-            await came.wait()
-        return seen[order_id]
-
-    return await asyncio.wait_for(told_so(), seconds)
-
-
 def main():
-    tell("version", gave=ccxt.__version__)
-    if given["part"] == "trade":
+    versions("ccxt")
+    if options["part"] == "trade":
         trade(made(ccxt.kraken))
-    elif given["part"] == "move":
+    elif options["part"] == "move":
         move(made(ccxt.kraken))
-    elif given["part"] == "mistakes":
+    elif options["part"] == "mistakes":
         mistakes()
     else:
         asyncio.run(watch())

@@ -5,57 +5,43 @@ Enters: one argument of JSON: `rest`, `ws`, `keys` (name: key, secret). Leaves: 
 """
 
 import asyncio
-import json
-import sys
 import time
-from importlib.metadata import version
 
 import krakenex
 from kraken import exceptions
 from kraken.spot import Funding, Market, SpotWSClient, Trade, User
+from told import answered, options, tried, versions
 
-given = json.loads(sys.argv[1])
 PAIR = "XBTUSD"
 RAISED = tuple(one for name, one in vars(exceptions).items() if name.startswith("Kraken"))
 CLIENT_ID = "8f0c3a2e-8d41-4b7b-9c55-0d3b1c0f7a12"
 
 
-def tell(name, **what):
-    sys.stdout.write(json.dumps({"call": name, **what}) + "\n")
-    sys.stdout.flush()
-
-
 def told(name, work):
     """What a call gives; told, and returned."""
-    try:
-        gave = work()
-    except RAISED as error:
-        tell(name, raised=type(error).__name__, text=str(error))
-        return None
-    tell(name, gave=gave)
-    return gave
+    return tried(RAISED, name, work)
 
 
 def old(name, key="all"):
     """krakenex: milliseconds as nonce, a form as body, errors as the venue gives them."""
-    api = krakenex.API(*given["keys"][key])
-    api.uri = given["rest"]
+    api = krakenex.API(*options["keys"][key])
+    api.uri = options["rest"]
     low = str(round(float(api.query_public("Ticker", {"pair": PAIR})["result"]["XXBTZUSD"]["b"][0]) * 0.9, 1))
     limit = {"pair": PAIR, "type": "buy", "ordertype": "limit", "price": low, "volume": "0.01", "userref": "77"}
-    tell(f"{name} balance", gave=api.query_private("Balance"))
-    tell(f"{name} validate", gave=api.query_private("AddOrder", {**limit, "validate": "true"}))
+    answered(f"{name} balance", api.query_private("Balance"))
+    answered(f"{name} validate", api.query_private("AddOrder", {**limit, "validate": "true"}))
     added = api.query_private("AddOrder", limit)
-    tell(f"{name} add", gave=added)
+    answered(f"{name} add", added)
     if not added["error"]:
-        tell(f"{name} open", gave=api.query_private("OpenOrders", {"userref": "77"}))
-        tell(f"{name} cancel", gave=api.query_private("CancelOrder", {"txid": added["result"]["txid"][0]}))
+        answered(f"{name} open", api.query_private("OpenOrders", {"userref": "77"}))
+        answered(f"{name} cancel", api.query_private("CancelOrder", {"txid": added["result"]["txid"][0]}))
 
 
 def new():
     """python-kraken-sdk: hundredths of microseconds as nonce."""
-    keys = given["keys"]["all"]
-    user, trade, funding = (kind(*keys, url=given["rest"]) for kind in (User, Trade, Funding))
-    ticker = Market(url=given["rest"]).get_ticker(pair=PAIR)["XXBTZUSD"]
+    keys = options["keys"]["all"]
+    user, trade, funding = (kind(*keys, url=options["rest"]) for kind in (User, Trade, Funding))
+    ticker = Market(url=options["rest"]).get_ticker(pair=PAIR)["XXBTZUSD"]
     bid = float(ticker["b"][0])
     low, high = round(bid * 0.9, 1), round(bid * 1.1, 1)
     told("balance", user.get_account_balance)
@@ -89,8 +75,8 @@ def new():
     told("withdraw addresses", lambda: funding.withdraw_addresses(asset="XBT"))
     told("unknown key", lambda: funding.withdraw_funds(asset="XBT", key="nobody's", amount="0.1"))
     told("balance after", user.get_account_balance)
-    told("wrong secret", User(keys[0], "YW5vdGhlci1zZWNyZXQ=", url=given["rest"]).get_account_balance)
-    told("wrong key", User("no-such-key", keys[1], url=given["rest"]).get_account_balance)
+    told("wrong secret", User(keys[0], "YW5vdGhlci1zZWNyZXQ=", url=options["rest"]).get_account_balance)
+    told("wrong key", User("no-such-key", keys[1], url=options["rest"]).get_account_balance)
     return low
 
 
@@ -114,7 +100,7 @@ async def watch(low):
         return ready()
 
     client = SpotWSClient(
-        *given["keys"]["all"], callback=keep, no_public=True, rest_url=given["rest"], auth_ws_url=given["private"]
+        *options["keys"]["all"], callback=keep, no_public=True, rest_url=options["rest"], auth_ws_url=options["private"]
     )
     await client.start()
     await client.subscribe(params={"channel": "executions", "snap_orders": True, "snap_trades": True})
@@ -122,22 +108,22 @@ async def watch(low):
     order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "order_qty": 0.01}
     await client.send_message({"method": "add_order", "params": {**order, "limit_price": low}, "req_id": 91})
     added = (await until(lambda: [one for one in frames if one.get("req_id") == 91]))[0]
-    tell("added by socket", gave=added)
+    answered("added by socket", added)
     txid = added["result"]["order_id"]
-    tell("new", gave=await until(lambda: event("new", txid)))
+    answered("new", await until(lambda: event("new", txid)))
     await client.send_message({"method": "cancel_order", "params": {"order_id": [txid]}, "req_id": 92})
-    tell("canceled", gave=await until(lambda: event("canceled", txid)))
+    answered("canceled", await until(lambda: event("canceled", txid)))
     await client.send_message(
         {"method": "add_order", "params": {**order, "order_type": "market", "side": "sell"}, "req_id": 93}
     )
     sold = (await until(lambda: [one for one in frames if one.get("req_id") == 93]))[0]["result"]["order_id"]
-    tell("filled", gave=await until(lambda: event("filled", sold)))
-    tell("traded", gave=event("trade", sold))
-    tell("frames", gave=frames)
+    answered("filled", await until(lambda: event("filled", sold)))
+    answered("traded", event("trade", sold))
+    answered("frames", frames)
     await client.close()
 
 
-tell("versions", gave={name: version(name) for name in ("krakenex", "python-kraken-sdk")})
+versions("krakenex", "python-kraken-sdk")
 old("old")
 price = new()
 time.sleep(10)

@@ -28,6 +28,27 @@ def tell(kind, **what):
     sys.stdout.flush()
 
 
+def did(step, value):
+    """What the client understood of one step."""
+    tell("did", step=step, value=value)
+
+
+def tried(errors, call, work):
+    """What a call gives, told and returned; of `errors`, which was raised and its text."""
+    try:
+        gave = work()
+    except errors as error:
+        tell("answer", call=call, raised=type(error).__name__, text=str(error))
+        return None
+    answered(call, gave)
+    return gave
+
+
+def answered(call, gave, **more):
+    """What came to the client by other ways than a call."""
+    tell("answer", call=call, gave=gave, **more)
+
+
 over = []
 
 
