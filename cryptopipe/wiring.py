@@ -11,6 +11,7 @@ from functools import cached_property
 import msgspec
 
 from cryptopipe import registry
+from cryptopipe.act.venues import codec_of
 from cryptopipe.drivers.replay import Replay, ReplayLabel, open_replay, packaged_replay
 from cryptopipe.drivers.signatory import Signed
 from cryptopipe.drivers.streams import instruments_of
@@ -72,20 +73,17 @@ class Wiring:
 
     @cached_property
     def codecs(self) -> Mapping[VenueId, ActionCodec]:
-        """What builds requests of the venues' private sides and reads their answers; empty on paper. What a codec has
-        to load is loaded here: the first order must not wait for an import, nor the loop with it.
+        """What builds requests of the venues' private sides and reads their answers; empty on paper. Raises
+        `PluginError`.
         """
         if self.execution == PAPER:
             return {}
         assets = self.settings.assets
-        made = {
-            venue: plugin.actions(instruments_of(plugin, assets))
+        return {
+            venue: codec_of(venue, plugin.actions, instruments_of(plugin, assets))
             for venue, plugin in self.plugins.items()
             if plugin.actions is not None
         }
-        for codec in made.values():
-            getattr(codec, "load", lambda: None)()
-        return made
 
     @cached_property
     def private(self) -> Mapping[VenueId, Callable[[], PrivateCodec]]:

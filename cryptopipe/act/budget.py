@@ -113,7 +113,7 @@ class Budget:
     """
 
     def __init__(self, weights: Mapping[type[Action], Sequence[Weight]], allowances: Sequence[Allowance]) -> None:
-        """Raises `ValueError` for a weight of no allowance."""
+        """Raises `ValueError` for a weight of no allowance, or of more than there ever is of one."""
         names = [one.name for one in allowances]
         unknown = {one.name for row in weights.values() for one in row} - set(names)
         if unknown or len(names) != len(set(names)):
@@ -123,6 +123,9 @@ class Budget:
         self._spans: dict[str, _Drain | _Span] = {
             one.name: (_Drain if one.drains else _Span)(one, self._dearest_cancel(one.name)) for one in allowances
         }
+        for kind, row in self._weights.items():
+            for weight in row:
+                self._spans[weight.name].most(weight.amount, kind)
         self._held_until: Nanos = 0
         self._next_hold = _FIRST_HOLD
 

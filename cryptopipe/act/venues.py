@@ -4,7 +4,7 @@ Enters: orders whose intents are durable, answers, timers. Leaves: instructions 
 balances as the venues tell them. Never: a signature, a secret, an order that is sent twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,9 +17,9 @@ from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit,
 from cryptopipe.act.strangers import read
 from cryptopipe.capture.inputs import ACTION, Input
 from cryptopipe.clock import LAST, SECOND, Agenda, Nanos
-from cryptopipe.errors import CryptopipeError, RateLimited, VenueError
+from cryptopipe.errors import CryptopipeError, PluginError, RateLimited, VenueError
 from cryptopipe.model.actions import Action, ActionCodec, PlaceOrder, venue_of
-from cryptopipe.model.facts import VenueId
+from cryptopipe.model.facts import Instrument, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import FillReport, More, OrderReport, Outcome
 from cryptopipe.model.stream import HttpResponse
@@ -195,6 +195,29 @@ def _s(duration: Nanos) -> str:
 def budget_of(codec: ActionCodec) -> Budget:
     """A fresh one, by the limits that the codec's venue states."""
     return Budget.of(codec.rules) if isinstance(codec, CcxtActions) else Budget({}, ())
+
+
+def codec_of(
+    venue: VenueId, make: Callable[[Sequence[Instrument]], ActionCodec], instruments: Sequence[Instrument]
+) -> ActionCodec:
+    """A plugin's codec, with what it has to load: the first order must not wait for an import, nor the loop with it.
+    Raises `PluginError` for one that cannot be made, or by whose own limits something could never be sent.
+    """
+    try:
+        codec = make(instruments)
+        getattr(codec, "load", lambda: None)()
+        budget_of(codec)
+        return _with_both_functions(codec)
+    except CryptopipeError:
+        raise
+    except Exception as error:
+        raise PluginError(f"its actions raised {type(error).__name__}: {error}", where=venue) from error
+
+
+def _with_both_functions(codec: ActionCodec) -> ActionCodec:
+    if not (callable(getattr(codec, "build", None)) and callable(getattr(codec, "parse", None))):
+        raise TypeError(f"{type(codec).__name__} is no codec of actions")
+    return codec
 
 
 def accepted_for(codec: ActionCodec) -> Nanos:

@@ -154,6 +154,7 @@ def _accounts(
     keys_of: "KeyOptions",
     sandbox_need: Need | None,
 ) -> Accounts:
+    from cryptopipe.act.venues import codec_of
     from cryptopipe.drivers.streams import instruments_of
 
     able = {venue: one for venue, one in plugins.items() if one.actions is not None}
@@ -163,7 +164,9 @@ def _accounts(
         raise UsageError(f"nothing can be asked of {', '.join(plugins)}", where="--venues", fix="name others")
     keys = {venue: _key(kind, one, settings, sandbox_need or need, keys_of.account) for venue, one in able.items()}
     codecs: dict[VenueId, Any] = {
-        venue: one.actions(instruments_of(one, settings.assets)) for venue, one in able.items() if one.actions
+        venue: codec_of(venue, one.actions, instruments_of(one, settings.assets))
+        for venue, one in able.items()
+        if one.actions
     }
     any_key = keys_of.any_key or (kind == "sandbox" and keys_of.account != "main")  # its other key may do everything
     return Accounts(kind, lasts, able, codecs, keys, rewrite, need, any_key)
