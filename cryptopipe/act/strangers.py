@@ -5,6 +5,8 @@ exception that ends the run, the stranger's own text (it may quote the secret), 
 something that passes for "not done".
 """
 
+from urllib.parse import urlsplit
+
 from cryptopipe.errors import CryptopipeError, ProtocolError, UnknownOutcome, VenueError
 from cryptopipe.market.strangers import as_refusal
 from cryptopipe.model.actions import MUTATING, Action, ActionCodec, FetchAddress, FetchFees, FetchKey, venue_of
@@ -48,7 +50,17 @@ def sendable(request: HttpRequest) -> HttpRequest:
     texts = (request.method, request.url, *request.headers, *request.headers.values())
     if not (all(isinstance(text, str) for text in texts) and isinstance(request.body, bytes | None)):
         raise ProtocolError("the plugin made a request whose method, URL or headers are no text, or its body no bytes")
+    if not _leads_somewhere(request.url):
+        raise ProtocolError("the plugin made a request whose URL is none of a venue")
     return request
+
+
+def _leads_somewhere(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _wrong(action: Action, outcome: object, parts: int) -> str:

@@ -11,6 +11,7 @@ from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.drivers.child import on_origin
 from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival
 from cryptopipe.drivers.private import PrivateLine
@@ -104,6 +105,16 @@ def test_a_request_that_a_codec_cannot_build_was_never_sent_and_its_words_are_no
     arrival = signatory.signed(Instruction("action:1", ALPHA, PLACE), START)
     assert isinstance(arrival, Arrival) and arrival.status == NOT_SENT
     assert b"very-secret" not in arrival.payload
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "https://a:99999999/x", "ftp://a/x", "/api/v3/order", "", "https:///x"])
+def test_a_request_to_nowhere_was_never_sent(url: str) -> None:
+    signatory = Signatory(
+        codecs={ALPHA: Codec(built=HttpRequest("POST", url))}, credentials={ALPHA: KEY},
+        rewrite=lambda venue, url: on_origin(url, "http://127.0.0.1:8001"),
+    )  # fmt: skip
+    arrival = signatory.signed(Instruction("action:1", ALPHA, PLACE), START)
+    assert isinstance(arrival, Arrival) and arrival.status == NOT_SENT
 
 
 class Reader:
