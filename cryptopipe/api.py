@@ -128,7 +128,7 @@ from cryptopipe.model.facts import (
     floor_to,
 )
 from cryptopipe.model.identity import Codes, asset_of, chain_of, identified
-from cryptopipe.model.money import exact, in_bps, plain, ratio
+from cryptopipe.model.money import amount_of, exact, in_bps, number_of, plain, ratio
 from cryptopipe.model.outcomes import (
     Accepted,
     AddressReport,
@@ -362,6 +362,7 @@ __all__ = [
     "Weight",
     "Withdraw",
     "Worded",
+    "amount_of",
     "apply_always",
     "asset_of",
     "best_cycle",
@@ -373,6 +374,7 @@ __all__ = [
     "format_at",
     "identified",
     "in_bps",
+    "number_of",
     "numbered_by_one",
     "parse_at",
     "parse_epoch",

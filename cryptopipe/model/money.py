@@ -47,3 +47,21 @@ def plain(amount: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def number_of(text: str) -> Decimal:
+    """What a venue writes. Raises `ValueError` for one that is not finite, `decimal.InvalidOperation` for no number."""
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError(f"not a finite number: {text!r}")
+    return number
+
+
+def amount_of(text: str) -> Decimal | None:
+    """What a venue writes, None for nothing. Raises `ValueError` below zero, and as `number_of` does."""
+    if not text:
+        return None
+    amount = number_of(text)
+    if amount < 0:
+        raise ValueError(f"not an amount at or above zero: {text!r}")
+    return amount

@@ -11,7 +11,7 @@ connection missed only a request tells.
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 
 import msgspec
 
@@ -40,6 +40,7 @@ from cryptopipe.api import (
     VenueId,
     VenueUnavailable,
     asset_of,
+    number_of,
 )
 from cryptopipe_binance.market import MILLISECOND, UNREADABLE, Id, Millis
 from cryptopipe_binance.metadata import CODES, BinanceInstruments
@@ -169,22 +170,22 @@ class BinancePrivate:
         client_id = one.original_id if one.original_id not in ("", "null") else one.client_id
         order_id, at = str(one.order_id), one.at * MILLISECOND
         if one.execution == "TRADE":
-            fee = None if one.fee_asset is None else Fee(_number(one.fee), _asset(one.fee_asset))
+            fee = None if one.fee_asset is None else Fee(number_of(one.fee), _asset(one.fee_asset))
             yield FillReport(
-                instrument, str(one.trade_id), order_id, client_id, side, _number(one.last_price),
-                _number(one.last_size), fee, one.maker, at,
+                instrument, str(one.trade_id), order_id, client_id, side, number_of(one.last_price),
+                number_of(one.last_size), fee, one.maker, at,
             )  # fmt: skip
-        spent = _number(one.spent)
+        spent = number_of(one.spent)
         reason = one.expired or ("" if one.rejected == "NONE" else one.rejected)
         yield OrderReport(
-            instrument, order_id, client_id, side, state, _number(one.size) or None, _number(one.price) or None,
-            _number(one.filled), None if spent < 0 else spent, updated_at=at, reason=reason,
+            instrument, order_id, client_id, side, state, number_of(one.size) or None, number_of(one.price) or None,
+            number_of(one.filled), None if spent < 0 else spent, updated_at=at, reason=reason,
         )  # fmt: skip
 
     def _balances(self, event: bytes) -> Iterator[PrivateReport | Lost]:
         told = _read_balances(event)
         for one in told.balances:
-            free, locked = _number(one.free), _number(one.locked)
+            free, locked = number_of(one.free), number_of(one.locked)
             yield BalanceReport(VENUE, _asset(one.code), free, locked, at=told.at * MILLISECOND)
 
     def _instrument(self, symbol: str) -> Instrument:
@@ -208,13 +209,6 @@ class BinanceSigner:
         params["signature"] = hmac.new(credentials.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         request = {"id": 1, "method": "userDataStream.subscribe.signature", "params": params}
         return StreamAuth(msgspec.json.encode(request).decode())
-
-
-def _number(text: str) -> Decimal:
-    number = Decimal(text)
-    if not number.is_finite():
-        raise ValueError(f"not a finite number: {text!r}")
-    return number
 
 
 def _asset(code: str) -> Asset:

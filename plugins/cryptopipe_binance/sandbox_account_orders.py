@@ -13,8 +13,8 @@ import msgspec
 
 from cryptopipe.api import NewOrder, SelfTrade, Side, TimeInForce, exact
 from cryptopipe_binance.sandbox_info import SPOT_BOUNDS
-from cryptopipe_binance.sandbox_private_words import decimal, illegal, mandatory
-from cryptopipe_binance.sandbox_rest import Query, Wrong
+from cryptopipe_binance.sandbox_private_words import decimal, illegal
+from cryptopipe_binance.sandbox_rest import Query, Wrong, mandatory
 from cryptopipe_binance.sandbox_ticker import Told
 
 MODES = {one.name: one for one in SelfTrade}

@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping
 
 from cryptopipe.api import HttpRequest, Nanos, Permission, SimulatedDesk, SimulatedKey
-from cryptopipe_binance.sandbox_private_words import illegal, mandatory, whole
-from cryptopipe_binance.sandbox_rest import Query, Wrong
+from cryptopipe_binance.sandbox_private_words import illegal, whole
+from cryptopipe_binance.sandbox_rest import Query, Wrong, mandatory
 from cryptopipe_binance.sandbox_wire import MILLISECOND
 
 KEY_HEADER = "x-mbx-apikey"

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from cryptopipe.api import DeskRefusal, Refusal, exact
-from cryptopipe_binance.sandbox_rest import Query, Wrong
+from cryptopipe_binance.sandbox_rest import Query, Wrong, mandatory
 
 UNITS = Decimal("0.00000001")
 """Every amount of spot has eight places."""
@@ -92,14 +92,6 @@ _LONG = re.compile(r"[0-9]{1,20}")
 def illegal(name: str, legal: str) -> Wrong:
     """-1100 for a parameter."""
     return Wrong(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
-
-
-def mandatory(query: Query, name: str) -> str:
-    """The text of a parameter that must be there."""
-    value = query.get(name, "")
-    if not value:
-        raise Wrong(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-    return value
 
 
 def decimal(query: Query, name: str) -> Decimal | None:

@@ -148,7 +148,7 @@ class Rest:
 
     def _candles(self, query: Query, at: Nanos) -> list[list[Any]]:
         told = self.one(query)
-        interval = _mandatory(query, "interval")
+        interval = mandatory(query, "interval")
         if interval not in INTERVALS or (self._charter.is_futures and interval == "1s"):
             raise Wrong(-1120, "Invalid interval.")
         told.tally.absorb(at)
@@ -202,7 +202,7 @@ class Rest:
 
     def one(self, query: Query) -> Told:
         """The market of `symbol`. Raises `Wrong`."""
-        return self._find(_mandatory(query, "symbol"), "symbol")
+        return self._find(mandatory(query, "symbol"), "symbol")
 
     def _wanted(self, query: Query) -> list[Told] | None:
         """By `symbol` or `symbols=["BTCUSDT","BNBUSDT"]`; None if neither is given."""
@@ -226,7 +226,8 @@ class Rest:
         return self.told[symbol]
 
 
-def _mandatory(query: Query, name: str) -> str:
+def mandatory(query: Query, name: str) -> str:
+    """The text of a parameter that must be there."""
     value = query.get(name, "")
     if not value:
         raise Wrong(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")

@@ -17,8 +17,7 @@ import msgspec
 from cryptopipe.api import HttpRequest, Nanos, SimulatedAccount
 from cryptopipe_binance.sandbox_account import Customers
 from cryptopipe_binance.sandbox_private_gate import Doorkeeper, named
-from cryptopipe_binance.sandbox_private_words import mandatory
-from cryptopipe_binance.sandbox_rest import Wrong
+from cryptopipe_binance.sandbox_rest import Wrong, mandatory
 from cryptopipe_binance.sandbox_streams import SECOND, Stream
 from cryptopipe_binance.sandbox_user import Reader
 from cryptopipe_binance.sandbox_wire import millis

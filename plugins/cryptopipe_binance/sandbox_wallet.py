@@ -29,16 +29,8 @@ from cryptopipe.api import (
 from cryptopipe_binance.sandbox_account import Asked, Way
 from cryptopipe_binance.sandbox_account_asked import between
 from cryptopipe_binance.sandbox_account_told import made_up
-from cryptopipe_binance.sandbox_private_words import (
-    IN_THE_WALLET,
-    count,
-    decimal,
-    mandatory,
-    refuse,
-    whole,
-    written,
-)
-from cryptopipe_binance.sandbox_rest import Query, Rest, Wrong
+from cryptopipe_binance.sandbox_private_words import IN_THE_WALLET, count, decimal, refuse, whole, written
+from cryptopipe_binance.sandbox_rest import Query, Rest, Wrong, mandatory
 from cryptopipe_binance.sandbox_ticker import Fields
 from cryptopipe_binance.sandbox_wallet_chains import chain
 from cryptopipe_binance.sandbox_wallet_moves import funding, held, move, moves

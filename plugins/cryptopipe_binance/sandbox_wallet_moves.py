@@ -9,8 +9,8 @@ JKorf/Binance.Net's tests (2026-07).
 
 from cryptopipe.api import FUNDING, TRADING, Asset, DeskRefusal, plain
 from cryptopipe_binance.sandbox_account import Asked
-from cryptopipe_binance.sandbox_private_words import IN_A_MOVE, decimal, mandatory, refuse, whole
-from cryptopipe_binance.sandbox_rest import Wrong
+from cryptopipe_binance.sandbox_private_words import IN_A_MOVE, decimal, refuse, whole
+from cryptopipe_binance.sandbox_rest import Wrong, mandatory
 from cryptopipe_binance.sandbox_ticker import Fields
 from cryptopipe_binance.sandbox_wire import millis
 

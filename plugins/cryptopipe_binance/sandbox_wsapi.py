@@ -17,8 +17,8 @@ from cryptopipe.api import Beat, HangUp, Nanos, Outgoing, Permission, Say, Simul
 from cryptopipe_binance.sandbox_account import Asked, Customers, Way
 from cryptopipe_binance.sandbox_info import limit_of
 from cryptopipe_binance.sandbox_private_gate import Doorkeeper, sorted_payload
-from cryptopipe_binance.sandbox_private_words import mandatory, whole
-from cryptopipe_binance.sandbox_rest import Query, Rest, Wrong
+from cryptopipe_binance.sandbox_private_words import whole
+from cryptopipe_binance.sandbox_rest import Query, Rest, Wrong, mandatory
 from cryptopipe_binance.sandbox_session import ACKNOWLEDGED_AFTER, LIFE
 from cryptopipe_binance.sandbox_streams import SECOND
 from cryptopipe_binance.sandbox_ticker import Fields

@@ -25,6 +25,7 @@ from cryptopipe.api import (
     Nanos,
     Network,
     ProtocolError,
+    amount_of,
     chain_of,
     identified,
 )
@@ -99,7 +100,7 @@ def _currency(told: _Currency) -> Currency:
             chain=chain_of(one.network, CODES.networks),
             deposits=_open(told.deposit, one.deposit),
             withdrawals=_open(told.withdrawal, one.withdrawal),
-            min_withdrawal=_amount(one.withdrawal_minimum_amount),
+            min_withdrawal=amount_of(one.withdrawal_minimum_amount),
             precision=one.withdrawal_decimals,
         )
         for one in told.networks
@@ -110,15 +111,6 @@ def _currency(told: _Currency) -> Currency:
 def _open(of_currency: str, of_network: str) -> bool | None:
     """None where the network's own state is not told, or not in a word that is known."""
     return False if of_currency == "Disabled" else _STATES.get(of_network)
-
-
-def _amount(text: str) -> Decimal | None:
-    if not text:
-        return None
-    amount = Decimal(text)
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"not an amount at or above zero: {text!r}")
-    return amount
 
 
 def _fees(body: bytes) -> Listing:

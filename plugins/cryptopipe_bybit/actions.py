@@ -47,12 +47,13 @@ from cryptopipe.api import (
     Reports,
     Weight,
     Withdraw,
+    number_of,
     parse_at,
 )
 from cryptopipe_bybit.action_codes import TABLE
 from cryptopipe_bybit.market import MARKETS, VENUE, spelling_of
 from cryptopipe_bybit.metadata import CODES, BybitInstruments
-from cryptopipe_bybit.reports import DAMAGED, Names, OrderRow, number_of, order_report
+from cryptopipe_bybit.reports import DAMAGED, Names, OrderRow, order_report
 from cryptopipe_bybit.wallets import wallets
 
 _SECOND = 1_000_000_000

@@ -24,6 +24,7 @@ from cryptopipe.api import (
     Nanos,
     Network,
     ProtocolError,
+    amount_of,
     chain_of,
     identified,
 )
@@ -120,22 +121,13 @@ def _network(told: _Chain, coin: str) -> Network:
         contract=contract,
         deposits=told.chain_deposit == "1",
         withdrawals=told.chain_withdraw == "1" and told.withdraw_fee != "",
-        withdrawal_fee=_amount(told.withdraw_fee),
-        withdrawal_fee_rate=_amount(told.withdraw_percentage_fee),
-        min_withdrawal=_amount(told.withdraw_min),
-        min_deposit=_amount(told.deposit_min),
+        withdrawal_fee=amount_of(told.withdraw_fee),
+        withdrawal_fee_rate=amount_of(told.withdraw_percentage_fee),
+        min_withdrawal=amount_of(told.withdraw_min),
+        min_deposit=amount_of(told.deposit_min),
         precision=int(told.min_accuracy) if told.min_accuracy else None,
         confirmations=int(told.confirmation) if told.confirmation else None,
     )
-
-
-def _amount(text: str) -> Decimal | None:
-    if not text:
-        return None
-    amount = Decimal(text)
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"not an amount at or above zero: {text!r}")
-    return amount
 
 
 def _fees(rates: Sequence[_Fee]) -> FeeSchedule:

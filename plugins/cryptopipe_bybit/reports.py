@@ -27,6 +27,7 @@ from cryptopipe.api import (
     Side,
     asset_of,
     exact,
+    number_of,
 )
 from cryptopipe_bybit.market import MILLISECOND, UNREADABLE, VENUE, contract_name, spot_name
 from cryptopipe_bybit.metadata import CODES, BybitInstruments
@@ -227,14 +228,6 @@ def balance_reports(row: WalletRow, at: Nanos) -> list[BalanceReport]:
 def asset(code: str) -> Asset:
     """What the venue calls `code`."""
     return asset_of(VENUE, code, CODES.aliases)
-
-
-def number_of(text: str) -> Decimal:
-    """Raises `ValueError` or `decimal.InvalidOperation` for what is no finite number."""
-    number = Decimal(text)
-    if not number.is_finite():
-        raise ValueError(f"not a finite number: {text!r}")
-    return number
 
 
 def millis_of(text: str) -> Nanos:

@@ -165,7 +165,7 @@ class Positions:
             instrument,
             size=_ZERO,
             entry=_ZERO,
-            mark=_or_nothing(lambda: self._desk.mark(instrument)),
+            mark=or_nothing(lambda: self._desk.mark(instrument)),
             leverage=account.leverage(instrument),
             margin=_ZERO,
             maintenance=_ZERO,
@@ -179,7 +179,7 @@ class Positions:
         )
 
 
-def _or_nothing(asked: Callable[[], Decimal]) -> Decimal:
+def or_nothing(asked: Callable[[], Decimal]) -> Decimal:
     """0 where the desk has none just now."""
     try:
         return asked()

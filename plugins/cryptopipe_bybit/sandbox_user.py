@@ -7,14 +7,13 @@ bybit-exchange.github.io/docs/v5, pages user/apikey-info, account/{account-info,
 (state of 2026-07-24, read 2026-11-21). Departures: the margin mode is cross and stays so; collateral is not discounted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from cryptopipe.api import (
     Asset,
     DeskBalance,
-    DeskRefusal,
     Kind,
     Nanos,
     Permission,
@@ -29,6 +28,7 @@ from cryptopipe.api import (
 from cryptopipe_bybit.market import SPOT
 from cryptopipe_bybit.sandbox_orders import Listings, listing_of, market_of
 from cryptopipe_bybit.sandbox_orders_told import millis
+from cryptopipe_bybit.sandbox_positions import or_nothing
 from cryptopipe_bybit.sandbox_private_asked import Asked
 from cryptopipe_bybit.sandbox_private_errors import Refused
 
@@ -206,7 +206,7 @@ class Users:
         listing = self._listings.get((SPOT.category, f"{asset}USDT"))
         if listing is None:
             return _ZERO
-        return amount * _or_nothing(lambda: self._desk.mark(listing.instrument))
+        return amount * or_nothing(lambda: self._desk.mark(listing.instrument))
 
 
 def _held_by_spot(account: SimulatedAccount, asset: Asset) -> Decimal:
@@ -236,11 +236,3 @@ def _cents(amount: Decimal) -> str:
 def _dated(at: Nanos) -> str:
     """`2023-12-22T07:20:25Z`"""
     return f"{format_at(at)[:19]}Z"
-
-
-def _or_nothing(asked: Callable[[], Decimal]) -> Decimal:
-    """0 where the desk has none just now."""
-    try:
-        return asked()
-    except DeskRefusal:
-        return _ZERO

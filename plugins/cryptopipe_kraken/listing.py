@@ -30,6 +30,7 @@ from cryptopipe.api import (
     RateLimited,
     VenueError,
     VenueUnavailable,
+    amount_of,
     asset_of,
     chain_of,
 )
@@ -130,16 +131,7 @@ def currencies_of(ways: Sequence[Way]) -> Sequence[Currency]:
 def _network(told: Way) -> Network:
     code = told.network or told.method
     chain = chain_of(code, CODES.networks)
-    return Network(code=code, chain=chain, withdrawals=True, min_withdrawal=_amount(told.minimum))
-
-
-def _amount(text: str) -> Decimal | None:
-    if not text:
-        return None
-    amount = Decimal(text)
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(f"not an amount at or above zero: {text!r}")
-    return amount
+    return Network(code=code, chain=chain, withdrawals=True, min_withdrawal=amount_of(told.minimum))
 
 
 def _fees(pairs: dict[str, _PairFees]) -> FeeSchedule | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe.model.facts import ceil_to, floor_to
-from cryptopipe.model.money import exact, in_bps, plain, ratio
+from cryptopipe.model.money import amount_of, exact, in_bps, number_of, plain, ratio
 
 pytestmark = pytest.mark.core
 
@@ -111,3 +111,19 @@ def test_plain_text_is_the_same_amount_at_its_shortest(amount: D) -> None:
 )  # fmt: skip
 def test_plain_by_hand(amount: str, text: str) -> None:
     assert plain(D(amount)) == text
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-inf", "much", " ", "1,5"])
+def test_what_is_no_finite_number_is_not_read(text: str) -> None:
+    for read in (number_of, amount_of):
+        with pytest.raises((ValueError, InvalidOperation)):
+            read(text)
+
+
+def test_numbers_of_a_venue_by_hand() -> None:
+    assert number_of("-0.00010") == D("-0.0001") and str(amount_of("0.00010")) == "0.00010"
+    assert amount_of("") is None and amount_of("0") == 0
+    with pytest.raises(ValueError, match="not an amount at or above zero: '-1'"):
+        amount_of("-1")
+    with pytest.raises(InvalidOperation):
+        number_of("")
