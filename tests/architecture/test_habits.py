@@ -20,6 +20,10 @@ BROAD_EXCEPT = {
     "cryptopipe/market/listings.py": "a stranger's metadata: what it raises makes an answer of no use",
     "cryptopipe/market/inquiry.py": "a stranger's metadata that cannot say what to ask: its venue is not asked",
     "cryptopipe/market/feeds.py": "a stranger's reading of the server time: what it raises is no time",
+    "cryptopipe/act/venues.py": "a stranger's action codec that cannot be made: the start is refused with its name",
+    "cryptopipe/act/strangers.py": "a stranger's action codec: what it raises is an outcome that its contract allows",
+    "cryptopipe/private_streams.py": "a stranger's private codec: what it raises ends the trust in its stream",
+    "cryptopipe/drivers/private.py": "a stranger's signer: what it raises costs its private connection one dial",
     "cryptopipe/drivers/sources.py": "a stranger's source: what it raises closes its connection, or refuses the run",
     "cryptopipe/testing/damage.py": "the kit judges a stranger's codec: whatever escapes is the finding",
 }
