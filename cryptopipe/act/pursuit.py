@@ -100,6 +100,8 @@ class Pursuit:
         """A cancellation was answered: nothing of it rests."""
         self._gone = False
         """Its venue, which took it, does not know it any more."""
+        self._listed_before: tuple[FillReport, ...] | None = None
+        """Of such an order the fills that were listed last: nobody tells how many there should be."""
 
     def begin(self, at: Nanos) -> Step:
         """An immediate-or-cancel limit, whose intent is durable."""
@@ -136,7 +138,9 @@ class Pursuit:
             why = self._doubt or "its fills are not told"
             return GaveUp(f"what became of order {self.order.client_id} on {self.order.instrument.id}: {why}")
         report = self._report
-        if report is not None and (self._gone or report.state is not OrderState.OPEN):
+        if self._gone:
+            return self._find()
+        if report is not None and report.state is not OrderState.OPEN:
             return self._ask_fills(report)
         if report is not None and at - self._sent_at >= CANCEL_AFTER:
             self._stage = _Stage.CANCELLING
@@ -209,7 +213,7 @@ class Pursuit:
         return unnamed or self.is_of(report)
 
     def _reported(self, report: OrderReport, at: Nanos) -> Step:
-        self._report, self._doubt = report, ""
+        self._report, self._doubt, self._gone = report, "", False
         self._order_id = report.order_id or self._order_id
         if report.state is OrderState.OPEN:
             return self._pause()
@@ -225,12 +229,19 @@ class Pursuit:
         assert self._report is not None, "fills are asked for once the order is known"
         if isinstance(outcome, Reports):
             own = {fill.fill_id: fill for fill in outcome.fills if fill.order_id == self._order_id}
-            told = sum((fill.size for fill in own.values()), Decimal(0))
-            if self._gone and _complete(tuple(own.values()), max(told, self._report.filled)):
-                return Done(tuple(own.values()), "" if own else "ended without a fill: its venue knows it no more")
-            if not self._gone and _complete(tuple(own.values()), self._report.filled):
+            if self._gone:
+                return self._listed_of_forgotten(tuple(own.values()), self._report.filled)
+            if _complete(tuple(own.values()), self._report.filled):
                 return Done(tuple(own.values()), "", self._report.spent)
         return self._pause()
+
+    def _listed_of_forgotten(self, own: tuple[FillReport, ...], filled: Decimal) -> Step:
+        """Its end, once it was not known twice and its list was the same both times; a list may be late."""
+        told = sum((fill.size for fill in own), Decimal(0))
+        if own == self._listed_before and _complete(own, max(told, filled)):
+            return Done(own, "" if own else "ended without a fill: its venue knows it no more")
+        first, self._listed_before = self._listed_before is None, own
+        return Pause(SECOND) if first else self._pause()
 
     def _ask_fills(self, report: OrderReport) -> Step:
         self._stage = _Stage.FILLS

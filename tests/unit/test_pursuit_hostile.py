@@ -41,30 +41,54 @@ def gone_after(filled: str) -> tuple[Pursuit, Step]:
     return pursuit, step
 
 
+def listed(pursuit: Pursuit, second: int, *fills: FillReport) -> Step:
+    """Its venue still does not know it, and lists these fills."""
+    step = pursuit.woken(START + second * SECOND)
+    assert isinstance(step, AskFor) and isinstance(step.action, FindOrder)
+    step = pursuit.told(NotFound("-2013", "no such order"), START + second * SECOND)
+    assert isinstance(step, AskFor) and isinstance(step.action, ListFills)
+    return pursuit.told(Reports(fills=fills), START + second * SECOND)
+
+
 def test_a_partial_fill_of_an_order_its_venue_forgot_is_waited_for() -> None:
     """0.4 were told to be filled; a list that does not have them yet is late, and no proof that there are none."""
     pursuit, _ = gone_after("0.4")
     assert isinstance(pursuit.told(Reports(), START + 4 * SECOND), Pause)
-    assert isinstance(pursuit.woken(START + 5 * SECOND), AskFor)
-    step = pursuit.told(Reports(fills=(fill("0.4"),)), START + 5 * SECOND)
+    assert isinstance(listed(pursuit, 5), Pause)
+    assert isinstance(listed(pursuit, 6, fill("0.4")), Pause)
+    step = listed(pursuit, 7, fill("0.4"))
     assert isinstance(step, Done) and [one.size for one in step.fills] == [D("0.4")]
 
 
 def test_a_forgotten_order_whose_fee_is_not_told_yet_is_waited_for() -> None:
     pursuit, _ = gone_after("0.4")
-    step = pursuit.told(Reports(fills=(fill("0.4", fee=None),)), START + 4 * SECOND)
-    assert isinstance(step, Pause)
+    assert isinstance(pursuit.told(Reports(fills=(fill("0.4", fee=None),)), START + 4 * SECOND), Pause)
+    assert isinstance(listed(pursuit, 5, fill("0.4", fee=None)), Pause)
 
 
 def test_a_forgotten_order_may_have_been_filled_further_than_it_was_told() -> None:
+    """The second list has a fill more: the first one was late."""
     pursuit, _ = gone_after("0.4")
-    step = pursuit.told(Reports(fills=(fill("0.4"), fill("0.6", "2"))), START + 4 * SECOND)
+    assert isinstance(pursuit.told(Reports(fills=(fill("0.4"),)), START + 4 * SECOND), Pause)
+    both = (fill("0.4"), fill("0.6", "2"))
+    assert isinstance(listed(pursuit, 5, *both), Pause)
+    step = listed(pursuit, 6, *both)
     assert isinstance(step, Done) and sum((one.size for one in step.fills), D(0)) == D(1)
+
+
+def test_a_forgotten_order_that_its_venue_finds_again_is_believed() -> None:
+    pursuit, _ = gone_after("0.4")
+    assert isinstance(pursuit.told(Reports(fills=(fill("0.4"),)), START + 4 * SECOND), Pause)
+    assert isinstance(pursuit.woken(START + 5 * SECOND), AskFor)
+    step = pursuit.told(Reports(orders=(report(OrderState.CANCELLED, "1"),)), START + 5 * SECOND)
+    assert isinstance(step, AskFor) and isinstance(step.action, ListFills)
+    assert isinstance(pursuit.told(Reports(fills=(fill("0.4"),)), START + 5 * SECOND), Pause)
 
 
 def test_a_forgotten_order_without_a_fill_ends() -> None:
     pursuit, _ = gone_after("0")
-    assert isinstance(pursuit.told(Reports(), START + 4 * SECOND), Done)
+    assert isinstance(pursuit.told(Reports(), START + 4 * SECOND), Pause)
+    assert isinstance(listed(pursuit, 5), Done)
 
 
 def test_an_answer_about_somebody_elses_order_is_not_taken_for_ours() -> None:
