@@ -24,7 +24,13 @@ ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign")
 def served(*venues: str, seed: int, more: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """What the command line says of a sandbox of these venues; it ends on leaving."""
     command = [sys.executable, "-m", "cryptopipe", "sandbox", "--venues", ",".join(venues), "--seed", str(seed)]
-    command += ["--json", "--until-stdin-closes", *more]
+    with running([*command, "--json", "--until-stdin-closes", *more]) as document:
+        yield document
+
+
+@contextmanager
+def running(command: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The first line of a process that ends when its stdin does."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
     environ = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign import serving
 from foreign.truth import SIDES, Moment, Verdict, histories, judge
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-ENVIRONMENTS = Path(os.environ.get("CRYPTOPIPE_FOREIGN", ROOT / ".venv-foreign"))
 MINUTE = float(os.environ.get("CRYPTOPIPE_FOREIGN_SECONDS", "60"))
 REPORT = os.environ.get("CRYPTOPIPE_FOREIGN_REPORT")
 DEPTH, SEED = 10, 2026
@@ -124,17 +122,10 @@ def market(venues: Sequence[str], with_orders: Sequence[str], folder: Path, tls:
     """A sandbox of these venues that writes down the truth, for some order by order too; it ends on leaving."""
     books = [f"{venue}:{symbol}" for venue in venues for symbol in BOOKS[venue]]
     orders = [name for name in books if name.partition(":")[0] in with_orders]
-    command = [sys.executable, str(HERE / "market.py"), "--venues", ",".join(venues), "--folder", str(folder)]
+    command = [sys.executable, str(serving.HERE / "market.py"), "--venues", ",".join(venues), "--folder", str(folder)]
     command += ["--seed", str(SEED), *(["--tls"] if tls else []), "--books", *books, "--orders", *orders]
-    paths = os.pathsep.join(str(ROOT / name) for name in ("", "plugins", "strategies", "migrations"))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as served:
-        assert served.stdin is not None and served.stdout is not None
-        try:
-            yield json.loads(served.stdout.readline())
-        finally:
-            served.stdin.close()
-            served.wait(20)
+    with serving.running(command) as document:
+        yield document
 
 
 def run(client: Client, python: Path, folder: Path) -> list[dict[str, Any]]:
@@ -152,7 +143,7 @@ def run(client: Client, python: Path, folder: Path) -> list[dict[str, Any]]:
         }
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environ |= dict.fromkeys(TRUST, origins["ca_file"]) if client.tls else {}
-        script = HERE / "clients" / f"{client.script}.py"
+        script = serving.HERE / "clients" / f"{client.script}.py"
         ended = subprocess.run(
             [str(python), str(script), json.dumps(options)],
             env=environ, capture_output=True, text=True, timeout=client.seconds + 120,
@@ -226,7 +217,7 @@ def report(client: Client, told: Sequence[Mapping[str, Any]], judged: Mapping[st
 @pytest.mark.slow
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: f"{client.script}-{'-'.join(client.books)}")
 def test_a_public_client_follows_the_sandbox(client: Client, tmp_path: Path) -> None:
-    python = ENVIRONMENTS / client.environment / "bin" / "python"
+    python = serving.ENVIRONMENTS / client.environment / "bin" / "python"
     if (
         not python.exists()
         or subprocess.run([python, "-c", f"import {client.package}"], capture_output=True).returncode
