@@ -12,15 +12,15 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from cryptopipe.api import SANDBOX_CREDENTIALS, Credentials, HttpRequest, HttpResponse, Nanos
+from conformance.staging import Staged
+
+from cryptopipe.api import SANDBOX_CREDENTIALS, Credentials, HttpRequest, Nanos
 from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
-from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
 
 SECOND: Nanos = 1_000_000_000
-STEP: Nanos = 5_000_000
 START: Nanos = 1_790_000_000 * SECOND
 EXCHANGE = Registry().exchange("coinbase_exchange")
 ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
@@ -33,24 +33,12 @@ def sign(secret: str, timestamp: str, method: str, path: str, body: str = "") ->
     return b64encode(hmac.new(b64decode(secret), f"{timestamp}{method}{path}{body}".encode(), sha256).digest()).decode()
 
 
-class Stage:
+class Stage(Staged):
     """A market of one venue, some seconds old."""
 
     def __init__(self, seed: int = 3, faults: tuple[Fault, ...] = ()) -> None:
-        self.world = World({EXCHANGE.venue: EXCHANGE}, Parameters.load(), seed, START)
-        self.desk = self.world.desks[EXCHANGE.venue]
-        self.house = House(EXCHANGE, self.world.books[EXCHANGE.venue], faults, seed, START, self.desk)
-        self.wait(2 * SECOND)
-
-    @property
-    def now(self) -> Nanos:
-        """Of the market."""
-        return self.world.now
-
-    def wait(self, span: Nanos) -> None:
-        """The market goes on."""
-        self.world.advance(self.world.now + span)
-        self.house.step(self.world.now)
+        world = World({EXCHANGE.venue: EXCHANGE}, Parameters.load(), seed, START)
+        super().__init__(EXCHANGE, world, seed, START, faults)
 
     def request(
         self, method: str, path: str, fields: Mapping[str, object] | None, keys: Credentials, late: Nanos = 0
@@ -66,12 +54,6 @@ class Stage:
             "Content-Type": "application/json",
         }
         return HttpRequest(method, path, headers, body.encode() if body else None)
-
-    def send(self, request: HttpRequest) -> HttpResponse:
-        """The answer; silence is an error of the test."""
-        reply = self.house.answer(request, self.now)
-        assert reply is not None, f"no answer to {request.url}"
-        return reply.response
 
     def ask(
         self, method: str, path: str, keys: Credentials = SANDBOX_CREDENTIALS, late: Nanos = 0, **fields: object
@@ -113,9 +95,7 @@ class Socket:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        conn = stage.house.dial("/", stage.now)
-        assert isinstance(conn, int), conn
-        self.conn = conn
+        self.conn = stage.dial("/")
 
     def subscribe(
         self, channels: list[object], keys: Credentials | None = SANDBOX_CREDENTIALS, late: Nanos = 0, **more: object
@@ -134,12 +114,4 @@ class Socket:
 
     def texts(self, span: Nanos = 100_000_000) -> list[str]:
         """Likewise, as it came."""
-        fresh: list[str] = []
-        until = self.stage.now + span
-        while self.stage.now < until:
-            self.stage.world.advance(self.stage.now + STEP)
-            fresh += [
-                one.what for one in self.stage.house.step(self.stage.now)
-                if one.conn == self.conn and isinstance(one.what, str)
-            ]  # fmt: skip
-        return fresh
+        return list(self.stage.told(self.conn, span))

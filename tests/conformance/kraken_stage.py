@@ -12,17 +12,16 @@ from hashlib import sha256, sha512
 from typing import Any
 from urllib.parse import urlencode
 
+from conformance.staging import STEP, Staged
 from msgspec.structs import replace
 
-from cryptopipe.api import SANDBOX_CREDENTIALS, Asset, Credentials, HttpRequest, HttpResponse, Nanos, Say
+from cryptopipe.api import SANDBOX_CREDENTIALS, Asset, Credentials, HttpRequest, Nanos, Say
 from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
-from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
 
 SECOND: Nanos = 1_000_000_000
-STEP: Nanos = 5_000_000
 START: Nanos = 1_790_000_000 * SECOND
 KRAKEN = Registry().exchange("kraken")
 
@@ -33,7 +32,7 @@ def sign(secret: str, path: str, nonce: str, body: str) -> str:
     return b64encode(hmac.new(b64decode(secret), message, sha512).digest()).decode()
 
 
-class Stage:
+class Stage(Staged):
     """A market some seconds old: of Kraken, and of `others`, where coins may go. `slow` is one in which hardly anybody
     trades, so that hours pass in no time.
     """
@@ -46,21 +45,8 @@ class Stage:
         if slow:
             parameters = replace(parameters, rate=0.0005, step_ms=1000)
         assets = frozenset(map(Asset, ("BTC", "USDT", "USD") if slow else ("BTC", "ETH", "USDT", "USD")))
-        self.world = World(plugins, parameters, seed, START, assets)
-        self.desk = self.world.desks[KRAKEN.venue]
-        self.house = House(KRAKEN, self.world.books[KRAKEN.venue], faults, seed, START, self.desk)
+        super().__init__(KRAKEN, World(plugins, parameters, seed, START, assets), seed, START, faults)
         self._nonce = 0
-        self.wait(2 * SECOND)
-
-    @property
-    def now(self) -> Nanos:
-        """Of the market."""
-        return self.world.now
-
-    def wait(self, span: Nanos) -> None:
-        """The market goes on."""
-        self.world.advance(self.world.now + span)
-        self.house.step(self.world.now)
 
     def nonce(self) -> str:
         """Milliseconds that rise with each call."""
@@ -81,12 +67,6 @@ class Stage:
         }
         return HttpRequest("POST", path, headers, body.encode())
 
-    def send(self, request: HttpRequest) -> HttpResponse:
-        """The answer; silence is an error of the test."""
-        reply = self.house.answer(request, self.now)
-        assert reply is not None, f"no answer to {request.url}"
-        return reply.response
-
     def call(self, name: str, keys: Credentials = SANDBOX_CREDENTIALS, as_json: bool = False, **fields: object) -> Any:
         """The `result` of a call that succeeds, and its status is 200."""
         response = self.send(self.request(name, fields, keys, as_json))
@@ -103,9 +83,7 @@ class Stage:
 
     def public(self, path: str) -> Any:
         """The result of a public call."""
-        reply = self.house.answer(HttpRequest("GET", f"/0/public/{path}"), self.now)
-        assert reply is not None
-        return json.loads(reply.response.body)["result"]
+        return json.loads(self.send(HttpRequest("GET", f"/0/public/{path}")).body)["result"]
 
     def best(self, pair: str = "XXBTZUSD") -> tuple[float, float]:
         """Bid and ask."""
@@ -118,9 +96,7 @@ class Socket:
 
     def __init__(self, stage: Stage, keys: Credentials = SANDBOX_CREDENTIALS) -> None:
         self.stage = stage
-        conn = stage.house.dial("/v2", stage.now)
-        assert isinstance(conn, int), conn
-        self.conn = conn
+        self.conn = stage.dial("/v2")
         self.token = stage.call("GetWebSocketsToken", keys)["token"]
         self.frames: list[Any] = []
         self.texts: list[str] = []
@@ -132,16 +108,9 @@ class Socket:
 
     def hear(self, span: Nanos = 100_000_000) -> list[Any]:
         """What comes meanwhile, heartbeats and greetings left out; it is also kept."""
-        fresh = []
-        until = self.stage.now + span
-        while self.stage.now < until:
-            self.stage.world.advance(self.stage.now + STEP)
-            for delivery in self.stage.house.step(self.stage.now):
-                assert isinstance(delivery.what, str), delivery
-                self.texts.append(delivery.what)
-                frame = json.loads(delivery.what)
-                if frame.get("channel") not in ("heartbeat", "status"):
-                    fresh.append(frame)
+        texts = list(self.stage.told(self.conn, span))
+        self.texts += texts
+        fresh = [one for one in map(json.loads, texts) if one.get("channel") not in ("heartbeat", "status")]
         self.frames += fresh
         return fresh
 

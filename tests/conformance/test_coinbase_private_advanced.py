@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conformance.coinbase_stage import SECOND, STEP
+from conformance.coinbase_stage import SECOND
+from conformance.staging import Staged
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -65,7 +66,6 @@ from cryptopipe.api import (
 )
 from cryptopipe.registry import Registry
 from cryptopipe.sandbox.faults import Fault
-from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
 from cryptopipe.testing.actions import ActionConformance, Answer, Published
@@ -112,29 +112,13 @@ def token(keys: Credentials, seconds: int, uri: str = "", **change: Any) -> str:
     return f"{text}.{packed(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
-class Stage:
+class Stage(Staged):
     """A market of Advanced Trade, two seconds old, and a client of its private side."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
-        self.world = World({ADVANCED.venue: ADVANCED}, Parameters.load(), 3, START)
-        books, desk = self.world.books[ADVANCED.venue], self.world.desks[ADVANCED.venue]
-        self.house = House(ADVANCED, books, faults, 3, START, desk)
-        self.wait(2 * SECOND)
+        super().__init__(ADVANCED, World({ADVANCED.venue: ADVANCED}, Parameters.load(), 3, START), 3, START, faults)
         product = self.call("GET", f"{V3}/product_book?product_id=BTC-USD&limit=1")["pricebook"]
         self.bid, self.ask = (Decimal(product[side][0]["price"]) for side in ("bids", "asks"))
-
-    @property
-    def now(self) -> int:
-        return self.world.now
-
-    def wait(self, span: int) -> None:
-        self.world.advance(self.world.now + span)
-        self.house.step(self.world.now)
-
-    def send(self, request: HttpRequest) -> HttpResponse:
-        reply = self.house.answer(request, self.now)
-        assert reply is not None
-        return reply.response
 
     def ask_with(self, bearer: str, method: str, path: str, fields: object = None) -> tuple[int, Any]:
         body = None if fields is None else json.dumps(fields).encode()
@@ -334,23 +318,17 @@ class Listener:
     def __init__(self, stage: Stage, keys: Credentials = MINE) -> None:
         stream = ADVANCED.private
         assert stream is not None and stream.signer.request(keys, stage.now) is None
-        conn = stage.house.dial("/", stage.now)
-        assert isinstance(conn, int)
-        self.stage, self.conn, self.codec = stage, conn, stream.codec((BTC,))
+        self.stage, self.conn, self.codec = stage, stage.dial("/"), stream.codec((BTC,))
         connect = self.codec.connect(stream.signer.auth(keys, None, stage.now), stage.now)
         assert connect.url == "wss://advanced-trade-ws-user.coinbase.com"
         for text in connect.frames:
             assert keys.secret not in text
-            stage.house.receive(conn, text, stage.now)
+            stage.house.receive(self.conn, text, stage.now)
 
     def hear(self, span: int = SECOND // 5) -> list[Any]:
         fresh: list[Any] = []
-        until = self.stage.now + span
-        while self.stage.now < until:
-            self.stage.world.advance(self.stage.now + STEP)
-            for one in self.stage.house.step(self.stage.now):
-                if one.conn == self.conn and isinstance(one.what, str):
-                    fresh += self.codec.decode(one.what.encode(), self.stage.now)
+        for text in self.stage.told(self.conn, span):
+            fresh += self.codec.decode(text.encode(), self.stage.now)
         return fresh
 
 

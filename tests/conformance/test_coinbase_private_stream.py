@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conformance.coinbase_stage import EXCHANGE, SECOND, STEP, Socket, Stage, sign
+from conformance.coinbase_stage import EXCHANGE, SECOND, Socket, Stage, sign
+from conformance.staging import STEP
 
 from cryptopipe.api import (
     SANDBOX_CREDENTIALS,
