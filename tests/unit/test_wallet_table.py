@@ -39,10 +39,20 @@ def test_a_row_is_a_network_open_both_ways(monkeypatch: pytest.MonkeyPatch, tmp_
     text = table({**ROW, "contract": TETHER, "maximum": "9"})
     (usdt,) = read(monkeypatch, tmp_path, text).of(VENUE, Codes("", {}, {}))
     (network,) = usdt.networks
-    assert (usdt.asset, network.chain, network.contract) == (Asset("USDT"), "ethereum", TETHER)
+    assert (usdt.venue, usdt.code, usdt.asset) == (VENUE, "USDT", Asset("USDT"))
+    assert (network.code, network.chain, network.contract) == ("ERC20", "ethereum", TETHER)
     assert (network.deposits, network.withdrawals, network.memo) == (True, True, False)
     assert (network.withdrawal_fee, network.min_withdrawal, network.max_withdrawal) == (1, Decimal("2.5"), 9)
+    assert network.precision == 6
     assert network.min_deposit is network.confirmations is network.withdrawal_fee_rate is None
+
+
+def test_the_venues_own_words_are_looked_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = table({**ROW, "code": "Foo Chain", "least_deposit": "3", "confirmations": 20, "fee_rate": "0"})
+    (dollars,) = read(monkeypatch, tmp_path, text).of(VENUE, Codes("", {"USDT": "USDC"}, {"Foo Chain": "tron"}))
+    (network,) = dollars.networks
+    assert (dollars.asset, network.chain, network.contract) == (Asset("USDC"), "tron", None)
+    assert (network.min_deposit, network.confirmations, network.withdrawal_fee_rate) == (3, 20, 0)
 
 
 def test_another_contract_is_another_asset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
