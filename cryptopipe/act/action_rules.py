@@ -119,7 +119,7 @@ class ActionRules:
     `since` in them is in epoch milliseconds, and None takes that of the action away. `charged_in`: as `FeeSchedule` has
     it. `weights`: of each kind of action; `allowances`: the limits that they count against. `accepted_for`: how long
     after it was signed the venue takes a request: before that is over nobody knows that one which got no answer was
-    never carried out.
+    never carried out. `in_order`: nonces must arrive as they rise, so one request waits for the answer to the other.
     """
 
     supports: frozenset[type[Action]]
@@ -148,6 +148,7 @@ class ActionRules:
     charged_in: str = "quote"
     weights: Mapping[type[Action], Sequence[Weight]] = field(default_factory=dict)
     allowances: Sequence[Allowance] = ()
+    in_order: bool = False
     accepted_for: Nanos = 5_000_000_000
 
 

@@ -109,9 +109,9 @@ class VenueExecution:
         """Why so many orders at each venue, and one more to close what they leave, cannot be sent now; empty if they
         can.
         """
-        busy = {one.instruction.venue for one in self._asked.values()}
+        asked = {one.instruction.venue for one in self._asked.values()}
         for venue, count in orders.items():
-            if venue in busy:  # its requests go one after the other: this leg would be late
+            if venue in asked and in_order(self._codecs[venue]):  # one after the other: this leg would be late
                 return f"{venue} has not answered yet to what it was asked last"
             due = self._budgets[venue].ready(PlaceOrder, count + 1, at) if venue in self._budgets else 0
             if due:
@@ -218,6 +218,11 @@ def _with_both_functions(codec: ActionCodec) -> ActionCodec:
     if not (callable(getattr(codec, "build", None)) and callable(getattr(codec, "parse", None))):
         raise TypeError(f"{type(codec).__name__} is no codec of actions")
     return codec
+
+
+def in_order(codec: ActionCodec) -> bool:
+    """Whether the codec's venue takes requests one after the other only; so it is where nobody says otherwise."""
+    return codec.rules.in_order if isinstance(codec, CcxtActions) else True
 
 
 def accepted_for(codec: ActionCodec) -> Nanos:

@@ -1,7 +1,8 @@
-"""The only holder of keys: signs the pipe's instructions, one request at a time for each venue.
+"""The only holder of keys: signs the pipe's instructions.
 
 Enters: instructions, the time. Leaves: signed requests, and the arrival of each answer. Never: a key or a signature in
-an arrival, a request that is sent twice, two requests of one venue on their way together (nonces rise in order).
+an arrival, a request that is sent twice, two requests of one millisecond, or on their way together where a venue's
+nonces must arrive in order.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.act.strangers import request_of
+from cryptopipe.act.venues import in_order
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import LAST, MILLISECOND, Nanos
 from cryptopipe.drivers.fetching import Fetched
@@ -83,14 +85,30 @@ class Signatory:
         stamp: Callable[[], Nanos],
         fetch: Callable[[HttpRequest], Awaitable[Fetched]],
     ) -> Arrival:
-        """Sign, send, and say what came of it, after those of the same venue that were asked before."""
+        """Sign, send, and say what came of it; where the venue's nonces must arrive in order, after those of the same
+        venue that were asked before.
+        """
+        if not self.in_order(one.venue):
+            return await self._carried_out(one, stamp, fetch)
         async with self._turns.setdefault(one.venue, asyncio.Lock()):
-            request = self.signed(one, stamp())
-            if isinstance(request, Arrival):
-                return request
-            answer = await fetch(request)
-            told = of_request(self.credentials[one.venue], request)(answer.payload)
-            return arrived(one, request.url, Fetched(answer.status, told, answer.headers))
+            return await self._carried_out(one, stamp, fetch)
+
+    def in_order(self, venue: VenueId) -> bool:
+        """Whether one request of a venue waits for the answer to the other."""
+        return venue not in self.codecs or in_order(self.codecs[venue])
+
+    async def _carried_out(
+        self,
+        one: Instruction,
+        stamp: Callable[[], Nanos],
+        fetch: Callable[[HttpRequest], Awaitable[Fetched]],
+    ) -> Arrival:
+        request = self.signed(one, stamp())
+        if isinstance(request, Arrival):
+            return request
+        answer = await fetch(request)
+        told = of_request(self.credentials[one.venue], request)(answer.payload)
+        return arrived(one, request.url, Fetched(answer.status, told, answer.headers))
 
 
 def arrived(one: Instruction, url: str, answer: Fetched) -> Arrival:

@@ -219,7 +219,10 @@ class Simulation:
         self.at(due, arrival)
 
     def _admit(self, one: Instruction) -> None:
-        """It stands in line behind those of its venue that were asked before."""
+        """Where the venue takes requests in order, it stands in line behind those that were asked before."""
+        if not self._signatory.in_order(one.venue):
+            self._act(one)
+            return
         waiting = self._instructed[one.venue]
         waiting.append(one)
         if len(waiting) == 1:
@@ -240,7 +243,8 @@ class Simulation:
 
     def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:
         self.at(due, arrival)
-        self.at(due, lambda: self._proceed(one.venue))
+        if self._signatory.in_order(one.venue):
+            self.at(due, lambda: self._proceed(one.venue))
 
     def _proceed(self, venue: VenueId) -> None:
         waiting = self._instructed[venue]

@@ -164,6 +164,7 @@ RULES = ActionRules(
     market=names_of,
     evidence={CancelOrder: ("result", "count"), CancelAll: ("result",)},
     everything=frozenset({CancelAll, ListOpenOrders}),
+    in_order=True,
     our_id_at=("cl_ord_id",),
     spent_at=("cost",),
     weights={

@@ -1,9 +1,12 @@
 """The holder of keys: what it signs with, and what it lets nobody see."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
+from cryptopipe.act.action_rules import ActionRules
+from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.act.plan import unique_since
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
@@ -78,3 +81,27 @@ def test_names_of_orders_are_those_of_no_other_run_and_the_same_in_its_replay() 
     assert unique_since(START)("d1-1") == unique_since(START)("d1-1")
     ids = {unique_since(START + n)(name) for n in (0, 1) for name in ("d1-1", "d1-2")}
     assert len(ids) == 4 and all(len(one) == 36 for one in ids)
+
+
+@pytest.mark.parametrize(("ordered", "together"), [(False, 2), (True, 1)])
+def test_requests_of_a_venue_wait_for_each_other_only_where_nonces_must_arrive_in_order(
+    ordered: bool, together: int
+) -> None:
+    """The first request is never answered: the second one is on its way all the same, or waits."""
+    codec = CcxtActions("binance", ALPHA, [], ActionRules(frozenset({FetchBalances}), in_order=ordered))
+    one = Signatory(codecs={ALPHA: codec}, credentials={ALPHA: Credentials("k", "s")})
+    sent: list[HttpRequest] = []
+
+    async def fetch(request: HttpRequest) -> Fetched:
+        sent.append(request)
+        return await asyncio.get_running_loop().create_future()
+
+    async def both() -> None:
+        tasks = [asyncio.create_task(one.carry_out(BALANCES, lambda: START, fetch)) for _ in range(2)]
+        done, _ = await asyncio.wait(tasks, timeout=0.05)
+        assert not done
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(both())
+    assert len(sent) == together

@@ -30,8 +30,9 @@ def order(number: int) -> Order:
 class Desk:
     """An execution at one venue that takes five requests about orders in ten seconds, two of them cancels only."""
 
-    def __init__(self) -> None:
+    def __init__(self, ordered: bool = False) -> None:
         rules = ActionRules(
+            in_order=ordered,
             supports=frozenset({PlaceOrder, FindOrder, FetchBalances}),
             weights={PlaceOrder: (Weight("orders"),), FindOrder: (Weight("other"),), FetchBalances: (Weight("other"),)},
             allowances=(Allowance("orders", Limit(5, 10 * SECOND), 2), Allowance("other", Limit(100, SECOND))),
@@ -90,9 +91,9 @@ def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
 
 def test_no_leg_is_sent_to_a_venue_whose_last_request_is_not_answered_yet() -> None:
     """Its private stream has told the order's end; the answer to the placing is slow, and the next order would wait
-    behind it while the plan's other leg goes out: signed requests of one venue go one after the other.
+    behind it while the plan's other leg goes out, where a venue's nonces must arrive in order.
     """
-    desk = Desk()
+    desk = Desk(ordered=True)
     desk.execution.streaming.add(ALPHA)
     desk.execution.send([order(1)], START)
     (one,) = desk.execution.take_instructions()
@@ -102,6 +103,9 @@ def test_no_leg_is_sent_to_a_venue_whose_last_request_is_not_answered_yet() -> N
     assert desk.execution.room({VenueId("beta"): 1}, START) == ""
     desk.answer(one.tag, START + SECOND)
     assert desk.execution.room({ALPHA: 1}, START + SECOND) == ""
+    other = Desk()
+    other.execution.send([order(1)], START)
+    assert other.execution.room({ALPHA: 1}, START) == "", "where nonces need no order nothing waits"
 
 
 def test_a_venue_that_does_not_tell_its_balances_is_asked_ever_less_often() -> None:
