@@ -149,7 +149,7 @@ def act_live(
             raise
         result = running.finish(stopped_by)
         running.end(result)
-        if result.summary.settled is not None:
+        if result.summary.settled is not None and not origin.faulty:
             remember(wiring.settings.data_dir, origin.kind, result.summary.settled.took)
     return result
 

@@ -25,6 +25,8 @@ class Origin:
     label: ReplayLabel
     seed: int | None = None
     align: bool = False
+    faulty: bool = False
+    """Whether faults were asked for: what it measures is nobody's latency."""
 
 
 @dataclass

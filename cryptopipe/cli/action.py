@@ -68,6 +68,9 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
 
         show(result)
     exit_as(result.summary.stopped_by, common.json)
+    settled = result.summary.settled
+    if settled is not None and (settled.unknown or any(settled.differences.values())):
+        raise click.exceptions.Exit(1)  # the venues hold something else, or it is not known what
 
 
 def exit_as(stopped_by: str, as_json: bool) -> None:
@@ -111,7 +114,7 @@ def _on_connections(
     )
     with viewer(common.json) as view, market.open(wiring.plugins, settings.assets) as place:
         fit_to_trade(wiring, place)
-        origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed)
+        origin = Origin(place.kind, ReplayLabel(True, place.label, ()), place.seed, faulty=market.faults is not None)
         return act_live(wiring, origin, lambda running: _streams(running, wiring, wanted, place, view), for_ns)
 
 

@@ -20,12 +20,13 @@ from cryptopipe.drivers.stop import Stop, stop_on_interrupt
 from cryptopipe.errors import CryptopipeError, UsageError
 from cryptopipe.journal.account_records import TransferIntended
 from cryptopipe.model.actions import FetchAddress, FetchCurrencies, ListTransfers, MoveFunds, Withdraw
-from cryptopipe.model.facts import Currency, Network, VenueId
+from cryptopipe.model.facts import Asset, Currency, Network, VenueId
+from cryptopipe.model.identity import owner_of
 from cryptopipe.model.money import exact, plain
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused, TransferReport, TransferState
 
-LOOK_EVERY_S = 1
-"""Between two looks at a transfer that is waited for."""
+LOOK_EVERY_S = 5
+"""Between two looks at a transfer that is waited for: what venues let one ask in a minute lasts for that."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def _currency(errands: Errands, venue: VenueId, asset: str) -> Currency:
 def cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal) -> Way:
     """Unknown is closed, and a fee that nobody stated is not zero."""
     pairs = [Way(a, b) for a in out.networks for b in into.networks if a.chain]
-    ways = [way for way in pairs if way.out.chain == way.into.chain and _agree(way.out.contract, way.into.contract)]
+    ways = [way for way in pairs if way.out.chain == way.into.chain and _agree(out.asset, way)]
     named = [way for way in ways if network in (None, way.out.chain, way.out.code)]
     if not named:
         chains = ", ".join(sorted({way.out.chain for way in ways})) or "none"
@@ -231,11 +232,15 @@ def cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal
     return best
 
 
-def _agree(one: str | None, other: str | None) -> bool:
-    """The same contract; a venue that states none may mean the chain's own coin. Of one chain two tokens of one asset
-    are told apart only by what both state.
+def _agree(asset: Asset, way: Way) -> bool:
+    """The same contract. Where one side states none: the chain's own coin, or the contract that the table of assets
+    knows to be this asset's there.
     """
-    return one == other or {one, other} == {None, ""}
+    one, other = way.out.contract, way.into.contract
+    if one == other or {one, other} == {None, ""}:
+        return True
+    stated = [each for each in (one, other) if each is not None]
+    return len(stated) == 1 and owner_of(way.out.chain, stated[0]) == asset
 
 
 def _shut(way: Way) -> str:

@@ -16,7 +16,7 @@ from cryptopipe.cli.output import print_json, terminal
 from cryptopipe.errors import CryptopipeError
 
 if TYPE_CHECKING:
-    from cryptopipe.model.actions import Action
+    from cryptopipe.model.actions import Action, ActionCodec
     from cryptopipe.model.outcomes import KeyReport, Reports
 
 Rows = Sequence[Mapping[str, Any]]
@@ -36,12 +36,14 @@ def balances(common: Common, market: MarketOptions, keys_of: KeyOptions) -> None
       cryptopipe balances --market live --venues A --json
     """
     from cryptopipe.model.actions import FetchBalances
+    from cryptopipe.model.desk import TRADING
 
     def rows(told: "Reports", question: "Action") -> Rows:
+        assert isinstance(question, FetchBalances), "only balances are asked for"
         return [
             {
                 "asset": one.asset,
-                "wallet": one.wallet,
+                "wallet": question.wallet or one.wallet or TRADING,
                 "free": one.free,
                 "locked": one.locked,
                 "total": one.free + one.locked,
@@ -51,7 +53,18 @@ def balances(common: Common, market: MarketOptions, keys_of: KeyOptions) -> None
         ]
 
     columns = ("venue", "asset", "wallet", "free", "locked", "total")
-    _tell(common, market, keys_of, "balances", columns, rows, lambda a: [FetchBalances(venue) for venue in a.codecs])
+    _tell(
+        common, market, keys_of, "balances", columns, rows,
+        lambda a: [FetchBalances(venue, wallet) for venue, codec in a.codecs.items() for wallet in wallets_of(codec)],
+    )  # fmt: skip
+
+
+def wallets_of(codec: "ActionCodec") -> Sequence[str]:
+    """That which orders are paid from, and where the venue has one the funding wallet."""
+    from cryptopipe.act.ccxt_codec import CcxtActions
+    from cryptopipe.model.desk import FUNDING
+
+    return ("", FUNDING) if isinstance(codec, CcxtActions) and FUNDING in codec.rules.wallets else ("",)
 
 
 @click.command("fees")
@@ -125,7 +138,10 @@ def networks(common: Common, market: MarketOptions, keys_of: KeyOptions, asset: 
     )  # fmt: skip
 
     def questions(accounts: Accounts) -> "list[Action]":
-        return [FetchCurrencies(venue) for venue in accounts.codecs]
+        able = [venue for venue, codec in accounts.codecs.items() if FetchCurrencies in codec.supports]
+        if missing := [venue for venue in accounts.codecs if venue not in able]:
+            click.echo(f"not asked, for its plugin has no question for them: {', '.join(missing)}", err=True)
+        return [FetchCurrencies(venue) for venue in able]
 
     # some venues tell the ways out only to keys that may withdraw
     any_key = replace(keys_of, any_key=True)

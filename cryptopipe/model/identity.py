@@ -93,6 +93,12 @@ def contract_on(chain: str, contract: str) -> str:
     return contract.strip().lower() if chain in _index().lower_case else contract.strip()
 
 
+def owner_of(chain: str, contract: str) -> Asset | None:
+    """The asset whose contract on a chain the table knows this to be; None for one that it does not know."""
+    known = _index().owners.get((chain, contract_on(chain, contract)))
+    return None if known is None else Asset(known)
+
+
 def identified(
     venue: VenueId, code: str, networks: Iterable[Network], aliases: Mapping[str, str] | None = None
 ) -> Asset:
