@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,15 @@ def answers(lines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[st
     """By the name of the call: what it gave; the class and the text of the error that it raised."""
     gave = {line["call"]: line["gave"] for line in lines if "gave" in line}
     return gave, {line["call"]: (line["raised"], line["text"]) for line in lines if "raised" in line}
+
+
+def exactly(value: Any) -> Decimal:
+    """A client's float, as the decimal that it stands for."""
+    return Decimal(str(value)).quantize(Decimal("1e-8")).normalize()
+
+
+def refused_as(wanted: Mapping[str, tuple[str, str]], told: Mapping[str, Any]) -> None:
+    """Each of these steps raised this class of the client's, with this in its text."""
+    for step, (kind, text) in wanted.items():
+        assert (step, told[step][0]) == (step, kind)
+        assert text in told[step][1], (step, told[step])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from foreign import serving
+from foreign.serving import exactly
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_OTHER
 
@@ -28,17 +29,12 @@ def did(script: str, environment: str, package: str) -> dict[str, Any]:
         return serving.did(serving.run(python, script, options))
 
 
-def exactly(value: Any) -> Decimal:
-    """A client's float, as the decimal that it stands for."""
-    return Decimal(str(value)).quantize(Decimal("1e-8")).normalize()
-
-
 def test_ccxt_trades() -> None:
     """By REST: what is bought is paid, what rests is locked, what is cancelled is free."""
     told = did("private_binance_ccxt", "main", "ccxt")
     orders(told)
     money(told)
-    refusals(told)
+    serving.refused_as(REFUSED, told)
     watched(told)
 
 
@@ -102,12 +98,6 @@ REFUSED = {
 }
 """ccxt's class, which it takes by code and text from its own tables (its `BadRequest` is also its word for what its
 table names by another address than the sandbox's), and the venue's code or text."""
-
-
-def refusals(told: dict[str, Any]) -> None:
-    for step, (kind, text) in REFUSED.items():
-        assert (step, told[step][0]) == (step, kind)
-        assert text in told[step][1], (step, told[step])
 
 
 def watched(told: dict[str, Any]) -> None:

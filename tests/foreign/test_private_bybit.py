@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from foreign import serving
+from foreign.serving import exactly
 
 from cryptopipe.api import SANDBOX_CREDENTIALS, SANDBOX_OTHER
 
@@ -31,11 +32,6 @@ def did(script: str, environment: str, package: str) -> dict[str, Any]:
         return serving.did(serving.run(python, script, options))
 
 
-def exactly(value: Any) -> Decimal:
-    """A client's float, as the decimal that it stands for."""
-    return Decimal(str(value)).quantize(Decimal("1e-8")).normalize()
-
-
 def test_ccxt_trades() -> None:
     """By REST and by the streams."""
     told = did("private_bybit_ccxt", "main", "ccxt")
@@ -44,7 +40,7 @@ def test_ccxt_trades() -> None:
     others(told)
     contracts(told)
     money(told)
-    refusals(told)
+    serving.refused_as(REFUSED, told)
     watched(told)
 
 
@@ -133,12 +129,6 @@ REFUSED = {
     "no_cancel": ("OrderNotFound", "170213"),
 }
 """ccxt's class, by its own table of codes, and the venue's code or ccxt's own words."""
-
-
-def refusals(told: dict[str, Any]) -> None:
-    for step, (kind, text) in REFUSED.items():
-        assert (step, told[step][0]) == (step, kind)
-        assert text in told[step][1], (step, told[step])
 
 
 def watched(told: dict[str, Any]) -> None:
