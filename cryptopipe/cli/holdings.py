@@ -17,6 +17,7 @@ from cryptopipe.errors import CryptopipeError
 
 if TYPE_CHECKING:
     from cryptopipe.model.actions import Action, ActionCodec
+    from cryptopipe.model.facts import Currency, Network
     from cryptopipe.model.outcomes import KeyReport, Reports
 
 Rows = Sequence[Mapping[str, Any]]
@@ -117,16 +118,7 @@ def networks(common: Common, market: MarketOptions, keys_of: KeyOptions, asset: 
 
     def rows(told: "Reports", question: "Action") -> Rows:
         return [
-            {
-                "asset": currency.asset,
-                "network": one.code,
-                "chain": one.chain,
-                "deposits": one.deposits,
-                "withdrawals": one.withdrawals,
-                "withdrawal_fee": one.withdrawal_fee,
-                "min_withdrawal": one.min_withdrawal,
-                "confirmations": one.confirmations,
-            }
+            _network_row(currency, one)
             for currency in told.currencies
             if currency.asset in wanted
             for one in currency.networks
@@ -146,6 +138,19 @@ def networks(common: Common, market: MarketOptions, keys_of: KeyOptions, asset: 
     # some venues tell the ways out only to keys that may withdraw
     any_key = replace(keys_of, any_key=True)
     _tell(common, market, any_key, "networks", columns, rows, questions, Need.WITHDRAW)
+
+
+def _network_row(currency: "Currency", one: "Network") -> dict[str, object]:
+    return {
+        "asset": currency.asset,
+        "network": one.code,
+        "chain": one.chain,
+        "deposits": one.deposits,
+        "withdrawals": one.withdrawals,
+        "withdrawal_fee": one.withdrawal_fee,
+        "min_withdrawal": one.min_withdrawal,
+        "confirmations": one.confirmations,
+    }
 
 
 def _tell(
