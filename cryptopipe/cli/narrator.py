@@ -43,11 +43,12 @@ class Narrator:
         self._last = picture
         for venue in picture.venues:
             self._venue(venue)
-        for fault in sorted(set(picture.faults) - self._faults):
+        faults = frozenset(fault.partition(", ")[0] for fault in picture.faults)  # without the time that is left
+        for fault in sorted(faults - self._faults):
             self._log.warning("fault.begun", fault=fault)
-        for fault in sorted(self._faults - set(picture.faults)):
+        for fault in sorted(self._faults - faults):
             self._log.info("fault.ended", fault=fault)
-        self._faults = frozenset(picture.faults)
+        self._faults = faults
         for decision in reversed(picture.decisions):
             self._decision(decision)
         if picture.halted and not self._halted:
