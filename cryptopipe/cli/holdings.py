@@ -124,11 +124,6 @@ def networks(common: Common, market: MarketOptions, keys_of: KeyOptions, asset: 
             for one in currency.networks
         ]
 
-    columns = (
-        "venue", "asset", "network", "chain", "deposits", "withdrawals", "withdrawal_fee", "min_withdrawal",
-        "confirmations",
-    )  # fmt: skip
-
     def questions(accounts: Accounts) -> "list[Action]":
         able = [venue for venue, codec in accounts.codecs.items() if FetchCurrencies in codec.supports]
         if missing := [venue for venue in accounts.codecs if venue not in able]:
@@ -137,7 +132,7 @@ def networks(common: Common, market: MarketOptions, keys_of: KeyOptions, asset: 
 
     # some venues tell the ways out only to keys that may withdraw
     any_key = replace(keys_of, any_key=True)
-    _tell(common, market, any_key, "networks", columns, rows, questions, Need.WITHDRAW)
+    _tell(common, market, any_key, "networks", _OF_NETWORKS, rows, questions, Need.WITHDRAW)
 
 
 def _network_row(currency: "Currency", one: "Network") -> dict[str, object]:
@@ -241,6 +236,10 @@ def _table(
         click.echo(f"{venue}: {why}", err=True)
 
 
+_OF_NETWORKS = (
+    "venue", "asset", "network", "chain", "deposits", "withdrawals", "withdrawal_fee", "min_withdrawal",
+    "confirmations",
+)  # fmt: skip
 _WORDS = frozenset({"venue", "asset", "wallet", "symbol", "network", "chain", "charged_in"})
 
 
