@@ -20,14 +20,17 @@ from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched, fetch, session
 from cryptopipe.drivers.intake import Arrival
 from cryptopipe.drivers.signatory import Signatory
-from cryptopipe.errors import CryptopipeError, UnknownOutcome, VenueError, VenueUnavailable
+from cryptopipe.errors import CryptopipeError, RateLimited, UnknownOutcome, VenueError, VenueUnavailable
 from cryptopipe.market.feeds import Rewrite
 from cryptopipe.market.supply import ANSWER_WITHIN
-from cryptopipe.model.actions import Action, ActionCodec, venue_of
+from cryptopipe.model.actions import MUTATING, Action, ActionCodec, venue_of
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.outcomes import More, NotFound, Outcome, Refused, Reports
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 from cryptopipe.model.trading import Order
+
+PAUSES = 2
+"""How often a question is asked again after too many requests."""
 
 Heard = Callable[[Action, Outcome | CryptopipeError, Nanos], None]
 """Told of each answer, and how long it took."""
@@ -49,15 +52,24 @@ class Errand:
         self._numbered = 0
 
     async def ask(self, action: Action) -> Outcome:
-        """The outcome. Raises `VenueError`, `RateLimited`, `UnknownOutcome`, for a question `ProtocolError`."""
-        asked_at = self.stamp()
-        try:
-            outcome = await self._answered(action)
-        except CryptopipeError as error:
-            self.heard(action, error, self.stamp() - asked_at)
-            raise
-        self.heard(action, outcome, self.stamp() - asked_at)
-        return outcome
+        """The outcome. Raises `VenueError`, `RateLimited`, `UnknownOutcome`, for a question `ProtocolError`.
+
+        A question for which there were too many requests (a command before this one may have used them up) is asked
+        again after a pause, twice at most. What changes something never is.
+        """
+        asked_at, pauses = self.stamp(), 0 if type(action) in MUTATING else PAUSES
+        while True:
+            try:
+                outcome = await self._answered(action)
+            except CryptopipeError as error:
+                self.heard(action, error, self.stamp() - asked_at)
+                if not (pauses and isinstance(error, RateLimited)):
+                    raise
+                pauses -= 1
+                self._budgets[venue_of(action)].hold(self.stamp())
+            else:
+                self.heard(action, outcome, self.stamp() - asked_at)
+                return outcome
 
     async def pursue(self, order: Order, reduce_only: bool = False) -> Done:
         """Place an immediate order and follow it to its last fill. Raises `UnknownOutcome` if its end is not told."""
