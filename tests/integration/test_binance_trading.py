@@ -50,7 +50,7 @@ FAULTS = trading.FAULTS | {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_order_is_pursued_to_its_last_fill_whatever_is_lost(fault: str) -> None:
     async def run() -> None:

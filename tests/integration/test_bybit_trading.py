@@ -129,7 +129,7 @@ def test_a_short_is_opened_and_closed_and_the_wallet_knows() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "symbol"), [*((fault, SPOT) for fault in FAULTS), ("lost response", LINEAR)])
 def test_an_order_is_pursued_to_its_last_fill_whatever_is_lost(fault: str, symbol: str) -> None:
     async def run() -> None:

@@ -36,7 +36,7 @@ def test_orders_rest_and_are_cancelled_and_the_stream_says_so(name: str) -> None
     asyncio.run(run())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", SYMBOLS)
 def test_an_order_is_pursued_to_its_last_fill_whatever_is_lost(name: str, fault: str) -> None:
