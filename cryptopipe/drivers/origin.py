@@ -126,5 +126,7 @@ async def _silence() -> NoReturn:
 
 
 def _as_web(answer: HttpResponse) -> web.Response:
-    headers = {"Content-Type": "application/json", **answer.headers}
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+    """A venue may spell a header in its own case: each goes out once all the same."""
+    named = {name.lower() for name in answer.headers}
+    given = {} if "content-type" in named else {"Content-Type": "application/json"}
+    return web.Response(status=answer.status, body=answer.body, headers=given | dict(answer.headers))

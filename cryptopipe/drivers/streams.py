@@ -96,7 +96,8 @@ class Streams:
         def over(now: Nanos) -> str:
             nonlocal settling_at
             why = self._reason(now, began_at, for_ns, stop)
-            if not why or self.settled() or (settling_at and now - settling_at >= SETTLE_WITHIN):
+            given_up = settling_at and now - settling_at >= SETTLE_WITHIN
+            if not why or self.settled() or given_up or self.ended():  # who is gone tells nothing any more
                 return why
             if not settling_at:
                 settling_at = now

@@ -156,6 +156,42 @@ def test_a_request_arrives_as_it_was_sent() -> None:
     run(steps())
 
 
+class Plain:
+    """A venue whose answer has the headers given here."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.endpoints: Mapping[str, str] = {}
+        self._headers = headers
+
+    def open(self, path: str, at: Nanos) -> SandboxSession | HttpResponse:
+        return HttpResponse(404, b"")
+
+    def answer(self, request: HttpRequest, at: Nanos) -> HttpResponse:
+        return HttpResponse(200, b"{}", headers=self._headers)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seen"),
+    [
+        ({"content-type": "text/plain"}, "text/plain"),
+        ({"CONTENT-TYPE": "text/plain"}, "text/plain"),
+        ({"date": "x"}, "application/json"),
+    ],
+)
+def test_each_header_goes_out_once_however_it_is_spelled(headers: Mapping[str, str], seen: str) -> None:
+    async def steps() -> None:
+        house = House(replace(bitfoo, sandbox=lambda books: Plain(headers)), {})
+        async with (
+            serving([house], lambda until: None) as served,
+            aiohttp.ClientSession() as session,
+            session.get(f"{served.origins[bitfoo.venue].rest}/a") as answer,
+        ):
+            assert answer.headers.getall("Content-Type") == [seen]
+            assert len(answer.headers.getall("Date")) == 1
+
+    run(steps())
+
+
 def test_each_venue_has_its_port() -> None:
     async def steps() -> None:
         other = replace(loud, venue=type(loud.venue)("barfoo"))
