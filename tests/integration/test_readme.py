@@ -65,6 +65,8 @@ def test_the_commands_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
     for name in ("CRYPTOPIPE_RECORDINGS", "CRYPTOPIPE_CORE"):
         if name in os.environ:
             variables[name] = os.environ[name]
+    variables["HOME"] = str(tmp_path)  # a page writes where users keep their keys and settings
+    variables.pop("XDG_CONFIG_HOME", None)
     variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
     script = "\n".join(("set -exo pipefail", *map(_here, _commands(page))))
     (tmp_path / "page.sh").write_text(script, encoding="utf-8")
