@@ -67,6 +67,8 @@ def test_the_commands_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
             variables[name] = os.environ[name]
     variables["HOME"] = str(tmp_path)  # a page writes where users keep their keys and settings
     variables.pop("XDG_CONFIG_HOME", None)
+    for name, folder in (("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")):  # an installation in place builds
+        variables.setdefault(name, str(Path.home() / folder))
     variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
     script = "\n".join(("set -exo pipefail", *map(_here, _commands(page))))
     (tmp_path / "page.sh").write_text(script, encoding="utf-8")
