@@ -24,6 +24,7 @@ from cryptopipe.model.actions import (
     PlaceOrder,
     PrivateCodec,
     Withdraw,
+    venue_of,
 )
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused
@@ -92,9 +93,7 @@ class AtVenues:
     def _heard(self, answered: Answered) -> None:
         action, kind = answered.action, type(answered.action).__name__
         self.took.setdefault((answered.venue, kind), Took()).note(answered.took)
-        self._tell(
-            ActionAnswered(answered.venue, kind, client_id_of(action), *in_words(answered.outcome), answered.took)
-        )  # fmt: skip
+        self._tell(answer_record(action, answered.outcome, answered.took))
 
     def _finished(self, order: Order, took: Nanos) -> None:
         self.took.setdefault((order.instrument.venue, WHOLE_ORDER), Took()).note(took)
@@ -104,14 +103,20 @@ class AtVenues:
         self._tell(Reckoned(venue, {str(asset): pair for asset, pair in differences.items()}))
 
 
-def client_id_of(action: Action) -> str:
+def answer_record(action: Action, outcome: Outcome | CryptopipeError, took: Nanos) -> ActionAnswered:
+    """What the journal says of an answer."""
+    kind = type(action).__name__
+    return ActionAnswered(venue_of(action), kind, _client_id_of(action), *_in_words(outcome), took)
+
+
+def _client_id_of(action: Action) -> str:
     """Our id of what it is about; of fills the order's id. Empty where there is none."""
     if isinstance(action, PlaceOrder | CancelOrder | FindOrder | Withdraw | MoveFunds):
         return action.client_id
     return action.order_id if isinstance(action, ListFills) else ""
 
 
-def in_words(outcome: Outcome | CryptopipeError) -> tuple[str, str]:
+def _in_words(outcome: Outcome | CryptopipeError) -> tuple[str, str]:
     """(outcome, detail), as `ActionAnswered` has them."""
     match outcome:
         case Accepted(venue_id=order_id, state=state):

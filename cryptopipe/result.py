@@ -95,7 +95,7 @@ def _balances(summary: Summary) -> dict[str, Any]:
 def _settled(settled: Settled) -> dict[str, Any]:
     """What the venues said at the end, beside our books, and how long their answers took."""
     return {
-        "balances_equal": not any(settled.differences.values()) and not settled.unknown,
+        "balances_equal": settled.balanced,
         "differences": {
             venue: {asset: {"told": plain(told), "booked": plain(booked)} for asset, (told, booked) in differs.items()}
             for venue, differs in settled.differences.items()

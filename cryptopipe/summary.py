@@ -153,6 +153,11 @@ class Settled:
     unknown: tuple[str, ...]
     took: Mapping[tuple[VenueId, str], "Took"]
 
+    @property
+    def balanced(self) -> bool:
+        """Whether the venues hold what our books say, and nothing is unknown."""
+        return not self.unknown and not any(self.differences.values())
+
 
 class Took(msgspec.Struct):
     """How long answers took, in nanoseconds: how many there were, the sum, the longest."""

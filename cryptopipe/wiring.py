@@ -36,6 +36,15 @@ PAPER, VENUE = "paper", "venue"
 """Who fills orders: a model on the live books, or the venues."""
 
 
+def codecs_of(plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]) -> Mapping[VenueId, ActionCodec]:
+    """Over the instruments of these assets the codecs of the venues that have one. Raises `PluginError`."""
+    return {
+        venue: codec_of(venue, plugin.actions, instruments_of(plugin, assets))
+        for venue, plugin in plugins.items()
+        if plugin.actions is not None
+    }
+
+
 @dataclass(frozen=True)
 class Wiring:
     """What a pipe is made of, from settings and plugins."""
@@ -76,14 +85,7 @@ class Wiring:
         """What builds requests of the venues' private sides and reads their answers; empty on paper. Raises
         `PluginError`.
         """
-        if self.execution == PAPER:
-            return {}
-        assets = self.settings.assets
-        return {
-            venue: codec_of(venue, plugin.actions, instruments_of(plugin, assets))
-            for venue, plugin in self.plugins.items()
-            if plugin.actions is not None
-        }
+        return {} if self.execution == PAPER else codecs_of(self.plugins, self.settings.assets)
 
     @cached_property
     def private(self) -> Mapping[VenueId, Callable[[], PrivateCodec]]:

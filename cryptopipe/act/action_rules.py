@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.model.actions import Action
 from cryptopipe.model.contracts import Limit
 from cryptopipe.model.facts import Instrument
 from cryptopipe.model.outcomes import Outcome
+
+WINDOW: Nanos = 5 * SECOND
+"""How long after it was signed most venues take a request: the receive window that it carries."""
 
 Path = Sequence[str | int]
 """Keys and indices that lead to a value of an answer's JSON: `("result", "list", 0)`."""
@@ -135,7 +138,7 @@ class ActionRules:
     client_ids: Mapping[type[Action], str] = field(default_factory=dict)
     calls: Mapping[type[Action], Call] = field(default_factory=dict)
     market: Callable[[Instrument], Mapping[str, Any]] | None = None
-    nonce_unit: Nanos = 1_000_000
+    nonce_unit: Nanos = MILLISECOND
     evidence: Mapping[type[Action], Path] = field(default_factory=dict)
     everything: frozenset[type[Action]] = frozenset()
     by_get: frozenset[type[Action]] = frozenset()
@@ -149,7 +152,7 @@ class ActionRules:
     weights: Mapping[type[Action], Sequence[Weight]] = field(default_factory=dict)
     allowances: Sequence[Allowance] = ()
     in_order: bool = False
-    accepted_for: Nanos = 5_000_000_000
+    accepted_for: Nanos = WINDOW
 
 
 def at_path(document: Any, path: Path) -> Any:

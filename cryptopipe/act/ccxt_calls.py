@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptopipe.act.action_rules import ActionRules
 from cryptopipe.act.ccxt_markets import Markets
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import MILLISECOND, Nanos
 from cryptopipe.errors import VenueError
 from cryptopipe.model.actions import (
     Action,
@@ -164,4 +164,4 @@ def _history(exchange: Any) -> str:
 
 
 def _since(at: Nanos) -> int | None:
-    return at // 1_000_000 or None
+    return at // MILLISECOND or None

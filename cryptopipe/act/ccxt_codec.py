@@ -17,9 +17,10 @@ from cryptopipe.act.ccxt_markets import Markets
 from cryptopipe.act.ccxt_reports import Reader
 from cryptopipe.act.ccxt_results import Results
 from cryptopipe.act.ccxt_transfers import TransferReader
-from cryptopipe.act.ccxt_verdicts import NO_ANSWER, Verdicts
+from cryptopipe.act.ccxt_verdicts import Verdicts
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError, ProtocolError, UnknownOutcome, VenueError, VenueUnavailable
+from cryptopipe.market.feeds import NO_ANSWER
 from cryptopipe.model.actions import MUTATING, Action, CancelAll, venue_of
 from cryptopipe.model.facts import Currency, Instrument, VenueId
 from cryptopipe.model.outcomes import More, Outcome, Reports

@@ -14,12 +14,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from cryptopipe.act.ccxt_loading import error_classes, exchange_class
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import MICROSECOND, MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import ProtocolError
 from cryptopipe.model.money import plain
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
-
-_MILLISECOND = 1_000_000
 
 
 class _Asked(BaseException):
@@ -36,7 +34,7 @@ class Moment:
 
     at: Nanos = 0
     seed: str = ""
-    nonce_unit: Nanos = _MILLISECOND
+    nonce_unit: Nanos = MILLISECOND
 
 
 def read_json(body: bytes) -> Any:
@@ -128,13 +126,13 @@ class _Hooks:
         """Nothing is waited for."""
 
     def seconds(self) -> int:
-        return self._moment.at // 1_000_000_000
+        return self._moment.at // SECOND
 
     def milliseconds(self) -> int:
-        return self._moment.at // _MILLISECOND
+        return self._moment.at // MILLISECOND
 
     def microseconds(self) -> int:
-        return self._moment.at // 1_000
+        return self._moment.at // MICROSECOND
 
     def nonce(self) -> int:
         """Of the time."""
@@ -236,10 +234,6 @@ class PureExchange:
 
     def __repr__(self) -> str:
         return f"PureExchange({self._exchange.id!r})"
-
-    def has(self, method: str) -> bool:
-        """Whether ccxt says that it can."""
-        return bool(self._exchange.has.get(method))
 
     def request(
         self, work: Callable[[Any], Any], moment: Moment, credentials: Credentials, earlier: Sequence[HttpResponse]

@@ -69,8 +69,10 @@ class Markets:
 
     def market_id(self, instrument: Instrument) -> str:
         """By which requests name it."""
-        own = self._rules.market(instrument) if self._rules.market else {}
-        return str(own.get("id", instrument.symbol))
+        return str(self._own(instrument).get("id", instrument.symbol))
+
+    def _own(self, instrument: Instrument) -> Mapping[str, Any]:
+        return self._rules.market(instrument) if self._rules.market else {}
 
     def code(self, exchange: Any, code: str) -> str:
         """ccxt's name of what the venue calls `code`."""
@@ -136,15 +138,13 @@ class Markets:
             "precision": {"amount": step, "price": tick},
             "info": {},
         }
-        own = dict(self._rules.market(one)) if self._rules.market else {}
-        own.pop("ids", None)
+        own = {key: value for key, value in self._own(one).items() if key != "ids"}
         made: dict[str, Any] = exchange.safe_market_structure(told | own)
         made["subType"] = ("linear" if made["linear"] else "inverse") if contract else None
         return made
 
     def _name_further(self, exchange: Any, one: Instrument) -> None:
-        ids = self._rules.market(one).get("ids", ()) if self._rules.market else ()
-        for further in ids:
+        for further in self._own(one).get("ids", ()):
             exchange.markets_by_id.setdefault(further, [exchange.markets[self._names[one.symbol]]])
 
     def _currencies(self, exchange: Any) -> dict[str, Any]:

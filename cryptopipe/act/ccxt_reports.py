@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptopipe.act.action_rules import ActionRules, at_path
 from cryptopipe.act.ccxt_markets import Markets
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import MILLISECOND, Nanos
 from cryptopipe.errors import ProtocolError
 from cryptopipe.model.facts import Fee, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.money import exact
@@ -210,4 +210,4 @@ def at_of(milliseconds: Any) -> Nanos:
         return 0
     if not isinstance(milliseconds, int):
         raise ProtocolError(f"not a time: {milliseconds!r}", where="actions")
-    return milliseconds * 1_000_000
+    return milliseconds * MILLISECOND

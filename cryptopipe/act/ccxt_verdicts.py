@@ -13,9 +13,6 @@ from cryptopipe.model.actions import MUTATING, Action, MoveFunds, PlaceOrder, Wi
 from cryptopipe.model.outcomes import NotFound, Refused
 from cryptopipe.model.stream import HttpResponse
 
-NO_ANSWER = 599
-"""The status by which a driver says that there was none."""
-
 _LIMITED = frozenset({418, 429})
 _MAKING = (PlaceOrder, Withdraw, MoveFunds)
 """What these are about is not there yet: what is missing is something else, and they are refused."""

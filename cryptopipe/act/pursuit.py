@@ -10,14 +10,13 @@ from enum import Enum
 
 import msgspec
 
+from cryptopipe.act.action_rules import WINDOW
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import CryptopipeError, UnknownOutcome
 from cryptopipe.model.actions import Action, CancelOrder, FindOrder, ListFills, PlaceOrder, TimeInForce
 from cryptopipe.model.outcomes import Accepted, FillReport, NotFound, OrderReport, OrderState, Outcome, Refused, Reports
 from cryptopipe.model.trading import Order
 
-WINDOW: Nanos = 5 * SECOND
-"""How long after it was signed most venues take a request: the receive window that it carries."""
 FENCE: Nanos = WINDOW + 2 * SECOND
 """An order that its venue does not know so long after its request was given up was never placed: the window is over,
 and 2 s more than any clock was seen to be wrong. Longer where the venue takes requests for longer."""

@@ -10,10 +10,11 @@ from decimal import Decimal
 
 import msgspec
 
+from cryptopipe.act.action_rules import ActionRules
 from cryptopipe.act.budget import Budget
 from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.act.execution import NOT_SENT, Ends, Instruction
-from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit, Step
+from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit, Step
 from cryptopipe.act.strangers import read
 from cryptopipe.capture.inputs import ACTION, Input
 from cryptopipe.clock import LAST, SECOND, Agenda, Nanos
@@ -60,7 +61,7 @@ class VenueExecution:
     ) -> None:
         self._codecs, self._ended, self._halt, self._heard, self._finished = codecs, ended, halt, heard, finished
         self._agenda: Agenda[Callable[[Nanos], None]] = Agenda()
-        self._budgets = {venue: budget_of(one) for venue, one in codecs.items()}
+        self._budgets = {venue: Budget.of(rules_of(one)) for venue, one in codecs.items()}
         self._asked: dict[str, _Asked] = {}
         self._instructions: list[Instruction] = []
         self._numbered = 0
@@ -76,7 +77,8 @@ class VenueExecution:
         for order in orders:
             self.in_flight[order.client_id] = order
             venue = order.instrument.venue
-            pursuit = Pursuit(order, streamed=venue in self.streaming, accepted_for=accepted_for(self._codecs[venue]))
+            window = rules_of(self._codecs[venue]).accepted_for
+            pursuit = Pursuit(order, streamed=venue in self.streaming, accepted_for=window)
             self._pursuits[order.client_id] = pursuit
             self._sent_at[order.client_id] = at
             self._follow(pursuit, pursuit.begin(at), at)
@@ -111,7 +113,7 @@ class VenueExecution:
         """
         asked = {one.instruction.venue for one in self._asked.values()}
         for venue, count in orders.items():
-            if venue in asked and in_order(self._codecs[venue]):  # one after the other: this leg would be late
+            if venue in asked and rules_of(self._codecs[venue]).in_order:  # one after the other: this leg would be late
                 return f"{venue} has not answered yet to what it was asked last"
             due = self._budgets[venue].ready(PlaceOrder, count + 1, at) if venue in self._budgets else 0
             if due:
@@ -192,9 +194,13 @@ def _s(duration: Nanos) -> str:
     return f"{duration / SECOND:.1f} s"
 
 
-def budget_of(codec: ActionCodec) -> Budget:
-    """A fresh one, by the limits that the codec's venue states."""
-    return Budget.of(codec.rules) if isinstance(codec, CcxtActions) else Budget({}, ())
+_UNSTATED = ActionRules(frozenset(), in_order=True)
+"""Of a codec that states none: no limits, and requests one after the other."""
+
+
+def rules_of(codec: ActionCodec) -> ActionRules:
+    """What the codec's venue states of limits, of the order of its requests and of how long it takes them."""
+    return codec.rules if isinstance(codec, CcxtActions) else _UNSTATED
 
 
 def codec_of(
@@ -206,7 +212,7 @@ def codec_of(
     try:
         codec = make(instruments)
         getattr(codec, "load", lambda: None)()
-        budget_of(codec)
+        Budget.of(rules_of(codec))
         return _with_both_functions(codec)
     except CryptopipeError:
         raise
@@ -218,16 +224,6 @@ def _with_both_functions(codec: ActionCodec) -> ActionCodec:
     if not (callable(getattr(codec, "build", None)) and callable(getattr(codec, "parse", None))):
         raise TypeError(f"{type(codec).__name__} is no codec of actions")
     return codec
-
-
-def in_order(codec: ActionCodec) -> bool:
-    """Whether the codec's venue takes requests one after the other only; so it is where nobody says otherwise."""
-    return codec.rules.in_order if isinstance(codec, CcxtActions) else True
-
-
-def accepted_for(codec: ActionCodec) -> Nanos:
-    """How long after it was signed the codec's venue takes a request."""
-    return codec.rules.accepted_for if isinstance(codec, CcxtActions) else WINDOW
 
 
 _LAST_PLACE = Decimal("0.0001")

@@ -154,8 +154,7 @@ def _accounts(
     keys_of: "KeyOptions",
     sandbox_need: Need | None,
 ) -> Accounts:
-    from cryptopipe.act.venues import codec_of
-    from cryptopipe.drivers.streams import instruments_of
+    from cryptopipe.wiring import codecs_of
 
     able = {venue: one for venue, one in plugins.items() if one.actions is not None}
     if kind == "sandbox":
@@ -163,13 +162,8 @@ def _accounts(
     if not able:
         raise UsageError(f"nothing can be asked of {', '.join(plugins)}", where="--venues", fix="name others")
     keys = {venue: _key(kind, one, settings, sandbox_need or need, keys_of.account) for venue, one in able.items()}
-    codecs: dict[VenueId, Any] = {
-        venue: codec_of(venue, one.actions, instruments_of(one, settings.assets))
-        for venue, one in able.items()
-        if one.actions
-    }
     any_key = keys_of.any_key or (kind == "sandbox" and keys_of.account != "main")  # its other key may do everything
-    return Accounts(kind, lasts, able, codecs, keys, rewrite, need, any_key)
+    return Accounts(kind, lasts, able, codecs_of(able, settings.assets), keys, rewrite, need, any_key)
 
 
 def _key(kind: str, plugin: "ExchangePlugin", settings: "Settings", need: Need, account: str) -> "Credentials":
@@ -181,9 +175,9 @@ def _key(kind: str, plugin: "ExchangePlugin", settings: "Settings", need: Need, 
         if account not in (MAIN, "other"):
             raise UsageError(f"a sandbox has the accounts {MAIN} and other, not {account!r}", where="--account")
         if account == "other":
-            return plugin.sandbox_key(SANDBOX_OTHER) if plugin.sandbox_key is not None else SANDBOX_OTHER
+            return plugin.in_sandbox(SANDBOX_OTHER)
         own = {Need.READ: SANDBOX_READER, Need.TRADE: SANDBOX_TRADER, Need.WITHDRAW: SANDBOX_CREDENTIALS}[need]
-        return plugin.sandbox_key(own) if plugin.sandbox_key is not None else own
+        return plugin.in_sandbox(own)
     found = find_key(plugin.venue, settings, account)
     if found is None:
         raise ConfigError(

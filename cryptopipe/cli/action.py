@@ -69,7 +69,7 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
         show(result)
     exit_as(result.summary.stopped_by, common.json)
     settled = result.summary.settled
-    if settled is not None and (settled.unknown or any(settled.differences.values())):
+    if settled is not None and not settled.balanced:
         raise click.exceptions.Exit(1)  # the venues hold something else, or it is not known what
 
 

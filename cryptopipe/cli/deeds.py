@@ -13,14 +13,13 @@ from typing import Any, Protocol
 
 import click
 
-from cryptopipe.at_venues import client_id_of, in_words
+from cryptopipe.at_venues import answer_record
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.errors import CryptopipeError, UnknownOutcome
-from cryptopipe.journal.account_records import ActionAnswered
 from cryptopipe.journal.log import Log
 from cryptopipe.journal.records import Body
 from cryptopipe.journal.runs import create
-from cryptopipe.model.actions import Action, venue_of
+from cryptopipe.model.actions import Action
 from cryptopipe.model.outcomes import Outcome
 
 FOLDER = "acts"
@@ -75,8 +74,7 @@ class Record:
 
     def heard(self, action: Action, outcome: Outcome | CryptopipeError, took: Nanos) -> None:
         """An answer."""
-        kind = type(action).__name__
-        self.tell(ActionAnswered(venue_of(action), kind, client_id_of(action), *in_words(outcome), took))
+        self.tell(answer_record(action, outcome, took))
 
 
 @contextmanager

@@ -62,10 +62,10 @@ def balances(common: Common, market: MarketOptions, keys_of: KeyOptions) -> None
 
 def wallets_of(codec: "ActionCodec") -> Sequence[str]:
     """That which orders are paid from, and where the venue has one the funding wallet."""
-    from cryptopipe.act.ccxt_codec import CcxtActions
+    from cryptopipe.act.venues import rules_of
     from cryptopipe.model.desk import FUNDING
 
-    return ("", FUNDING) if isinstance(codec, CcxtActions) and FUNDING in codec.rules.wallets else ("",)
+    return ("", FUNDING) if FUNDING in rules_of(codec).wallets else ("",)
 
 
 @click.command("fees")

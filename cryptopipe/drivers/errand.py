@@ -12,10 +12,12 @@ from ssl import SSLContext, create_default_context
 
 import aiohttp
 
+from cryptopipe.act.action_rules import WINDOW
+from cryptopipe.act.budget import Budget
 from cryptopipe.act.execution import NOT_SENT, Instruction
-from cryptopipe.act.pursuit import WINDOW, AskFor, Done, GaveUp, Pause, Pursuit
+from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit
 from cryptopipe.act.strangers import read
-from cryptopipe.act.venues import accepted_for, budget_of
+from cryptopipe.act.venues import rules_of
 from cryptopipe.clock import SECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched, fetch, session
 from cryptopipe.drivers.intake import Arrival
@@ -48,7 +50,7 @@ class Errand:
 
     def __post_init__(self) -> None:
         self.stamp = Stamper()
-        self._budgets = {venue: budget_of(codec) for venue, codec in self.codecs.items()}
+        self._budgets = {venue: Budget.of(rules_of(codec)) for venue, codec in self.codecs.items()}
         self._numbered = 0
 
     async def ask(self, action: Action) -> Outcome:
@@ -74,7 +76,7 @@ class Errand:
     async def pursue(self, order: Order, reduce_only: bool = False) -> Done:
         """Place an immediate order and follow it to its last fill. Raises `UnknownOutcome` if its end is not told."""
         codec = self.codecs.get(order.instrument.venue)
-        pursuit = Pursuit(order, reduce_only, accepted_for=WINDOW if codec is None else accepted_for(codec))
+        pursuit = Pursuit(order, reduce_only, accepted_for=WINDOW if codec is None else rules_of(codec).accepted_for)
         step = pursuit.begin(self.stamp())
         while True:
             match step:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from cryptopipe.act.execution import NOT_SENT, Instruction
 from cryptopipe.act.strangers import request_of
-from cryptopipe.act.venues import in_order
+from cryptopipe.act.venues import rules_of
 from cryptopipe.capture.inputs import Direction
 from cryptopipe.clock import LAST, MILLISECOND, Nanos
 from cryptopipe.drivers.fetching import Fetched
@@ -36,7 +36,7 @@ def _never() -> Nanos:
 
 def trading_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
     """The keys with which a run trades on simulated venues: they may not withdraw."""
-    return {venue: (plugin.sandbox_key or (lambda key: key))(SANDBOX_TRADER) for venue, plugin in plugins.items()}
+    return {venue: plugin.in_sandbox(SANDBOX_TRADER) for venue, plugin in plugins.items()}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Signatory:
 
     def in_order(self, venue: VenueId) -> bool:
         """Whether one request of a venue waits for the answer to the other."""
-        return venue not in self.codecs or in_order(self.codecs[venue])
+        return venue not in self.codecs or rules_of(self.codecs[venue]).in_order
 
     async def _carried_out(
         self,
@@ -106,7 +106,10 @@ class Signatory:
         request = self.signed(one, stamp())
         if isinstance(request, Arrival):
             return request
-        answer = await fetch(request)
+        return self.heard(one, request, await fetch(request))
+
+    def heard(self, one: Instruction, request: HttpRequest, answer: Fetched) -> Arrival:
+        """The answer to a signed request as it enters the run, without what it was signed with."""
         told = of_request(self.credentials[one.venue], request)(answer.payload)
         return arrived(one, request.url, Fetched(answer.status, told, answer.headers))
 

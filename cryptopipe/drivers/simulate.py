@@ -18,9 +18,8 @@ from cryptopipe.clock import MILLISECOND, Nanos, Stamper
 from cryptopipe.drivers.fetching import Fetched
 from cryptopipe.drivers.intake import Arrival, Intake, Tasks
 from cryptopipe.drivers.live import LARGEST_FRAME, TURN
-from cryptopipe.drivers.signatory import Signatory, arrived
+from cryptopipe.drivers.signatory import Signatory
 from cryptopipe.drivers.simulated_private import PrivateLines
-from cryptopipe.drivers.veil import of_request
 from cryptopipe.market.feeds import NO_ANSWER, Ask, Feeds, Task
 from cryptopipe.market.supply import ANSWER_WITHIN
 from cryptopipe.model.events import Close, Dial, Ping, Send
@@ -238,8 +237,7 @@ class Simulation:
 
     def _asked(self, one: Instruction, request: HttpRequest) -> None:
         due, got = self.fetch(one.venue, request)
-        told = of_request(self._signatory.credentials[one.venue], request)(got.payload)
-        self._acted(one, due, arrived(one, request.url, Fetched(got.status, told, got.headers)))
+        self._acted(one, due, self._signatory.heard(one, request, got))
 
     def _acted(self, one: Instruction, due: Nanos, arrival: Arrival) -> None:
         self.at(due, arrival)

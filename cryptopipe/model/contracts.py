@@ -151,6 +151,10 @@ class ExchangePlugin:
     wallets: Callable[[], Sequence[Currency]] | None = None
     sandbox_key: Callable[[Credentials], Credentials] | None = None
 
+    def in_sandbox(self, key: Credentials) -> Credentials:
+        """A sandbox's key as clients of this venue have it."""
+        return key if self.sandbox_key is None else self.sandbox_key(key)
+
     @property
     def capabilities(self) -> frozenset[str]:
         """In words: `feed`, and of `orders` (L3), `metadata`, `sandbox`, `source`, `actions`, `private`, `accounts`

@@ -55,7 +55,7 @@ class House:
         self._instruments = [book.instrument for book in books.values()]
         self._trouble = Trouble(faults, plugin.venue, seed, start_at)
         self._clock = WrongClock(self._trouble.faults, start_at)
-        self._key = plugin.sandbox_key
+        self._key = plugin.in_sandbox(SANDBOX_CREDENTIALS)
         self._private: PrivateSide | None = None
         self._desk: Desk | None = None
         if desk is not None and plugin.trading_sandbox is not None:
@@ -86,7 +86,7 @@ class House:
         """A key with all rights, as a client of this venue holds it; None without a private side."""
         if self._private is None:
             return None
-        return SANDBOX_CREDENTIALS if self._key is None else self._key(SANDBOX_CREDENTIALS)
+        return self._key
 
     @property
     def currencies(self) -> Sequence[Currency]:

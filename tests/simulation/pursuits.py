@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal as D
 from functools import cache
 from random import Random
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from simulation.arena import START, plain
@@ -138,12 +137,6 @@ def uuid_of(random: Random) -> str:
     """A client id in the form that every venue takes."""
     digits = f"{random.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
-
-
-def path_of(url: str) -> str:
-    """Path and query."""
-    parts = urlsplit(url)
-    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 @cache

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 from simulation.arena import START
-from simulation.pursuits import calm, path_of, uuid_of
+from simulation.pursuits import calm, uuid_of
 
 from cryptopipe import registry
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
@@ -25,6 +25,7 @@ from cryptopipe.model.stream import HttpRequest, HttpResponse
 from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House, Reset
 from cryptopipe.sandbox.world import World
+from cryptopipe.testing.streams import path_of
 
 STEP = 10 * MILLISECOND
 INSTALLED = sorted(

@@ -8,7 +8,7 @@ from functools import cache
 import msgspec
 import pytest
 from simulation.arena import START
-from simulation.pursuits import calm, path_of
+from simulation.pursuits import calm
 
 from cryptopipe import registry
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
@@ -23,6 +23,7 @@ from cryptopipe.sandbox.faults import Fault
 from cryptopipe.sandbox.house import House
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.sandbox.world import World
+from cryptopipe.testing.streams import path_of
 
 ABLE = sorted(
     name
