@@ -7,6 +7,7 @@ Enters: decimals. Leaves: exact sums and products, ratios to 12 significant digi
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
+from math import isfinite
 
 _EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 _RATIO = Context(prec=12, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -28,6 +29,15 @@ def ratio(numerator: Decimal, denominator: Decimal) -> Decimal:
 def in_bps(part: Decimal, whole: Decimal) -> Decimal:
     """`part` in basis points of `whole`, to 12 significant digits."""
     return _RATIO.multiply(_RATIO.divide(part, whole), BPS)
+
+
+def rounded(value: float) -> Decimal:
+    """A float that reaches a decision, to 12 significant digits: the same on every machine that differs in the last bits.
+    Raises `ValueError` for one that is not finite.
+    """
+    if not isfinite(value):
+        raise ValueError(f"not a finite number: {value}")
+    return _RATIO.create_decimal_from_float(value)
 
 
 def readable(amount: Decimal) -> str:

@@ -5,11 +5,12 @@ without the limit and the measured value it rests on.
 """
 
 from decimal import Decimal
+from enum import Enum
 
 import msgspec
 
 from cryptopipe.clock import Nanos
-from cryptopipe.model.facts import Asset, Fee, Instrument, Side
+from cryptopipe.model.facts import Asset, Fee, Instrument, Side, VenueId
 from cryptopipe.model.money import exact
 
 
@@ -44,6 +45,65 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
     measured: str
 
 
+class Way(Enum):
+    """How value gets from where it is cheap to where it is dear."""
+
+    TRANSFER = "transfer"
+    """Buy, send, sell on arrival: the price may move while coins travel."""
+    HEDGED = "hedged"
+    """The same, with a perpetual sold while coins travel and bought back on arrival."""
+    STOCK = "stock"
+    """Buy here and sell from stock there at once; then send what restores the stock."""
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """What was expected of coins that travel, when the opportunity was proposed. Ratios to 12 significant digits.
+
+    `minutes` is the mean time of the transfer, `late` the probability that it takes longer than `abandon_minutes`.
+    `sigma` is the volatility of the selling bid per root minute, `kappa` the closing of the edge per minute. Of the
+    log return of the whole trade after every cost: `edge` at present prices, `expected` on arrival, `bound` the least
+    edge that pays for its risk, `low` and `high` the central 90 %. `probability` is that of a profit, `certainty` the
+    certain amount in the numeraire of the opportunity that is worth as much.
+    """
+
+    minutes: Decimal
+    late: Decimal
+    abandon_minutes: Decimal
+    sigma: Decimal
+    kappa: Decimal
+    edge: Decimal
+    expected: Decimal
+    bound: Decimal
+    low: Decimal
+    high: Decimal
+    probability: Decimal
+    certainty: Decimal
+
+
+class Transit(msgspec.Struct, frozen=True):
+    """The way of an opportunity's coins from `source` to `target`, in the words of either venue.
+
+    `amount` leaves the account at `source`, the network's fee included; `arrives` is credited at `target`. Withdrawals
+    have at most `precision` decimal places (None: any). The legs are (buy, sell) for TRANSFER and STOCK, and (buy,
+    short, sell, close) for HEDGED.
+    """
+
+    way: Way
+    asset: Asset
+    source: VenueId
+    target: VenueId
+    chain: str
+    code: str
+    network: str
+    target_code: str
+    target_network: str
+    amount: Decimal
+    fee: Decimal
+    arrives: Decimal
+    precision: int | None
+    forecast: Forecast
+
+
 class Opportunity(msgspec.Struct, frozen=True):
     """An edge whose gross value is above zero, priced against the depth.
 
@@ -51,7 +111,9 @@ class Opportunity(msgspec.Struct, frozen=True):
     opening to its closing. `gross_bps` is at the best prices; `net_bps` after `costs`, at the proposed size, or at
     the best prices where no size is worth it. `profit` is the expected change per asset at the proposed size; `value`
     the same in `numeraire`, dust at zero. `group` names what it shares with others: of one group, one may be taken.
-    `obstacles` are reasons that the strategy itself found (different kinds, unknown rules, unknown fee).
+    `obstacles` are reasons that the strategy itself found (different kinds, unknown rules, unknown fee). `transit` is
+    there where coins travel between two legs: then `profit` and `value` are at present prices, and its forecast says
+    what they may be on arrival.
     """
 
     edge: str
@@ -65,6 +127,7 @@ class Opportunity(msgspec.Struct, frozen=True):
     notional: Decimal
     group: tuple[str, ...]
     obstacles: tuple[Reason, ...] = ()
+    transit: Transit | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe.model.facts import ceil_to, floor_to
-from cryptopipe.model.money import amount_of, exact, in_bps, number_of, plain, ratio
+from cryptopipe.model.money import amount_of, exact, in_bps, number_of, plain, ratio, rounded
 
 pytestmark = pytest.mark.core
 
@@ -127,3 +127,16 @@ def test_numbers_of_a_venue_by_hand() -> None:
         amount_of("-1")
     with pytest.raises(InvalidOperation):
         number_of("")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1 + 0.2, "0.300000000000"), (1e15 + 0.3, "1.00000000000E+15"), (-2 / 3, "-0.666666666667")]
+)
+def test_a_float_that_decides_has_twelve_digits(value: float, text: str) -> None:
+    assert str(rounded(value)) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_float_that_is_no_number_decides_nothing(value: float) -> None:
+    with pytest.raises(ValueError, match="not a finite number"):
+        rounded(value)
