@@ -32,7 +32,7 @@ def in_bps(part: Decimal, whole: Decimal) -> Decimal:
 
 
 def rounded(value: float) -> Decimal:
-    """A float that reaches a decision, to 12 significant digits: the same on every machine that differs in the last bits.
+    """A float that reaches a decision, to 12 significant digits: the last bits may differ between machines.
     Raises `ValueError` for one that is not finite.
     """
     if not isfinite(value):
