@@ -19,9 +19,9 @@ from cryptopipe.drivers.errand import Errands
 from cryptopipe.drivers.stop import Stop, stop_on_interrupt
 from cryptopipe.errors import CryptopipeError, UsageError
 from cryptopipe.journal.account_records import TransferIntended
+from cryptopipe.market.routes import agree, shut
 from cryptopipe.model.actions import FetchAddress, FetchCurrencies, ListTransfers, MoveFunds, Withdraw
 from cryptopipe.model.facts import Asset, Currency, Network, VenueId
-from cryptopipe.model.identity import owner_of
 from cryptopipe.model.money import exact, plain
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused, TransferReport, TransferState
 
@@ -67,8 +67,14 @@ class Move:
 class Way:
     """A network that both venues have open: how the one calls it, and how the other does."""
 
+    asset: Asset
     out: Network
     into: Network
+
+    @property
+    def shut(self) -> str:
+        """Why coins cannot go by it; empty if they can."""
+        return shut(self.asset, self.out, self.into)
 
     def fee(self, amount: Decimal) -> Decimal:
         """What the sending venue keeps of a withdrawal: its fixed part, and its share where it states one."""
@@ -212,17 +218,17 @@ def _currency(errands: Errands, venue: VenueId, asset: str) -> Currency:
 
 def cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal) -> Way:
     """Unknown is closed, and a fee that nobody stated is not zero."""
-    pairs = [Way(a, b) for a in out.networks for b in into.networks if a.chain]
-    ways = [way for way in pairs if way.out.chain == way.into.chain and _agree(out.asset, way)]
+    pairs = [Way(out.asset, a, b) for a in out.networks for b in into.networks if a.chain]
+    ways = [way for way in pairs if way.out.chain == way.into.chain and agree(out.asset, way.out, way.into)]
     named = [way for way in ways if network in (None, way.out.chain, way.out.code)]
     if not named:
         chains = ", ".join(sorted({way.out.chain for way in ways})) or "none"
         message = f"{out.venue} and {into.venue} have no {network or 'network'} in common for {out.asset}"
         raise UsageError(f"{message}; in common: {chains}", where="--network")
-    open_ones = [way for way in named if not _shut(way)]
+    open_ones = [way for way in named if not way.shut]
     if not open_ones:
-        shut = ", ".join(f"{way.out.chain}: {_shut(way)}" for way in named)
-        raise UsageError(f"no way from {out.venue} to {into.venue} is open: {shut}", where="--network")
+        why = ", ".join(f"{way.out.chain}: {way.shut}" for way in named)
+        raise UsageError(f"no way from {out.venue} to {into.venue} is open: {why}", where="--network")
     best = min(open_ones, key=lambda way: (way.fee(amount), way.out.chain))
     least = max(best.out.min_withdrawal or Decimal(0), best.into.min_deposit or Decimal(0))
     fee = best.fee(amount)
@@ -230,26 +236,6 @@ def cheapest(out: Currency, into: Currency, network: str | None, amount: Decimal
         needed = f"at least {plain(least)} {out.asset} over {best.out.chain}, and more than its fee of {plain(fee)}"
         raise UsageError(f"{needed}, not {plain(amount)}", where="AMOUNT")
     return best
-
-
-def _agree(asset: Asset, way: Way) -> bool:
-    """The same contract. Where one side states none: the chain's own coin, or the contract that the table of assets
-    knows to be this asset's there.
-    """
-    one, other = way.out.contract, way.into.contract
-    if one == other or {one, other} == {None, ""}:
-        return True
-    stated = [each for each in (one, other) if each is not None]
-    return len(stated) == 1 and owner_of(way.out.chain, stated[0]) == asset
-
-
-def _shut(way: Way) -> str:
-    """Why; empty if it is open."""
-    if not way.out.withdrawals:
-        return "withdrawals are " + ("not told to be open" if way.out.withdrawals is None else "suspended")
-    if not way.into.deposits:
-        return "deposits are " + ("not told to be open" if way.into.deposits is None else "suspended")
-    return "its fee is not told" if way.out.withdrawal_fee is None else ""
 
 
 def _answered(outcome: Outcome) -> Deeded:
