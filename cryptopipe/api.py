@@ -72,6 +72,7 @@ from cryptopipe.model.contracts import (
     StrategyPlugin,
     Top,
 )
+from cryptopipe.model.custody import Closed, CustodyTerms, Routes, TransferRoute, WalletMove
 from cryptopipe.model.desk import (
     FUNDING,
     TRADING,
@@ -186,7 +187,7 @@ from cryptopipe.model.stream import (
     Worded,
     apply_always,
 )
-from cryptopipe.model.trading import Cost, Decision, Fill, Leg, Opportunity, Order, Reason
+from cryptopipe.model.trading import Cost, Decision, Fill, Forecast, Leg, Opportunity, Order, Reason, Transit, Way
 from cryptopipe.model.wallets import WalletTable
 
 __all__ = [
@@ -219,6 +220,7 @@ __all__ = [
     "CcxtActions",
     "Channel",
     "ClockCodec",
+    "Closed",
     "Codes",
     "Connect",
     "Cost",
@@ -226,6 +228,7 @@ __all__ = [
     "Credentials",
     "CryptopipeError",
     "Currency",
+    "CustodyTerms",
     "CycleOutcome",
     "CycleStep",
     "Decision",
@@ -256,6 +259,7 @@ __all__ = [
     "Fill",
     "FillReport",
     "FindOrder",
+    "Forecast",
     "Frame",
     "Grid",
     "HangUp",
@@ -321,6 +325,7 @@ __all__ = [
     "Refused",
     "Reports",
     "Resync",
+    "Routes",
     "Row",
     "SandboxSession",
     "SandboxVenue",
@@ -350,15 +355,19 @@ __all__ = [
     "TradingRules",
     "TradingState",
     "TransferReport",
+    "TransferRoute",
     "TransferState",
     "TransferStatus",
+    "Transit",
     "Unknown",
     "UnknownOutcome",
     "UsageError",
     "VenueError",
     "VenueId",
     "VenueUnavailable",
+    "WalletMove",
     "WalletTable",
+    "Way",
     "Weight",
     "Withdraw",
     "Worded",

@@ -6,6 +6,7 @@ and differences, how long each venue takes. Never: an order, or a plan that is s
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 
 from cryptopipe.act.execution import Ends
 from cryptopipe.act.ledger import Ledger
@@ -14,10 +15,12 @@ from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.journal.account_records import ActionAnswered, Reckoned
+from cryptopipe.market.networks import Networks
 from cryptopipe.model.actions import (
     Action,
     ActionCodec,
     CancelOrder,
+    FetchCurrencies,
     FindOrder,
     ListFills,
     MoveFunds,
@@ -27,7 +30,7 @@ from cryptopipe.model.actions import (
     venue_of,
 )
 from cryptopipe.model.facts import Asset, VenueId
-from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused
+from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused, Reports
 from cryptopipe.model.trading import Order
 from cryptopipe.private_streams import PrivateStreams
 from cryptopipe.summary import Settled, Took
@@ -51,8 +54,10 @@ class AtVenues:
         ended: Ends,
         opened: Opened,
         tell: Teller,
+        networks: Networks,
     ) -> None:
-        self._trading, self._tell, self._venues = trading, tell, tuple(codecs)
+        self._trading, self._tell, self._venues, self._codecs = trading, tell, tuple(codecs), codecs
+        self._networks = networks
         self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
         trading.state.room = self.execution.room
         self.streams = PrivateStreams(private, self.execution, tell)
@@ -66,6 +71,16 @@ class AtVenues:
     def begin(self, at: Nanos) -> None:
         """The run's first input: ask what we hold."""
         self._reckoning.begin(self._venues, at)
+
+    def ask_for_networks(self, at: Nanos) -> None:
+        """What the strategy wanted to know of moving coins, where the venue tells an account that."""
+        for venue in self._networks.to_ask(at):
+            if venue in self._codecs and FetchCurrencies in self._codecs[venue].supports:
+                self.execution.ask(FetchCurrencies(venue), at, partial(self._networks_told, venue))
+
+    def _networks_told(self, venue: VenueId, outcome: Outcome | CryptopipeError, at: Nanos) -> None:
+        if isinstance(outcome, Reports):
+            self._networks.tell(venue, outcome.currencies, at)
 
     def settle(self, at: Nanos) -> None:
         """Start nothing any more; compare as soon as no order is on its way."""

@@ -23,6 +23,7 @@ from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import Body, RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
+from cryptopipe.market.networks import Custody, Networks
 from cryptopipe.market.view import View
 from cryptopipe.model.actions import ActionCodec, PrivateCodec
 from cryptopipe.model.contracts import ExchangePlugin, Strategy
@@ -49,6 +50,8 @@ class PipeSettings:
     """Makes what reads a venue's private stream, for each connection anew."""
     latencies: Mapping[VenueId, Nanos] = field(default_factory=dict)
     """Of paper orders at single venues, in place of `latency`."""
+    custody: Custody = field(default_factory=Custody)
+    """What accounts have to keep to before coins move."""
 
 
 class Pipe:
@@ -68,7 +71,8 @@ class Pipe:
         self.best = BestEdges(settings.limits.max_age)
         self._liquidity = TakenLiquidity()
         self._fees = FeesInForce(settings.fees, settings.own_fees)
-        self.view = View(self.market, self._fees, self.ledger.balance, self._liquidity.taken)
+        self._networks = Networks(self.market.listings, settings.custody)
+        self.view = View(self.market, self._fees, self.ledger.balance, self._liquidity.taken, self._networks)
         self._strategy = strategy
         self._settings = settings
         self._sink = sink
@@ -85,8 +89,9 @@ class Pipe:
     def _at_venues(self) -> AtVenues:
         settings = self._settings
         return AtVenues(
-            settings.codecs, settings.private, self._trading, self.ledger, self._order_ended, self._open, self._tell
-        )
+            settings.codecs, settings.private, self._trading, self.ledger, self._order_ended, self._open, self._tell,
+            self._networks,
+        )  # fmt: skip
 
     def _paper(self) -> PaperExecution:
         settings = self._settings
@@ -133,6 +138,8 @@ class Pipe:
         for sync in changed.values():
             for opportunity in self._strategy.evaluate(self.view, sync.instrument):
                 found[opportunity.edge] = opportunity
+        if self.at_venues is not None:
+            self.at_venues.ask_for_networks(self._now)
         if found and self.state.loss is None:
             self._trading.measure_loss()
         decisions = self._gate.decide(found.values(), self.view) if found else []

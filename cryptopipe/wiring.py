@@ -3,7 +3,7 @@
 Enters: loaded settings, names of venues. Leaves: fresh pipes and watchers, and what to replay. Never: a decision.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -21,17 +21,20 @@ from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
+from cryptopipe.market.networks import Custody
 from cryptopipe.market.view import View
 from cryptopipe.measured import order_latencies
 from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateStream
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.pipe import Pipe, PipeSettings
-from cryptopipe.settings import Settings, config_hash, effective
+from cryptopipe.sandbox.parameters import Parameters
+from cryptopipe.settings import CustodySettings, Settings, config_hash, effective
 from cryptopipe.watching import Watcher, enough
 
 NOT_HASHED_IN_JOURNAL = ("data_dir", "keys")
 _BPS = Decimal(10_000)
+SANDBOX = "sandbox"
 PAPER, VENUE = "paper", "venue"
 """Who fills orders: a model on the live books, or the venues."""
 
@@ -75,6 +78,9 @@ class Wiring:
         them. Raises `ConfigError`.
         """
         settings, paper = self.settings, self.settings.paper
+        if market == SANDBOX:
+            custody = {**_simulated_terms(self.plugins), **settings.custody}
+            settings = settings.model_copy(update={"custody": custody})
         if execution == PAPER and paper.measured:
             latencies = {**order_latencies(settings.data_dir, market), **paper.latencies}
             settings = settings.model_copy(update={"paper": paper.model_copy(update={"latencies": latencies})})
@@ -118,10 +124,21 @@ class Wiring:
                 own_fees=self._own_fees(),
                 codecs=self.codecs,
                 private=self.private,
+                custody=self._custody(),
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),
             sink,
         )
+
+    def _custody(self) -> Custody:
+        """The plugins' terms, with what the user says of his accounts over them."""
+        told = {venue: self.settings.custody.get(venue, CustodySettings()) for venue in self.plugins}
+        terms = {}
+        for venue, plugin in self.plugins.items():
+            own = {name: value for name, value in told[venue] if name != "book" and value is not None}
+            if plugin.custody is not None:
+                terms[venue] = msgspec.structs.replace(plugin.custody, **own)
+        return Custody(terms, lambda source, *name: any(_matches(one, name) for one in told[source].book))
 
     def watcher(self) -> Watcher:
         """A market and a strategy that only look."""
@@ -168,6 +185,27 @@ class Wiring:
             simultaneous=label.simultaneous,
             label=label.why,
         )
+
+
+def _simulated_terms(venues: Iterable[VenueId]) -> dict[str, CustodySettings]:
+    """What the simulated venues ask of an account; their address books hold all of its own addresses."""
+    stated = Parameters.load().processing
+    found = {}
+    for venue in venues:
+        own = stated.get(venue, stated["default"])
+        found[str(venue)] = CustodySettings(
+            address_book=own.address_book == "required",
+            book=("*/*/*",),
+            daily_limit=Decimal(str(own.daily_usd)),
+            travel_rule=Decimal(str(own.travel_rule_usd)),
+            hold_minutes=Decimal(0),
+        )
+    return found
+
+
+def _matches(pattern: str, name: tuple[str, ...]) -> bool:
+    """`VENUE/ASSET/CHAIN`, where * is any."""
+    return all(wanted in ("*", one) for wanted, one in zip(pattern.split("/"), name, strict=True))
 
 
 GENERATED = "generated"

@@ -6,33 +6,13 @@ and the reason for each chain that is none. Never: a route whose existence rests
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
 
-from cryptopipe.model.custody import CustodyTerms, TransferRoute
+from cryptopipe.model.custody import Closed, CustodyTerms, Routes, TransferRoute
 from cryptopipe.model.facts import Asset, Currency, Network
 from cryptopipe.model.identity import contract_on, owner_of
 
 InBook = Callable[[str], bool]
 """Whether the address book of the source has our address at the target, by the chain's name."""
-
-
-class Closed(NamedTuple):
-    """A chain that is no route now, and why."""
-
-    chain: str
-    why: str
-
-
-class Routes(NamedTuple):
-    """What is open, and what is not."""
-
-    open: tuple[TransferRoute, ...]
-    closed: tuple[Closed, ...]
-
-    @property
-    def why(self) -> str:
-        """Why nothing is open, in one line."""
-        return "; ".join(f"{one.chain}: {one.why}" if one.chain else one.why for one in self.closed)
 
 
 def routes(

@@ -6,13 +6,15 @@ book that is not live.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import overload
+from typing import Any, overload
 
 from cryptopipe.clock import Nanos
-from cryptopipe.core import SCALE, Book, TopOfBook
+from cryptopipe.core import SCALE, Book, TopOfBook, Window
 from cryptopipe.market.market import Market
+from cryptopipe.market.networks import Networks
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.contracts import Ladder
+from cryptopipe.model.custody import Routes
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.stream import Proof
 
@@ -74,8 +76,10 @@ class View:
         fees: Mapping[VenueId, FeeSchedule],
         balance: Callable[[VenueId, Asset], Decimal],
         taken: Taken,
+        networks: Networks | None = None,
     ) -> None:
         self._market = market
+        self._networks = networks or Networks(market.listings)
         self._fees = fees
         self._balance = balance
         self._taken = taken
@@ -132,3 +136,11 @@ class View:
 
     def balance(self, venue: VenueId, asset: Asset) -> Decimal:
         return self._balance(venue, asset)
+
+    def column(self, instrument: Instrument, name: str, since: Nanos, until: Nanos) -> tuple[Any, int]:
+        sync = self._market.books[instrument.venue].get(instrument.symbol)
+        window = Window(0) if sync is None else sync.book.window
+        return window.column(name, since, until)
+
+    def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
+        return self._networks.routes(asset, source, target, self.now)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cryptopipe.clock import Nanos
+from cryptopipe.model.custody import CustodyTerms, Routes
 from cryptopipe.model.events import BookSnapshot, OrdersSnapshot
 from cryptopipe.model.facts import Asset, Currency, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.stream import (
@@ -124,7 +125,8 @@ class ExchangePlugin:
     `actions`: the codec of orders, balances and transfers, over the instruments of a run. `private`: the stream of
     orders, fills and balances. `trading_sandbox`: the simulated venue with its private side, over the same books and
     the accounts of a desk; `wallets`: the currencies and networks that this desk has; `sandbox_key`: how a sandbox's
-    key looks to clients of this venue, where its secrets are of another kind.
+    key looks to clients of this venue, where its secrets are of another kind; `custody`: what it asks of an account
+    before coins move.
     """
 
     venue: VenueId
@@ -150,6 +152,7 @@ class ExchangePlugin:
     trading_sandbox: Callable[[Mapping[str, "SimulatedBook"], "SimulatedDesk"], "SandboxVenue"] | None = None
     wallets: Callable[[], Sequence[Currency]] | None = None
     sandbox_key: Callable[[Credentials], Credentials] | None = None
+    custody: CustodyTerms | None = None
 
     def in_sandbox(self, key: Credentials) -> Credentials:
         """A sandbox's key as clients of this venue have it."""
@@ -256,6 +259,14 @@ class MarketView(Protocol):
         """What the account pays there; None if unknown."""
 
     def balance(self, venue: VenueId, asset: Asset) -> Decimal: ...
+    def column(self, instrument: Instrument, name: str, since: Nanos, until: Nanos) -> tuple[Any, int]:
+        """(values, places) of the tops received with since <= received_at < until: `received_at`, `event_time`, `bid`,
+        `bid_size`, `ask`, `ask_size` as numpy int64 (objects where one does not fit) in units of 10⁻ᵖˡᵃᶜᵉˢ; a price of
+        0: that side was empty. Empty without a book.
+        """
+
+    def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
+        """By which networks the asset may go now, and why not by the others."""
 
 
 class Strategy(Protocol):

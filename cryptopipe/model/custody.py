@@ -5,6 +5,7 @@ unknown that counts as allowed, or an amount that arrives larger than the venue'
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -122,3 +123,22 @@ class TransferRoute(msgspec.Struct, frozen=True):
         if self.travel_rule and dollars > self.travel_rule:
             return f"above {plain(self.travel_rule)} dollars {self.source} must know the receiving party (Travel Rule)"
         return ""
+
+
+class Closed(NamedTuple):
+    """A chain that is no route now, and why."""
+
+    chain: str
+    why: str
+
+
+class Routes(NamedTuple):
+    """What is open, and what is not."""
+
+    open: tuple[TransferRoute, ...]
+    closed: tuple[Closed, ...]
+
+    @property
+    def why(self) -> str:
+        """Why nothing is open, in one line."""
+        return "; ".join(f"{one.chain}: {one.why}" if one.chain else one.why for one in self.closed)

@@ -54,3 +54,6 @@ InstrumentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31
 
 VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """`alpha`, `alpha_futures`: the name of an installed exchange plugin."""
+
+AddressName = Annotated[str, StringConstraints(pattern=r"^[^/\s,]+/[^/\s,]+/[^/\s,]+$")]
+"""`beta/BTC/bitcoin`: our address at a venue, for an asset on a chain; * is any."""

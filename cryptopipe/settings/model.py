@@ -12,7 +12,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from cryptopipe.model.stream import Credentials
-from cryptopipe.settings.kinds import Amount, AssetName, Bps, Duration, InstrumentName, VenueName
+from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, VenueName
 
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
@@ -79,6 +79,24 @@ class KeySettings(BaseModel):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key is not pickled")
+
+
+class CustodySettings(BaseModel):
+    """One venue of `custody`: what it asks of this account before coins move. What is null the plugin may state; where
+    nobody does, coins do not go by that venue.
+    """
+
+    model_config = STRICT
+
+    address_book: bool | None = _setting(None, description="whether withdrawals go to its address book alone")
+    book: Annotated[tuple[AddressName, ...], BeforeValidator(_names)] = _setting(
+        (), description="own addresses in its book, as VENUE/ASSET/CHAIN; * is any"
+    )
+    daily_limit: Amount | None = _setting(None, description="dollars that it lets out in 24 hours")
+    travel_rule: Amount | None = _setting(
+        None, description="dollars above which it must know the receiving party; 0: never"
+    )
+    hold_minutes: Amount | None = _setting(None, description="from a deposit's credit until it may be sold")
 
 
 class MetadataSettings(BaseModel):
@@ -164,6 +182,10 @@ class Settings(BaseModel):
     )
     keys: dict[VenueName, KeySettings] = _setting(
         dict, description="by venue: key, secret, passphrase, for streams that need them; file or environment only"
+    )
+    custody: dict[VenueName, CustodySettings] = _setting(
+        dict,
+        description="by venue, what it asks before coins move: address_book, book, daily_limit, and others",
     )
     metadata: MetadataSettings = _setting(
         MetadataSettings, description="instruments, states, currencies and fees, as venues tell them in a run"

@@ -21,6 +21,7 @@ from cryptopipe.api import (
     Nanos,
     Opportunity,
     Proof,
+    Routes,
     Side,
     StrategyPlugin,
     Top,
@@ -148,3 +149,11 @@ class ShownMarket:
     def balance(self, venue: VenueId, asset: Asset) -> Decimal:
         """Enough of everything."""
         return Decimal(1_000_000)
+
+    def column(self, instrument: Instrument, name: str, since: Nanos, until: Nanos) -> tuple[Any, int]:
+        """As the view promises."""
+        return self._books[instrument.id].window.column(name, since, until)
+
+    def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
+        """None is open."""
+        return Routes((), ())

@@ -13,6 +13,7 @@ from cryptopipe.api import (
     Channel,
     Credentials,
     Currency,
+    CustodyTerms,
     ExchangePlugin,
     FeeSchedule,
     HttpRequest,
@@ -202,6 +203,14 @@ binance = replace(
     wallets=_wallets_spot,
     actions=_actions_spot,
     private=PrivateStream(_private_spot, _Signer()),
+    # Withdrawals are paid from and deposits come to the spot wallet unless a request names the other (`walletType`).
+    custody=CustodyTerms(
+        "developers.binance.com wallet/capital/withdraw and deposite-address; limits are the account's own, not stated",
+        "2026-11-21",
+        trades_from="trading",
+        withdraws_from="trading",
+        credits_to="trading",
+    ),
 )
 binance_us = _plugin(
     US,

@@ -9,6 +9,7 @@ from cryptopipe.api import (
     API_VERSION,
     ActionCodec,
     Currency,
+    CustodyTerms,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
@@ -82,5 +83,13 @@ bybit = ExchangePlugin(
     wallets=_wallets,
     actions=_actions,
     private=STREAM,
+    custody=CustodyTerms(
+        "bybit-exchange.github.io/docs/v5/asset/withdraw (address book) and doc-v3-offline/account-asset (wallets)",
+        "2026-11-21",
+        address_book=True,
+        trades_from="UNIFIED",
+        withdraws_from="FUND",
+        credits_to="FUND",
+    ),
     first_choice=True,
 )

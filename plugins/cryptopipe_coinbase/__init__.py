@@ -12,6 +12,7 @@ from cryptopipe.api import (
     Channel,
     Credentials,
     Currency,
+    CustodyTerms,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
@@ -153,6 +154,14 @@ coinbase_exchange = ExchangePlugin(
     sandbox=_exchange,
     actions=_actions,
     private=private(),
+    custody=CustodyTerms(
+        "docs.cdp.coinbase.com exchange/travel-rule/withdrawals; from which amount on it does not say",
+        "2026-11-21",
+        address_book=False,
+        trades_from="trading",
+        withdraws_from="trading",
+        credits_to="trading",
+    ),
     trading_sandbox=_trading_exchange,
     wallets=_wallets,
 )

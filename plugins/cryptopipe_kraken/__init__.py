@@ -10,6 +10,7 @@ from cryptopipe.api import (
     ActionCodec,
     Channel,
     Currency,
+    CustodyTerms,
     Dialect,
     ExchangePlugin,
     FeeSchedule,
@@ -95,5 +96,13 @@ kraken = ExchangePlugin(
     wallets=_wallets,
     actions=_actions,
     private=PrivateStream(KrakenPrivate, KrakenPrivateSigner()),
+    custody=CustodyTerms(
+        "docs.kraken.com get-withdrawal-addresses: withdrawals go to addresses that were set up before",
+        "2026-11-21",
+        address_book=True,
+        trades_from="trading",
+        withdraws_from="trading",
+        credits_to="trading",
+    ),
     first_choice=True,
 )
