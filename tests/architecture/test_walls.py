@@ -12,8 +12,9 @@ from architecture.sources import FRAMEWORK, PLUGINS, ROOT, Source, sources
 
 VENUES = re.compile("binance|kraken|coinbase|bybit|okx|gemini|bitstamp|bitfinex", re.IGNORECASE)
 
-LIBRARIES_OF_PLUGINS = {"plugins": {"msgspec"}, "strategies": {"msgspec", "pydantic"}}
-"""Beside the standard library and `cryptopipe.api`; a strategy's settings are a pydantic model."""
+LIBRARIES_OF_PLUGINS = {"plugins": {"msgspec"}, "strategies": {"msgspec", "numpy", "pydantic"}}
+"""Beside the standard library and `cryptopipe.api`; a strategy's settings are a pydantic model, the
+window's columns numpy arrays."""
 LIBRARIES_OF_FILES = {"plugins/cryptopipe_ccxt/source.py": {"ccxt"}}
 """A plugin's `Source` runs somebody else's client; no codec does."""
 
