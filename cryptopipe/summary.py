@@ -51,7 +51,7 @@ class BestEdges:
                 continue
             if self.gross is None or opportunity.gross_bps > self.gross.bps:
                 self.gross = _edge(opportunity, opportunity.gross_bps, decision.at)
-            if not opportunity.obstacles and (self.net is None or opportunity.net_bps > self.net.bps):
+            if not opportunity.forbidden_by and (self.net is None or opportunity.net_bps > self.net.bps):
                 self.net = _edge(opportunity, opportunity.net_bps, decision.at)
 
 

@@ -164,5 +164,5 @@ def edge_document(opportunity: Opportunity, fees: Fees) -> dict[str, Any]:
         "notional": plain(opportunity.notional),
         "value": plain(opportunity.value),
         "asset": opportunity.numeraire,
-        "obstacles": [{"check": reason.check, "measured": reason.measured} for reason in opportunity.obstacles],
+        "obstacles": [{"check": reason.check, "measured": reason.measured} for reason in opportunity.forbidden_by],
     }

@@ -77,10 +77,10 @@ class WatchTables:
         costs = {name: sum((cost.bps for cost in edge.costs if cost.name == name), Decimal(0)) for name in names}
         if "other" in names:
             costs["other"] = sum((cost.bps for cost in edge.costs), -fees)
-        obstacles = ", ".join(sorted({check_in_words(reason.check) for reason in edge.obstacles})) or "-"
+        obstacles = ", ".join(sorted({check_in_words(reason.check) for reason in edge.forbidden_by})) or "-"
         texts = [*named(edge), "open" if is_open else "was"]
         texts += [f"{bps:.2f}" for bps in (edge.gross_bps, fees, *costs.values())]
-        pays = "good" if edge.net_bps > 0 and not edge.obstacles else style
+        pays = "good" if edge.net_bps > 0 and not edge.forbidden_by else style
         break_even = f"{break_even_fee_bps(edge, self._watcher.fees):.2f}"
         rest = (break_even, f"{edge.notional:.2f} {edge.numeraire}", obstacles)
         return [*((text, style) for text in texts), (f"{edge.net_bps:.2f}", pays), *((text, style) for text in rest)]

@@ -111,7 +111,7 @@ class Opportunity(msgspec.Struct, frozen=True):
     opening to its closing. `gross_bps` is at the best prices; `net_bps` after `costs`, at the proposed size, or at
     the best prices where no size is worth it. `profit` is the expected change per asset at the proposed size; `value`
     the same in `numeraire`, dust at zero. `group` names what it shares with others: of one group, one may be taken.
-    `obstacles` are reasons that the strategy itself found (different kinds, unknown rules, unknown fee). `transit` is
+    `obstacles` are the strategy's own checks (of kinds, rules, fees, routes), passed or not. `transit` is
     there where coins travel between two legs: then `profit` and `value` are at present prices, and its forecast says
     what they may be on arrival.
     """
@@ -128,6 +128,11 @@ class Opportunity(msgspec.Struct, frozen=True):
     group: tuple[str, ...]
     obstacles: tuple[Reason, ...] = ()
     transit: Transit | None = None
+
+    @property
+    def forbidden_by(self) -> tuple[Reason, ...]:
+        """The strategy's own checks that it did not pass."""
+        return tuple(reason for reason in self.obstacles if not reason.passed)
 
 
 class Decision(msgspec.Struct, frozen=True):
