@@ -11,6 +11,7 @@ from functools import partial
 from cryptopipe.act.execution import Ends
 from cryptopipe.act.ledger import Ledger
 from cryptopipe.act.reckoning import Differences, Reckoning
+from cryptopipe.act.transit_steps import Stage
 from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError
@@ -20,9 +21,11 @@ from cryptopipe.model.actions import (
     Action,
     ActionCodec,
     CancelOrder,
+    FetchAddress,
     FetchCurrencies,
     FindOrder,
     ListFills,
+    ListTransfers,
     MoveFunds,
     PlaceOrder,
     PrivateCodec,
@@ -31,13 +34,16 @@ from cryptopipe.model.actions import (
 )
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused, Reports
-from cryptopipe.model.trading import Order
+from cryptopipe.model.trading import Order, Transit
 from cryptopipe.private_streams import PrivateStreams
 from cryptopipe.summary import Settled, Took
 from cryptopipe.trading import Teller, Trading
 
 WHOLE_ORDER = "order"
 """Beside the kinds of action: from an order's request to the knowledge of its last fill."""
+
+UNDECIDED = (Stage.WITHDRAWING.value, Stage.UNKNOWN.value)
+"""States of a transit of which nobody knows whether its withdrawal was made."""
 
 Opened = Callable[[VenueId, Mapping[Asset, Decimal]], None]
 
@@ -55,13 +61,15 @@ class AtVenues:
         opened: Opened,
         tell: Teller,
         networks: Networks,
+        withdrawals: frozenset[VenueId] = frozenset(),
     ) -> None:
         self._trading, self._tell, self._venues, self._codecs = trading, tell, tuple(codecs), codecs
-        self._networks = networks
+        self._networks, self._withdrawals = networks, withdrawals
         self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
         trading.state.room = self.execution.room
         self.streams = PrivateStreams(private, self.execution, tell)
-        self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned)
+        self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned, trading.transits.look)
+        trading.state.flights.withdraws = self._withdraws
         self.differences: dict[VenueId, Differences] = {}
         """By venue what it held at the end and our books did not say; empty for one whose balances are equal."""
         self.took: dict[tuple[VenueId, str], Took] = {}
@@ -86,11 +94,12 @@ class AtVenues:
         """Start nothing any more; compare as soon as no order is on its way."""
         self._settling = True
         self._trading.state.reduce()
+        self._trading.transits.stop()
         self.proceed(at)
 
     def proceed(self, at: Nanos) -> None:
         """Something may have ended."""
-        if self._settling and not self._closing and self._trading.plan is None:
+        if self._settling and not self._closing and not self._trading.busy:
             self._closing = True
             self._reckoning.close(at)
 
@@ -103,7 +112,20 @@ class AtVenues:
         """As it is now: at the end of the run."""
         orders = [f"order {one.client_id} on {one.instrument.id}" for one in self.execution.in_flight.values()]
         silent = [f"closing balances of {venue}" for venue in sorted(set(self._venues) - set(self.differences))]
-        return Settled(self.differences, (*orders, *silent), self.took)
+        doubts = [f"transfer of plan {one.decision_id}: {one.amount} {one.asset} from {one.source} to {one.target}"
+                  for one in self._trading.transits.in_flight() if one.state in UNDECIDED]  # fmt: skip
+        return Settled(self.differences, (*orders, *doubts, *silent), self.took)
+
+    def _withdraws(self, transit: Transit) -> str:
+        """Why nothing may be sent; empty if it may. What a run may withdraw from is no strategy's to say."""
+        if transit.source not in self._withdrawals:
+            return f"this run may not withdraw from {transit.source}"
+        wanted = ((transit.source, (Withdraw, ListTransfers)), (transit.target, (FetchAddress, ListTransfers)))
+        for venue, kinds in wanted:
+            missing = [kind.__name__ for kind in kinds if kind not in self._codecs[venue].supports]
+            if missing:
+                return f"{venue} cannot be asked to {' and '.join(missing)}"
+        return ""
 
     def _heard(self, answered: Answered) -> None:
         action, kind = answered.action, type(answered.action).__name__

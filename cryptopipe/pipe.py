@@ -5,10 +5,10 @@ records that are a function of the inputs and the configuration; instructions fo
 a task, or an order without a durable intent.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from cryptopipe.act.custody import PaperCustody
 from cryptopipe.act.execution import Execution, Instruction, PaperExecution
 from cryptopipe.act.ledger import Ledger
 from cryptopipe.act.paper import TakenLiquidity
@@ -17,41 +17,20 @@ from cryptopipe.at_venues import AtVenues
 from cryptopipe.capture.inputs import ACTION, PRIVATE, SETTLE, Direction, Input
 from cryptopipe.clock import LAST, Nanos
 from cryptopipe.gate.episodes import Episodes, Lately
-from cryptopipe.gate.gate import Gate, GateState, Limits
+from cryptopipe.gate.gate import Gate, GateState
 from cryptopipe.journal import told
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import Body, RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
-from cryptopipe.market.networks import Custody, Networks
+from cryptopipe.market.networks import Networks
 from cryptopipe.market.view import View
-from cryptopipe.model.actions import ActionCodec, PrivateCodec
 from cryptopipe.model.contracts import ExchangePlugin, Strategy
-from cryptopipe.model.facts import Asset, FeeSchedule, Side, VenueId
+from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.trading import Fill, Opportunity, Order
+from cryptopipe.pipe_settings import PipeSettings as PipeSettings
 from cryptopipe.summary import BestEdges, Summary, venue_counts
 from cryptopipe.trading import Trading
-
-
-@dataclass(frozen=True)
-class PipeSettings:
-    """What a run's results depend on beside its inputs."""
-
-    limits: Limits
-    latency: Nanos
-    fees: Mapping[VenueId, FeeSchedule]
-    opening: Callable[[VenueId, Asset], Decimal]
-    restoring_bps: Decimal
-    own_fees: frozenset[VenueId] = frozenset()
-    """Venues whose rates the user has set."""
-    codecs: Mapping[VenueId, ActionCodec] = field(default_factory=dict)
-    """Where orders go to the venues: what reads their answers. None on paper."""
-    private: Mapping[VenueId, Callable[[], PrivateCodec]] = field(default_factory=dict)
-    """Makes what reads a venue's private stream, for each connection anew."""
-    latencies: Mapping[VenueId, Nanos] = field(default_factory=dict)
-    """Of paper orders at single venues, in place of `latency`."""
-    custody: Custody = field(default_factory=Custody)
-    """What accounts have to keep to before coins move."""
 
 
 class Pipe:
@@ -72,12 +51,13 @@ class Pipe:
         self._liquidity = TakenLiquidity()
         self._fees = FeesInForce(settings.fees, settings.own_fees)
         self._networks = Networks(self.market.listings, settings.custody)
-        self.view = View(self.market, self._fees, self.ledger.balance, self._liquidity.taken, self._networks)
+        self.view = View(self.market, self._fees, self.ledger.free, self._liquidity.taken, self._networks)
         self._strategy = strategy
         self._settings = settings
         self._sink = sink
         self._trading = Trading(
-            self.view, self.ledger, self._fees, settings.limits, settings.restoring_bps, self._tell, sink.sync
+            self.view, self.ledger, self._fees, settings.limits, settings.restoring_bps, self._tell, sink.sync,
+            getattr(strategy, "reconsider", None),
         )  # fmt: skip
         self._gate = Gate(settings.limits, self._trading.state)
         self._naming: Naming = same
@@ -90,7 +70,7 @@ class Pipe:
         settings = self._settings
         return AtVenues(
             settings.codecs, settings.private, self._trading, self.ledger, self._order_ended, self._open, self._tell,
-            self._networks,
+            self._networks, settings.withdrawals,
         )  # fmt: skip
 
     def _paper(self) -> PaperExecution:
@@ -101,6 +81,7 @@ class Pipe:
             self._fees,
             lambda venue: settings.latencies.get(venue, settings.latency),
             self._order_ended,
+            PaperCustody(settings.transfer_seed, self._trading.transits.known),
         )
 
     def receive(self, entry: Input) -> None:
@@ -155,6 +136,9 @@ class Pipe:
     def finish(self, stopped_by: str) -> Summary:
         """End the run: the last turn, the orders still on their way, the open episodes, the closing books."""
         self.end_turn()
+        self._trading.transits.stop()
+        if isinstance(self._execution, PaperExecution):
+            self._execution.close()
         while self.at_venues is None and (due := self._execution.next_due()) < LAST:
             self._run_due(due)
         self.view.now = self._now
@@ -191,6 +175,7 @@ class Pipe:
             exposure={asset: amount for asset, amount in sorted(self.exposure.items()) if amount},
             venues={venue: venue_counts(self.market, venue) for venue in counts},
             settled=None if self.at_venues is None else self.at_venues.summary(),
+            in_flight=self._trading.transits.in_flight(),
         )
 
     def tell_start(self, body: RunStarted) -> None:
@@ -250,6 +235,7 @@ class Pipe:
             at_venues.streams.receive(entry)
         elif entry.direction is Direction.HTTP and entry.request.startswith(ACTION):
             at_venues.execution.answered(entry)
+            at_venues.proceed(entry.at)
         elif entry.direction is Direction.COMMAND and entry.payload == SETTLE:
             at_venues.settle(entry.at)
         else:

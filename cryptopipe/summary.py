@@ -11,12 +11,13 @@ from decimal import Decimal
 import msgspec
 
 from cryptopipe.act.ledger import Ledger
+from cryptopipe.act.transit_steps import InFlight
 from cryptopipe.clock import Nanos
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.market.view import View
-from cryptopipe.model.facts import Asset, Side, VenueId
+from cryptopipe.model.facts import Asset, Kind, Side, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.naming import named
 from cryptopipe.model.trading import Decision, Opportunity
@@ -109,14 +110,31 @@ class TradingValue:
             self._restoring -= restoring
 
     def trading(self, view: View, ledger: Ledger) -> Decimal | None:
-        """The ledger's change at executable prices, without dust. None if something has no price."""
-        total = Decimal(0)
-        for asset, amount in ledger.profit().items():
+        """The ledger's change at executable prices, without dust; what is on its way at the bid where it goes to. None
+        if something has no price.
+        """
+        changes, total = ledger.profit(), Decimal(0)
+        for venue, asset, amount in ledger.in_flight():
+            value = self._at(view, venue, asset, amount)
+            if value is not None:
+                with exact():
+                    changes[asset], total = changes.get(asset, Decimal(0)) - amount, total + value
+        for asset, amount in changes.items():
             value = executable_value(view, asset, amount - self._dust.get(asset, Decimal(0)), self._numeraire)
             if value is None:
                 return None
             total += value
         return total
+
+    def _at(self, view: View, venue: VenueId, asset: Asset, amount: Decimal) -> Decimal | None:
+        """What coins on their way to a venue bring there now; None where it has no live book of them."""
+        worth = []
+        for one in view.instruments:
+            top = view.top(one) if one.venue == venue and one.base == asset and one.kind is Kind.SPOT else None
+            if top is not None and top.bid is not None:
+                with exact():
+                    worth.append(executable_value(view, one.quote, amount * top.bid, self._numeraire))
+        return max((value for value in worth if value is not None), default=None)
 
     def loss(self, view: View, ledger: Ledger) -> Decimal | None:
         """Trading loss of the run so far, at or above zero; None if something has no price."""
@@ -194,6 +212,7 @@ class Summary:
     exposure: dict[Asset, Decimal]
     venues: dict[VenueId, dict[str, object]]
     settled: Settled | None = None
+    in_flight: tuple[InFlight, ...] = ()
 
 
 def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:

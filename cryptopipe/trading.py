@@ -1,4 +1,4 @@
-"""Carries accepted decisions out, one plan at a time, and books what comes of them.
+"""Carries accepted decisions out, one plan of orders at a time, and books what comes of them.
 
 Enters: accepted decisions, the ends of orders, timers, answers. Leaves: durable intents, postings, the residual of each
 plan, and a halt where a limit is passed. Never: an order without a durable intent, or a residual that is not booked.
@@ -12,6 +12,7 @@ from cryptopipe.act.execution import Execution
 from cryptopipe.act.ledger import Entry, Ledger
 from cryptopipe.act.plan import Naming, Plan
 from cryptopipe.act.unwind import closing_orders
+from cryptopipe.act.weighing import Reconsider
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.gate.gate import GateState, Limits, TradingMode
 from cryptopipe.journal import told
@@ -21,6 +22,8 @@ from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.model.money import exact, plain
 from cryptopipe.model.trading import Decision, Fill, Order
 from cryptopipe.summary import TradingValue
+from cryptopipe.transit_means import Means
+from cryptopipe.transits import Transits
 
 
 class Teller(Protocol):
@@ -41,6 +44,7 @@ class Trading:
         restoring_bps: Decimal,
         tell: Teller,
         durable: Callable[[], None],
+        reconsider: Reconsider | None = None,
     ) -> None:
         self._view, self._ledger, self._fees, self._limits = view, ledger, fees, limits
         self._restoring_bps, self._tell, self._durable = restoring_bps, tell, durable
@@ -50,9 +54,18 @@ class Trading:
         """What unfilled legs have left so far, by asset, in all plans together."""
         self.plans, self.fills = 0, 0
         self.plan: Plan | None = None
+        self.transits = Transits(
+            Means(
+                view, ledger, fees, limits, self.state, tell, durable, self.post, self._send, self._transit_ended
+            ), reconsider
+        )  # fmt: skip
 
     def start(self, decision: Decision, execution: Execution, naming: Naming) -> None:
         """Carry out an accepted decision."""
+        if decision.opportunity.transit is not None:
+            self.plans += 1
+            self.transits.start(decision, execution, naming)
+            return
         price = self._in_numeraire(decision.opportunity.numeraire, Decimal(1))
         assert price is not None, "an edge whose asset has no price is not accepted"
         self.plan = Plan.of(decision, price, naming)
@@ -61,15 +74,19 @@ class Trading:
 
     def ended(self, order: Order, fills: Sequence[Fill], obstacle: str, execution: Execution) -> None:
         """An order has ended: its fills are booked, its unfilled rest is given up."""
-        plan = self.plan
-        assert plan is not None, "an order ends only while its plan is in flight"
         for fill in fills:
             self._tell(told.filled(fill))
             self.post(f"fill {fill.client_id}", self._ledger.fill(fill))
-        plan.fills += fills
-        plan.arrived += 1
         self.fills += len(fills)
         self._tell(told.order_ended(order, fills, obstacle))
+        if self.transits.owns(order.client_id):
+            self.transits.ended(order, fills)
+            self.measure_loss()
+            return
+        plan = self.plan
+        assert plan is not None, "an order ends only while its plan is in flight"
+        plan.fills += fills
+        plan.arrived += 1
         if plan.done:
             self._end_plan(plan, execution)
 
@@ -90,6 +107,11 @@ class Trading:
         self.state.halt(reason)
         self._tell(told.halted(reason))
 
+    @property
+    def busy(self) -> bool:
+        """Whether an order is on its way, or a withdrawal of which nobody knows if it was made."""
+        return self.plan is not None or self.transits.busy
+
     def _send(self, orders: Iterable[Order], execution: Execution) -> None:
         """Intents first, durable; only then are the orders on their way."""
         for order in orders:
@@ -101,7 +123,7 @@ class Trading:
         dust, exposure = plan.split()
         if exposure and not plan.closing:
             orders = closing_orders(
-                plan, exposure, self._view, self._fees, self._ledger.balance, self._limits.unwind_bps
+                plan, exposure, self._view, self._fees, self._ledger.free, self._limits.unwind_bps
             )  # fmt: skip
             if orders:
                 plan.close_with(orders)
@@ -111,22 +133,31 @@ class Trading:
         if plan.legs == 2:
             with exact():
                 restoring = plan.moved() * plan.price * self._restoring_bps / 10_000
+        self.state.plan_in_flight, self.plan = None, None
+        self._left(plan.decision.decision_id, dust, exposure, restoring)
+
+    def _transit_ended(self, number: int, dust: dict[Asset, Decimal], exposure: dict[Asset, Decimal]) -> None:
+        self._left(number, dust, exposure, Decimal(0))
+
+    def _left(
+        self, number: int, dust: Mapping[Asset, Decimal], exposure: Mapping[Asset, Decimal], restoring: Decimal
+    ) -> None:
+        """Book what a plan left over, and judge it."""
         self.value.plan_ended(dust, restoring)
         with exact():
             for asset, amount in exposure.items():
                 self.exposure[asset] = self.exposure.get(asset, Decimal(0)) + amount
         left = {asset: amount for asset, amount in sorted(self.exposure.items()) if amount}
         at_risk = [self._in_numeraire(asset, amount) for asset, amount in left.items()]
-        self._tell(told.plan_ended(plan, dust, exposure, restoring))
-        self.state.plan_in_flight, self.plan = None, None
-        self._judge_residual(plan, left, at_risk)
+        self._tell(told.plan_ended(number, dust, exposure, restoring))
+        self._judge_residual(number, left, at_risk)
         self.measure_loss()
 
-    def _judge_residual(self, plan: Plan, left: Mapping[Asset, Decimal], at_risk: Sequence[Decimal | None]) -> None:
+    def _judge_residual(self, number: int, left: Mapping[Asset, Decimal], at_risk: Sequence[Decimal | None]) -> None:
         known = [abs(value) for value in at_risk if value is not None]
         worth, limit, unit = sum(known, Decimal(0)), self._limits.max_residual, self._limits.numeraire
         text = ", ".join(f"{plain(amount)} {asset}" for asset, amount in left.items())
-        what = f"residual after plan {plan.decision.decision_id}: {text}"
+        what = f"residual after plan {number}: {text}"
         if len(known) < len(at_risk):
             self.halt(f"{what}, has no price in {unit}, so risk.max_residual ({plain(limit)} {unit}) cannot be kept")
         elif worth > limit:

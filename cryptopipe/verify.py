@@ -5,7 +5,7 @@ comparison with a configuration other than the run's own.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -22,7 +22,7 @@ from cryptopipe.journal.records import RunEnded
 from cryptopipe.journal.runs import Run
 from cryptopipe.settings import compose, effective
 from cryptopipe.settings.effective import NOT_HASHED
-from cryptopipe.wiring import PAPER, Wiring
+from cryptopipe.wiring import PAPER, Wiring, may_withdraw
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def wiring_of(run: Run) -> Wiring:
             where=where,
             fix=f"replay the run with the version that made it: {told.get('version', 'unknown')}",
         ) from error
-    return Wiring.of(strategy, settings, told["venues"], told.get("execution", PAPER))
+    execution = told.get("execution", PAPER)
+    wiring = Wiring.of(strategy, settings, told["venues"], execution)
+    return replace(wiring, withdraws=may_withdraw(execution, told.get("market", "")))
 
 
 def notes_of(run: Run) -> list[str]:

@@ -39,6 +39,11 @@ PAPER, VENUE = "paper", "venue"
 """Who fills orders: a model on the live books, or the venues."""
 
 
+def may_withdraw(execution: str, market: str) -> bool:
+    """Whether a run may send coins from venue to venue: simulated ones alone, where orders go to them."""
+    return execution == VENUE and market == "sandbox"
+
+
 def codecs_of(plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]) -> Mapping[VenueId, ActionCodec]:
     """Over the instruments of these assets the codecs of the venues that have one. Raises `PluginError`."""
     return {
@@ -56,6 +61,8 @@ class Wiring:
     settings: Settings
     plugins: Mapping[VenueId, ExchangePlugin]
     execution: str = PAPER
+    withdraws: bool = False
+    """Where orders go to venues: whether coins may be sent from them."""
 
     @classmethod
     def of(cls, strategy: str, settings: Settings, venues: Sequence[str], execution: str = PAPER) -> "Wiring":
@@ -84,7 +91,7 @@ class Wiring:
         if execution == PAPER and paper.measured:
             latencies = {**order_latencies(settings.data_dir, market), **paper.latencies}
             settings = settings.model_copy(update={"paper": paper.model_copy(update={"latencies": latencies})})
-        return replace(self, settings=settings, execution=execution)
+        return replace(self, settings=settings, execution=execution, withdraws=may_withdraw(execution, market))
 
     @cached_property
     def codecs(self) -> Mapping[VenueId, ActionCodec]:
@@ -124,6 +131,8 @@ class Wiring:
                 own_fees=self._own_fees(),
                 codecs=self.codecs,
                 private=self.private,
+                withdrawals=frozenset(self.codecs) if self.withdraws else frozenset(),
+                transfer_seed=self.settings.paper.transfer_seed,
                 custody=self._custody(),
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),

@@ -9,17 +9,23 @@ from typing import Protocol
 
 import msgspec
 
+from cryptopipe.act.custody import PaperCustody
 from cryptopipe.act.paper import PaperVenue, TakenLiquidity, closed_by
 from cryptopipe.capture.inputs import Input
 from cryptopipe.clock import LAST, Agenda, Nanos
+from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.market import Market
-from cryptopipe.model.actions import Action
+from cryptopipe.model.actions import Action, venue_of
 from cryptopipe.model.facts import FeeSchedule, VenueId
+from cryptopipe.model.outcomes import Outcome
 from cryptopipe.model.stream import HttpResponse
 from cryptopipe.model.trading import Fill, Order
 
 Ends = Callable[[Order, Sequence[Fill], str, Nanos], None]
 """Told when an order has ended: its fills, why it could get nothing (or empty), the time."""
+
+Then = Callable[[Outcome | CryptopipeError, Nanos], None]
+"""Told the outcome of an action, or the error that it is, and when."""
 
 NOT_SENT = 598
 """The status of an answer that is none: the request never left, so nothing was done. No venue sends it."""
@@ -42,6 +48,12 @@ class Execution(Protocol):
     def send(self, orders: Iterable[Order], at: Nanos) -> None:
         """They are on their way now."""
 
+    def ask(self, action: Action, at: Nanos, then: Then) -> None:
+        """Carry out one action."""
+
+    def wake_at(self, due: Nanos, what: Callable[[Nanos], None]) -> None:
+        """Call `what` at `due`."""
+
     def next_due(self) -> Nanos:
         """When `wake` is wanted; `LAST` if never."""
 
@@ -56,7 +68,7 @@ class Execution(Protocol):
 
 
 class PaperExecution:
-    """Every order meets the live book after a modelled latency, and ends there."""
+    """Every order meets the live book after a modelled latency, and ends there; `custody` answers to actions."""
 
     def __init__(
         self,
@@ -65,23 +77,46 @@ class PaperExecution:
         fees: Mapping[VenueId, FeeSchedule],
         latency: Callable[[VenueId], Nanos],
         ended: Ends,
+        custody: PaperCustody | None = None,
     ) -> None:
         self._market, self._fees, self._latency, self._ended = market, fees, latency, ended
         self._paper = PaperVenue(liquidity)
-        self._agenda: Agenda[Order] = Agenda()
+        self._custody = custody or PaperCustody(0, lambda client_id: None)
+        self._orders: Agenda[Order] = Agenda()
+        self._others: Agenda[Callable[[Nanos], None]] = Agenda()
+        self._closed = False
 
     def send(self, orders: Iterable[Order], at: Nanos) -> None:
         """They arrive after the latency."""
         for order in orders:
-            self._agenda.wake_at(at + self._latency(order.instrument.venue), order)
+            self._orders.wake_at(at + self._latency(order.instrument.venue), order)
+
+    def ask(self, action: Action, at: Nanos, then: Then) -> None:
+        """It is answered after the latency."""
+        due = at + self._latency(venue_of(action))
+        self.wake_at(due, lambda now: then(self._custody.answer(action, now), now))
+
+    def wake_at(self, due: Nanos, what: Callable[[Nanos], None]) -> None:
+        """Call `what` at `due`."""
+        if not self._closed:
+            self._others.wake_at(due, what)
+
+    def close(self) -> None:
+        """The run is over: orders on their way still arrive, anything else does not happen."""
+        self._others, self._closed = Agenda(), True
 
     def next_due(self) -> Nanos:
-        """When the next order arrives."""
-        return self._agenda.next_due() if self._agenda else LAST
+        """When the next order arrives, or something else is due."""
+        return min(agenda.next_due() if agenda else LAST for agenda in (self._orders, self._others))
 
     def wake(self, at: Nanos) -> None:
-        """An order reaches its venue; an unfilled rest ends with it."""
-        due = self._agenda.pop_due(at)
+        """What is due first: an order reaches its venue, and an unfilled rest ends with it; or something else."""
+        if self._others and (not self._orders or self._others.next_due() < self._orders.next_due()):
+            other = self._others.pop_due(at)
+            assert other is not None, f"nothing is due at {at}"
+            other[1](at)
+            return
+        due = self._orders.pop_due(at)
         assert due is not None, f"nothing is due at {at}"
         order = due[1]
         sync = self._market.books[order.instrument.venue][order.instrument.symbol]

@@ -13,7 +13,11 @@ from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Fill
 
 Entry = tuple[str, Asset, Decimal]
-"""(account, asset, amount); accounts are `wallet:<v>` (ours), `market:<v>`, `fees:<v>` and `equity` (the others')."""
+"""(account, asset, amount). Accounts are ours, `wallet:<v>` and `transit:<v>/<n>` (on its way to a venue, by plan), and
+the others', `market:<v>`, `fees:<v>`, `lost:<v>` and `equity`.
+"""
+
+_ZERO = Decimal(0)
 
 
 class Ledger:
@@ -22,6 +26,7 @@ class Ledger:
     def __init__(self) -> None:
         self._balances: dict[tuple[str, Asset], Decimal] = {}
         self._opening: dict[tuple[str, Asset], Decimal] = {}
+        self._held: dict[tuple[VenueId, Asset], Decimal] = {}
         self.transactions = 0
 
     def open(self, venue: VenueId, amounts: Mapping[Asset, Decimal]) -> list[Entry]:
@@ -72,6 +77,55 @@ class Ledger:
         """What our account at a venue holds of an asset."""
         return self._balances.get((f"wallet:{venue}", asset), Decimal(0))
 
+    def hold(self, venue: VenueId, asset: Asset, amount: Decimal) -> None:
+        """Set so much more aside for a plan on its way; below zero less."""
+        with exact():
+            self._held[venue, asset] = self._held.get((venue, asset), _ZERO) + amount
+
+    def free(self, venue: VenueId, asset: Asset) -> Decimal:
+        """What may be spent: the balance without what is set aside."""
+        held = self._held.get((venue, asset))
+        if not held:
+            return self.balance(venue, asset)
+        with exact():
+            return self.balance(venue, asset) - held
+
+    def leave(
+        self, number: int, source: VenueId, target: VenueId, asset: Asset, amount: Decimal, fee: Decimal
+    ) -> list[Entry]:
+        """Coins of a plan leave `source`: `amount`, of which the network has `fee`."""
+        with exact():
+            rest = amount - fee
+        entries = [(f"wallet:{source}", asset, -amount), (_transit(target, number), asset, rest)]
+        entries += [(f"fees:{source}", asset, fee)] if fee else []
+        self.post(entries)
+        return entries
+
+    def come(self, number: int, source: VenueId, target: VenueId, asset: Asset, amount: Decimal) -> list[Entry]:
+        """They are credited at `target`; what `amount` differs from what left was the network's."""
+        on_the_way = self._balances[_transit(target, number), asset]
+        with exact():
+            more = on_the_way - amount
+        entries = [(_transit(target, number), asset, -on_the_way), (f"wallet:{target}", asset, amount)]
+        entries += [(f"fees:{source}", asset, more)] if more else []
+        self.post(entries)
+        return entries
+
+    def lose(self, number: int, target: VenueId, asset: Asset) -> list[Entry]:
+        """They will never be credited."""
+        on_the_way = self._balances[_transit(target, number), asset]
+        entries = [(_transit(target, number), asset, -on_the_way), (f"lost:{target}", asset, on_the_way)]
+        self.post(entries)
+        return entries
+
+    def in_flight(self) -> list[tuple[VenueId, Asset, Decimal]]:
+        """What is on its way, with the venue that it goes to."""
+        return [
+            (VenueId(account.removeprefix(_TRANSIT).partition("/")[0]), asset, amount)
+            for (account, asset), amount in sorted(self._balances.items())
+            if amount and account.startswith(_TRANSIT)
+        ]
+
     def balances(self) -> dict[VenueId, dict[Asset, tuple[Decimal, Decimal]]]:
         """(opening, current) by venue and asset."""
         found: dict[VenueId, dict[Asset, tuple[Decimal, Decimal]]] = {}
@@ -83,10 +137,21 @@ class Ledger:
         return found
 
     def profit(self) -> dict[Asset, Decimal]:
-        """Change of our holdings since opening, by asset; assets that did not change are left out."""
+        """Change of our holdings since opening, by asset, what is on its way among them; assets that did not change are
+        left out.
+        """
         total: dict[Asset, Decimal] = {}
         with exact():
+            for _, asset, amount in self.in_flight():
+                total[asset] = total.get(asset, _ZERO) + amount
             for amounts in self.balances().values():
                 for asset, (opening, closing) in amounts.items():
                     total[asset] = total.get(asset, Decimal(0)) + closing - opening
         return {asset: amount for asset, amount in sorted(total.items()) if amount}
+
+
+_TRANSIT = "transit:"
+
+
+def _transit(target: VenueId, number: int) -> str:
+    return f"{_TRANSIT}{target}/d{number}"

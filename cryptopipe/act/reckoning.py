@@ -21,6 +21,9 @@ AGAIN_AFTER, LONGEST_AFTER = SECOND, 64 * SECOND
 the end of a run, which waits a few seconds only, always after the first.
 """
 
+COMPARED_AT_MOST = 8
+"""Times, while coins are on their way."""
+
 Differences = Mapping[Asset, tuple[Decimal, Decimal]]
 """By asset (told by the venue, in our books), where they differ."""
 
@@ -34,8 +37,14 @@ class Reckoning:
         ledger: Ledger,
         opened: Callable[[VenueId, Mapping[Asset, Decimal]], None],
         reckoned: Callable[[VenueId, Differences], None],
+        on_the_way: Callable[[VenueId], bool] = lambda venue: False,
     ) -> None:
+        """`on_the_way`: whether coins are between a venue and another, which is looked at then: they may have left, or
+        come, since it was known last, and what differs is compared anew.
+        """
         self._execution, self._ledger, self._opened, self._reckoned = execution, ledger, opened, reckoned
+        self._on_the_way = on_the_way
+        self._compared: dict[VenueId, int] = {}
         self.known: set[VenueId] = set()
         """Venues that told what they hold at the beginning."""
         self.outstanding: set[VenueId] = set()
@@ -56,29 +65,36 @@ class Reckoning:
         self,
         venue: VenueId,
         at: Nanos,
-        use: Callable[[VenueId, Mapping[Asset, Decimal]], None],
+        use: Callable[[VenueId, Mapping[Asset, Decimal], Nanos], None],
         longest: Nanos,
         after: Nanos = AGAIN_AFTER,
     ) -> None:
         def told(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
             if isinstance(outcome, Reports):
-                use(venue, _held(outcome))
+                use(venue, _held(outcome), now)
             else:
                 then = min(2 * after, longest)
                 self._execution.wake_at(now + after, lambda later: self._ask(venue, later, use, longest, then))
 
         self._execution.ask(FetchBalances(venue), at, told)
 
-    def _open(self, venue: VenueId, held: Mapping[Asset, Decimal]) -> None:
+    def _open(self, venue: VenueId, held: Mapping[Asset, Decimal], at: Nanos) -> None:
         self.known.add(venue)
         self._opened(venue, held)
 
-    def _compare(self, venue: VenueId, held: Mapping[Asset, Decimal]) -> None:
-        self.outstanding.discard(venue)
+    def _compare(self, venue: VenueId, held: Mapping[Asset, Decimal], at: Nanos) -> None:
         booked = {asset: now for asset, (_, now) in self._ledger.balances().get(venue, {}).items()}
         zero = Decimal(0)
         pairs = {asset: (held.get(asset, zero), booked.get(asset, zero)) for asset in sorted({*held, *booked})}
-        self._reckoned(venue, {asset: pair for asset, pair in pairs.items() if pair[0] != pair[1]})
+        differs = {asset: pair for asset, pair in pairs.items() if pair[0] != pair[1]}
+        times = self._compared[venue] = self._compared.get(venue, 0) + 1
+        if differs and times < COMPARED_AT_MOST and self._on_the_way(venue):
+            self._execution.wake_at(
+                at + AGAIN_AFTER, lambda now: self._ask(venue, now, self._compare, AGAIN_AFTER)
+            )  # fmt: skip
+            return
+        self.outstanding.discard(venue)
+        self._reckoned(venue, differs)
 
 
 def _held(reports: Reports) -> dict[Asset, Decimal]:

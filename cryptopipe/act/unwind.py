@@ -80,3 +80,30 @@ def _order(
         return []
     client_id = plan.naming(f"d{plan.decision.decision_id}-{len(plan.orders) + 1}-{instrument.base}")
     return [(net, Order(client_id, plan.decision.decision_id, instrument, side, quantity, limit))]
+
+
+def missing_order(
+    client_id: str,
+    number: int,
+    instrument: Instrument,
+    amount: Decimal,
+    view: View,
+    fees: FeeSchedule,
+    balance: Callable[[VenueId, Asset], Decimal],
+    bound_bps: Decimal,
+) -> Order | None:
+    """Buys `amount` of the base that a decision still needs, at the best ask or up to `bound_bps` worse; None where
+    that is less than a lot, cannot be paid, or cannot be bought now.
+    """
+    instrument = view.as_told(instrument)
+    top, rules = view.top(instrument), instrument.rules
+    if top is None or top.ask is None or rules is None or instrument.state is not TradingState.TRADING or not bound_bps:
+        return None
+    with exact():
+        limit = floor_to(rules.tick, top.ask * (1 + bound_bps * _BP))
+        quantity = floor_to(rules.step, amount) if amount > 0 else Decimal(0)
+        feasible = quantity > 0 and quantity >= rules.min_size and quantity * limit >= rules.min_notional
+        paid = quantity * limit * (1 + fees.taker_rate) <= balance(instrument.venue, instrument.quote)
+    if not (feasible and paid):
+        return None
+    return Order(client_id, number, instrument, Side.BUY, quantity, limit)

@@ -13,7 +13,7 @@ import msgspec
 from cryptopipe.act.action_rules import ActionRules
 from cryptopipe.act.budget import Budget
 from cryptopipe.act.ccxt_codec import CcxtActions
-from cryptopipe.act.execution import NOT_SENT, Ends, Instruction
+from cryptopipe.act.execution import NOT_SENT, Ends, Instruction, Then
 from cryptopipe.act.pursuit import AskFor, Done, GaveUp, Pause, Pursuit, Step
 from cryptopipe.act.strangers import read
 from cryptopipe.capture.inputs import ACTION, Input
@@ -25,8 +25,6 @@ from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import FillReport, More, OrderReport, Outcome
 from cryptopipe.model.stream import HttpResponse
 from cryptopipe.model.trading import Fill, Order
-
-Then = Callable[[Outcome | CryptopipeError, Nanos], None]
 
 
 class Answered(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """The keys of a run whose orders go to venues: checked before it begins, held by its driver alone.
 
-Enters: a run's wiring and its market. Leaves: a signatory. Never: a key that may withdraw, or may not trade.
+Enters: a run's wiring and its market. Leaves: a signatory. Never: a key that may withdraw, or may not trade, but
+for the withdrawals of a run at simulated venues.
 """
 
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def fit_to_trade(wiring: "Wiring", place: Place) -> None:
 
 def signatory(wiring: "Wiring", pipe: "Pipe", place: Place) -> "Signatory":
     """What signs the run's instructions and private streams."""
-    from cryptopipe.drivers.signatory import Signatory, trading_credentials
+    from cryptopipe.drivers.signatory import Signatory, trading_credentials, withdrawing_credentials
 
     return Signatory(
         pipe.take_instructions,
@@ -52,4 +53,5 @@ def signatory(wiring: "Wiring", pipe: "Pipe", place: Place) -> "Signatory":
         place.rewrite,
         wiring.private_lines,
         pipe.take_sends,
+        withdrawing_credentials(wiring.plugins) if wiring.withdraws else {},
     )

@@ -19,10 +19,10 @@ from cryptopipe.drivers.intake import Arrival
 from cryptopipe.drivers.veil import of_request
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Rewrite
-from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateSigner
+from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateSigner, Withdraw
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
-from cryptopipe.model.simulated import SANDBOX_TRADER
+from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_TRADER
 from cryptopipe.model.stream import Credentials, HttpRequest, bare
 
 
@@ -32,6 +32,11 @@ def _nothing() -> list[Instruction]:
 
 def _never() -> Nanos:
     return LAST
+
+
+def withdrawing_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
+    """The keys by which a run moves coins between simulated venues; of real ones a run never has such a key."""
+    return {venue: plugin.in_sandbox(SANDBOX_CREDENTIALS) for venue, plugin in plugins.items()}
 
 
 def trading_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
@@ -59,6 +64,8 @@ class Signatory:
     private: Mapping[VenueId, Signed] = field(default_factory=dict)
     sends: Callable[[], Sequence[tuple[VenueId, str]]] = tuple
     """What the readers of private streams want written, since the last call."""
+    withdrawing: Mapping[VenueId, Credentials] = field(default_factory=dict)
+    """What withdrawals, and nothing else, are signed with: `credentials` may not withdraw."""
     _signed_at: dict[VenueId, Nanos] = field(default_factory=dict)
     _turns: dict[VenueId, asyncio.Lock] = field(default_factory=dict)
 
@@ -70,7 +77,7 @@ class Signatory:
     def signed(self, one: Instruction, at: Nanos) -> HttpRequest | Arrival:
         """The request, or where it cannot be made the arrival that says so."""
         at = self.moment(one.venue, at)
-        key = self.credentials.get(one.venue)
+        key = self._key(one)
         if key is None:
             return _unsent(one, f"no key of {one.venue} is set")
         try:
@@ -78,6 +85,9 @@ class Signatory:
         except CryptopipeError as error:
             return _unsent(one, str(error))
         return HttpRequest(request.method, self.rewrite(one.venue, request.url), request.headers, request.body)
+
+    def _key(self, one: Instruction) -> Credentials | None:
+        return (self.withdrawing if isinstance(one.action, Withdraw) else self.credentials).get(one.venue)
 
     async def carry_out(
         self,
@@ -110,7 +120,9 @@ class Signatory:
 
     def heard(self, one: Instruction, request: HttpRequest, answer: Fetched) -> Arrival:
         """The answer to a signed request as it enters the run, without what it was signed with."""
-        told = of_request(self.credentials[one.venue], request)(answer.payload)
+        key = self._key(one)
+        assert key is not None, "what was signed had a key"
+        told = of_request(key, request)(answer.payload)
         return arrived(one, request.url, Fetched(answer.status, told, answer.headers))
 
 

@@ -6,12 +6,13 @@ check left out, or a check that cannot be measured and passes.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.evaluate.value import executable_value
+from cryptopipe.gate.transfers import Bounds, Flights, first_legs, transfer_reasons
 from cryptopipe.market.view import View
 from cryptopipe.model.facts import Asset, Side, TradingState, VenueId
 from cryptopipe.model.money import exact, plain
@@ -35,6 +36,8 @@ class Limits:
     unwind_bps: Decimal = Decimal(0)
     """What an unfilled leg left is closed up to this much worse than the best price; 0: it is left."""
     delisting_margin: Nanos = 0
+    max_transfers: int = 0
+    max_in_flight: Decimal = Decimal(0)
 
 
 class TradingMode(Enum):
@@ -55,6 +58,7 @@ class GateState:
     loss: Decimal | None = Decimal(0)
     room: Callable[[Mapping[VenueId, int], Nanos], str] | None = None
     """Where orders go to venues: why so many at each cannot be sent at a time, empty if they can."""
+    flights: Flights = field(default_factory=Flights)
 
     def halt(self, reason: str) -> None:
         """Stop trading for good. The first reason stays."""
@@ -87,7 +91,8 @@ def _mode(case: _Case) -> Reason:
 
 
 def _plan(case: _Case) -> Reason:
-    plan = case.state.plan_in_flight
+    """Coins that travel keep nobody waiting; orders on their way do."""
+    plan = case.state.plan_in_flight or min(case.state.flights.ordering, default=None)
     return Reason("one_plan", plan is None, "no plan in flight", "none" if plan is None else f"plan {plan}")
 
 
@@ -176,7 +181,7 @@ def _capped(case: _Case, check: str, limit: Decimal) -> Reason:
 
 def _funds(case: _Case) -> Reason:
     """At each leg's limit, where all of it may be filled."""
-    for leg in case.opportunity.legs:
+    for leg in first_legs(case.opportunity):
         buying = leg.side is Side.BUY
         asset = leg.instrument.quote if buying else leg.instrument.holding
         with exact():
@@ -208,8 +213,18 @@ def _requests(case: _Case) -> tuple[Reason, ...]:
     """No leg is sent while another one would have to wait for its venue's limit."""
     if case.state.room is None:
         return ()
-    why = case.state.room(Counter(leg.instrument.venue for leg in case.opportunity.legs), case.view.now)
+    why = case.state.room(Counter(leg.instrument.venue for leg in first_legs(case.opportunity)), case.view.now)
     return (Reason("requests", not why, "every order may be sent at once", why or "they may"),)
+
+
+def _transfer(case: _Case) -> tuple[Reason, ...]:
+    """Only asked where coins travel."""
+    transit, limits = case.opportunity.transit, case.limits
+    if transit is None:
+        return ()
+    bounds = Bounds(limits.max_transfers, limits.max_in_flight, limits.numeraire)
+    worth = case.in_numeraire(case.opportunity.notional)
+    return transfer_reasons(transit, case.view, case.state.flights, bounds, worth)
 
 
 CHECKS: Sequence[Callable[[_Case], Reason]] = (
@@ -232,14 +247,21 @@ class Gate:
         taken: set[str] = set()
         for opportunity in sorted(opportunities, key=lambda o: self._rank(o, view)):
             case = _Case(opportunity, view, self._limits, self._state, frozenset(taken))
-            reasons = (*opportunity.obstacles, *(check(case) for check in CHECKS), *_requests(case))
+            reasons = (*opportunity.obstacles, *(check(case) for check in CHECKS), *_requests(case), *_transfer(case))
             accepted = all(reason.passed for reason in reasons)
             self._decisions += 1
             if accepted:
                 taken.update(opportunity.group)
                 self._state.plan_in_flight = self._decisions
+                self._note_transfer(case)
             decisions.append(Decision(self._decisions, opportunity, accepted, reasons, view.now))
         return decisions
+
+    def _note_transfer(self, case: _Case) -> None:
+        if case.opportunity.transit is not None:
+            worth = case.in_numeraire(case.opportunity.notional)
+            assert worth is not None, "an edge without a price is not accepted"
+            self._state.flights.worth[self._decisions] = worth
 
     def _rank(self, opportunity: Opportunity, view: View) -> tuple[bool, Decimal, str]:
         """Best first: by value in the numeraire, for amounts of two assets do not compare; without a price last."""

@@ -1,4 +1,4 @@
-"""What a journal tells of our accounts at the venues: intents to move coins, answers, private streams, differences.
+"""What a journal tells of our accounts at the venues: intents to move coins, what came of them, answers, differences.
 
 Enters: facts of the run. Leaves: bodies of records. Never: a key, a signature, a time that is no input's.
 """
@@ -25,6 +25,74 @@ class TransferIntended(msgspec.Struct, frozen=True):
     network: str = ""
     address: str = ""
     memo: str = ""
+
+
+class TransitChanged(msgspec.Struct, frozen=True):
+    """Where coins that travel for a decision are now: `buying`, `addressing`, `weighing`, `withdrawing`, `unknown`,
+    `leaving`, `travelling`, `selling`, `returning`, `done`, `lost`, or `stuck` where they are later than the forecast's
+    time of giving up. `reason` says why, where that is not where they were to go.
+    """
+
+    kind: ClassVar[str] = "transit_changed"
+    decision_id: int
+    state: str
+    reason: str = ""
+
+
+class TransferSent(msgspec.Struct, frozen=True):
+    """Coins left a venue for another: `amount` from the account, `fee` of it for the network."""
+
+    kind: ClassVar[str] = "transfer_sent"
+    decision_id: int
+    client_id: str
+    venue: str
+    asset: str
+    amount: Decimal
+    fee: Decimal
+    txid: str
+
+
+class TransferCredited(msgspec.Struct, frozen=True):
+    """Coins arrived. `took_ns` from the asking for the withdrawal until the credit was seen."""
+
+    kind: ClassVar[str] = "transfer_credited"
+    decision_id: int
+    client_id: str
+    venue: str
+    asset: str
+    amount: Decimal
+    txid: str
+    took_ns: Nanos
+
+
+class TransitEnded(msgspec.Struct, frozen=True):
+    """The whole of a transit. `end` is `sold` (at the target), `restored` (the target's stock), `returned` (sold at the
+    source), `kept` (at the source), `lost`, or `nothing` (was bought). Amounts of the asset: `bought` and `sold` net of
+    fees in it, `sent` with the network's fee, `credited`, `rest` what there is more of it now, worth nothing in
+    `value`. `profit` per asset is that of the ledger. `value` in `numeraire` and `log_return` (of what was got over
+    what was spent, after every cost, to 12 digits) compare with the forecast; None where something has no price,
+    or nothing was got. `took_ns` as of the credit, 0 without one; `lasted_ns` from the decision.
+    """
+
+    kind: ClassVar[str] = "transit_ended"
+    decision_id: int
+    way: str
+    end: str
+    asset: str
+    source: str
+    target: str
+    bought: Decimal
+    sent: Decimal
+    credited: Decimal
+    sold: Decimal
+    rest: Decimal
+    profit: dict[str, Decimal]
+    numeraire: str
+    value: Decimal | None
+    log_return: Decimal | None
+    took_ns: Nanos
+    lasted_ns: Nanos
+    reason: str = ""
 
 
 class ActionAnswered(msgspec.Struct, frozen=True):

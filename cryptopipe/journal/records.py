@@ -9,10 +9,20 @@ from typing import Any, ClassVar, get_args
 
 import msgspec
 
+from cryptopipe.act.transit_steps import InFlight
 from cryptopipe.clock import Nanos
-from cryptopipe.journal.account_records import ActionAnswered, PrivateChanged, Reckoned, TransferIntended
+from cryptopipe.journal.account_records import (
+    ActionAnswered,
+    PrivateChanged,
+    Reckoned,
+    TransferCredited,
+    TransferIntended,
+    TransferSent,
+    TransitChanged,
+    TransitEnded,
+)
 from cryptopipe.model.facts import Side
-from cryptopipe.model.trading import Cost, Reason
+from cryptopipe.model.trading import Cost, Reason, Transit
 
 Balances = dict[str, dict[str, Decimal]]
 """Amounts by venue and asset."""
@@ -135,7 +145,7 @@ class Decided(msgspec.Struct, frozen=True):
     """The gate's answer about an edge: at its opening, when the set of reasons changed, and at its end.
 
     `phase` is `open`, `change` or `end`. `best_*` are the best values of the episode so far, `duration_ns` and
-    `evaluations` its length so far.
+    `evaluations` its length so far. `transit` is there where coins travel.
     """
 
     kind: ClassVar[str] = "decided"
@@ -157,6 +167,7 @@ class Decided(msgspec.Struct, frozen=True):
     best_net_bps: Decimal
     duration_ns: Nanos = 0
     evaluations: int = 1
+    transit: Transit | msgspec.UnsetType = msgspec.UNSET
 
 
 class Intended(msgspec.Struct, frozen=True):
@@ -224,7 +235,8 @@ class RunEnded(msgspec.Struct, frozen=True):
     """The last record of a run that was not cut off.
 
     `refusals` counts, for each check, the episodes in which it ever failed, accepted ones among them. `marks` are the
-    prices in the numeraire at which assets were valued; `best_edges` has the keys `gross` and `net`, if there was one.
+    prices in the numeraire at which assets were valued; `best_edges` has the keys `gross` and `net`, if there was one;
+    `in_flight` is there where coins are on their way.
     """
 
     kind: ClassVar[str] = "run_ended"
@@ -241,6 +253,7 @@ class RunEnded(msgspec.Struct, frozen=True):
     marks: dict[str, Decimal] = {}
     best_edges: dict[str, BestEdge] = {}
     exposure: dict[str, Decimal] = {}
+    in_flight: tuple[InFlight, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 Body = (
@@ -255,6 +268,10 @@ Body = (
     | PlanEnded
     | Posted
     | TransferIntended
+    | TransferSent
+    | TransferCredited
+    | TransitChanged
+    | TransitEnded
     | ActionAnswered
     | PrivateChanged
     | Reckoned

@@ -10,7 +10,16 @@ from typing import Any
 
 import msgspec
 
-from cryptopipe.journal.account_records import ActionAnswered, PrivateChanged, Reckoned, TransferIntended
+from cryptopipe.journal.account_records import (
+    ActionAnswered,
+    PrivateChanged,
+    Reckoned,
+    TransferCredited,
+    TransferIntended,
+    TransferSent,
+    TransitChanged,
+    TransitEnded,
+)
 from cryptopipe.journal.reader import Record, decode_body
 from cryptopipe.journal.records import (
     BODIES,
@@ -134,6 +143,11 @@ def _transfer_intended(body: TransferIntended) -> Iterator[Row]:
     yield "transfer_intent", (*words, _text(body.amount))
 
 
+def _of_the_log_alone(body: object) -> Iterator[Row]:
+    """What is read from the log itself, where it is wanted: of coins that travel."""
+    return iter(())
+
+
 def _action_answered(body: ActionAnswered) -> Iterator[Row]:
     yield "action_answer", (body.venue, body.action, body.client_id, body.outcome, body.detail, body.took_ns)
 
@@ -181,6 +195,10 @@ _ROWS: dict[str, Callable[[Any], Iterator[Row]]] = {
     PlanEnded.kind: _plan_ended,
     Posted.kind: _posted,
     TransferIntended.kind: _transfer_intended,
+    TransferSent.kind: _of_the_log_alone,
+    TransferCredited.kind: _of_the_log_alone,
+    TransitChanged.kind: _of_the_log_alone,
+    TransitEnded.kind: _of_the_log_alone,
     ActionAnswered.kind: _action_answered,
     PrivateChanged.kind: _private_changed,
     Reckoned.kind: _reckoned,

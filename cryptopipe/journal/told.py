@@ -6,9 +6,14 @@ Enters: chapters, orders, fills, postings, the summary. Leaves: record bodies. N
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from msgspec import UNSET
+
 from cryptopipe.act.ledger import Entry
-from cryptopipe.act.plan import Plan
+from cryptopipe.act.transit import TransitPlan
+from cryptopipe.act.transit_result import TransitResult
+from cryptopipe.clock import Nanos
 from cryptopipe.gate.episodes import Chapter
+from cryptopipe.journal.account_records import TransferIntended, TransitEnded
 from cryptopipe.journal.records import (
     BestEdge,
     BookChanged,
@@ -29,8 +34,9 @@ from cryptopipe.journal.records import (
 from cryptopipe.market.connection import Transition
 from cryptopipe.market.listings import FeesTold as FeesNews
 from cryptopipe.market.listings import InstrumentChange
+from cryptopipe.model.actions import Withdraw
 from cryptopipe.model.facts import Asset, FeeSchedule
-from cryptopipe.model.trading import Fill, Leg, Order
+from cryptopipe.model.trading import Fill, Leg, Order, Transit
 from cryptopipe.summary import BestEdge as SeenEdge
 from cryptopipe.summary import Summary
 
@@ -72,6 +78,7 @@ def decided(chapter: Chapter) -> Decided:
         best_net_bps=episode.best_net_bps,
         duration_ns=chapter.at - episode.opened_at,
         evaluations=episode.evaluations,
+        transit=UNSET if opportunity.transit is None else opportunity.transit,
     )
 
 
@@ -104,10 +111,45 @@ def order_ended(order: Order, fills: Sequence[Fill], obstacle: str) -> OrderEnde
 
 
 def plan_ended(
-    plan: Plan, dust: Mapping[Asset, Decimal], exposure: Mapping[Asset, Decimal], restoring: Decimal
+    decision_id: int, dust: Mapping[Asset, Decimal], exposure: Mapping[Asset, Decimal], restoring: Decimal
 ) -> PlanEnded:
     """What a plan left over."""
-    return PlanEnded(plan.decision.decision_id, _texts(dust), _texts(exposure), restoring)
+    return PlanEnded(decision_id, _texts(dust), _texts(exposure), restoring)
+
+
+def transfer_intended(withdrawal: Withdraw, transit: Transit) -> TransferIntended:
+    """A withdrawal before it is asked for."""
+    one = withdrawal
+    return TransferIntended(
+        one.client_id, one.venue, transit.asset, one.amount, transit.target, one.network, one.address, one.memo
+    )  # fmt: skip
+
+
+def transit_ended(
+    plan: TransitPlan, result: TransitResult, numeraire: Asset, began_at: Nanos, at: Nanos
+) -> TransitEnded:
+    """The whole of a transit."""
+    transit = plan.transit
+    return TransitEnded(
+        decision_id=plan.number,
+        way=transit.way.value,
+        end=plan.end,
+        asset=transit.asset,
+        source=transit.source,
+        target=transit.target,
+        bought=result.sums.bought,
+        sent=plan.sent if plan.left else Decimal(0),
+        credited=plan.credited,
+        sold=result.sums.sold,
+        rest=result.rest,
+        profit=_texts(result.profit),
+        numeraire=numeraire,
+        value=result.value,
+        log_return=result.log_return,
+        took_ns=plan.came_at - plan.asked_at if plan.came_at else 0,
+        lasted_ns=at - began_at,
+        reason=plan.reason,
+    )
 
 
 def posted(transaction: int, why: str, entries: Sequence[Entry]) -> Posted:
@@ -140,6 +182,7 @@ def run_ended(summary: Summary) -> RunEnded:
         },
         best_edges={name: _edge(edge) for name, edge in edges.items() if edge is not None},
         exposure=_texts(summary.exposure),
+        in_flight=summary.in_flight or UNSET,
     )
 
 

@@ -121,6 +121,7 @@ class PaperSettings(BaseModel):
     latencies: dict[VenueName, Duration] = _setting(
         dict, description="by venue, in place of latency; a run with measured: true writes its own here"
     )
+    transfer_seed: int = _setting(1, ge=0, description="of the times that transfers take on paper")
     opening: dict[AssetName, Amount] = _setting(
         lambda: dict(OPENING),
         description="balance of each venue that trades the asset, when a run begins; null takes an asset out",
@@ -158,6 +159,10 @@ class RiskSettings(BaseModel):
     max_residual: Amount = _setting(
         "50", description="exposure left by the unfilled legs of a run together, in the numeraire; beyond it: halt"
     )
+    max_transfers: int = _setting(
+        3, ge=0, description="plans at once whose coins travel between venues, on sandbox and paper; 0: none"
+    )
+    max_in_flight: Amount = _setting("20000", description="of all such plans together, in the numeraire")
 
 
 class Settings(BaseModel):
