@@ -25,6 +25,7 @@ COMMANDS: dict[str, Entry] = {
     "journal": Entry("cryptopipe.cli.post_mortem", "journal", "The log of decisions and its projection."),
     "replay": Entry("cryptopipe.cli.replay", "replay", "The same run again, bit for bit."),
     "watch": Entry("cryptopipe.cli.watch", "watch", "Prices and edges as they come; never trades."),
+    "index": Entry("cryptopipe.cli.index", "index", "How far apart venues' prices are, as the literature has it."),
     "sandbox": Entry("cryptopipe.cli.sandbox", "sandbox", "Simulated venues on this machine, for any client."),
     "balances": Entry("cryptopipe.cli.holdings", "balances", "What each account holds."),
     "fees": Entry("cryptopipe.cli.holdings", "fees", "What each account pays for a trade."),
