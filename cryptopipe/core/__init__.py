@@ -1,7 +1,7 @@
 """The core, native or reference, chosen once and never silently.
 
-Enters: nothing. Leaves: `Book`, `OrderBook`, `Lane`, `Count`, `Levels`, `TopOfBook`, `Window`, `parse_instant`, and
-`NAME` that says whose they are. Never: a mixture.
+Enters: nothing. Leaves: `Book`, `OrderBook`, `Lane`, `Count`, `Levels`, `TopOfBook`, `Window`, `Graph`, `Pairs`,
+`logarithm`, `parse_instant`, and `NAME` that says whose they are. Never: a mixture.
 `CRYPTOPIPE_USE_CORE=native|reference` chooses; without it the native core where it is built.
 """
 
@@ -16,7 +16,19 @@ if _wanted not in ("", "native", "reference"):
 try:
     if _wanted == "reference":
         raise ImportError
-    from cryptopipe.core._rust import Book, Count, Lane, Levels, OrderBook, TopOfBook, Window, parse_instant
+    from cryptopipe.core._rust import (
+        Book,
+        Count,
+        Graph,
+        Lane,
+        Levels,
+        OrderBook,
+        Pairs,
+        TopOfBook,
+        Window,
+        logarithm,
+        parse_instant,
+    )
 
     NAME = "native"
 except ImportError as error:
@@ -27,6 +39,7 @@ except ImportError as error:
     from cryptopipe.core.instant import parse_instant
     from cryptopipe.core.lane import Count, Lane  # type: ignore[assignment]
     from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
+    from cryptopipe.core.reference_graph import Graph, Pairs, logarithm  # type: ignore[assignment]
     from cryptopipe.core.reference_orders import OrderBook  # type: ignore[assignment]
 
     NAME = "reference"
@@ -34,4 +47,18 @@ except ImportError as error:
 SCALE = 12
 """Core numbers are integers in units of 10⁻¹²."""
 
-__all__ = ["NAME", "SCALE", "Book", "Count", "Lane", "Levels", "OrderBook", "TopOfBook", "Window", "parse_instant"]
+__all__ = [
+    "NAME",
+    "SCALE",
+    "Book",
+    "Count",
+    "Graph",
+    "Lane",
+    "Levels",
+    "OrderBook",
+    "Pairs",
+    "TopOfBook",
+    "Window",
+    "logarithm",
+    "parse_instant",
+]

@@ -3,9 +3,11 @@
 mod book;
 mod buffer;
 mod errors;
+mod graph;
 mod lane;
 mod levels;
 mod orders;
+mod pairs;
 mod tape;
 mod window;
 
@@ -20,11 +22,15 @@ mod _rust {
     #[pymodule_export]
     use super::book::{Book, TopOfBook};
     #[pymodule_export]
+    use super::graph::{Graph, logarithm};
+    #[pymodule_export]
     use super::lane::{Count, Lane};
     #[pymodule_export]
     use super::levels::Levels;
     #[pymodule_export]
     use super::orders::OrderBook;
+    #[pymodule_export]
+    use super::pairs::{Pairs, PriceTape};
     #[pymodule_export]
     use super::tape::{LevelTape, OrderTape};
     #[pymodule_export]
