@@ -5,7 +5,7 @@ the last one told before it, and the stretch it belongs to. Never: a difference 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptopipe.clock import SECOND, Nanos
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 MINUTE: Nanos = 60 * SECOND
+
+
+class Column(NamedTuple):
+    """One side of a window: `received_at`, and prices in units of 10⁻ᵖˡᵃᶜᵉˢ, 0 where the side was empty."""
+
+    times: Any
+    prices: Any
+    places: int = 0
 
 
 @dataclass(frozen=True)

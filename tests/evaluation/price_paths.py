@@ -55,3 +55,14 @@ def within_binomial(hits: int, trials: int, low: float, high: float) -> bool:
         <= hits
         <= trials * high + 3 * (trials * high * (1 - high)) ** 0.5
     )
+
+
+def reverting(rng: np.random.Generator, times: Ints, rate: float, deviation: float) -> Floats:
+    """An Ornstein-Uhlenbeck process in its stationary state: `rate` per minute, `deviation` at any one time."""
+    left = np.exp(-rate * np.diff(times, prepend=times[0]) / MINUTE)
+    drawn = deviation * rng.standard_normal(len(times)) * np.sqrt(1 - left**2)
+    drawn[0] = deviation * rng.standard_normal()
+    values = [0.0]
+    for kept, new in zip(left.tolist(), drawn.tolist(), strict=True):
+        values.append(values[-1] * kept + new)
+    return np.array(values[1:])
