@@ -1,4 +1,4 @@
-"""`cryptopipe bench feed|replay|book|load`: what the paths cost, beside other libraries where they are installed.
+"""`cryptopipe bench feed|replay|book|detect|load`: what the paths cost, beside other libraries where installed.
 
 Enters: recordings, or simulated venues. Leaves: a table or JSON. Never: a figure from a time other than this run's.
 """
@@ -119,6 +119,30 @@ def book(common: Common, events: int, runs: int, seed: int) -> None:
     from cryptopipe.bench.book import measure
 
     report = measure(events, runs, seed, lambda name: click.echo(f"measuring {name}", err=True))
+    if common.json:
+        print_json(report.document())
+        return
+    _show(report)
+
+
+@bench.command()
+@click.option("--changes", type=click.IntRange(100), default=5_000, show_default=True, help="Of tops, a pass.")
+@click.option(
+    "--runs", type=click.IntRange(1), default=7, show_default=True, help="Passes a row, after one to warm up."
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N", help="Of the market.")
+@common_options
+def detect(common: Common, changes: int, runs: int, seed: int) -> None:
+    """The best cycle through a changed book, beside networkx where it is installed, and the best of two venues.
+
+    \b
+    Examples:
+      cryptopipe bench detect
+      cryptopipe bench detect --changes 500 --runs 3 --json
+    """
+    from cryptopipe.bench.detect import measure
+
+    report = measure(changes, runs, seed, lambda name: click.echo(f"measuring {name}", err=True))
     if common.json:
         print_json(report.document())
         return
