@@ -75,7 +75,7 @@ def _honest(rows: int, minutes: float, kappa: float, noise: float, seeds: int) -
 
 @pytest.mark.parametrize("case", CASES)
 def test_rate_level_and_transient_part_are_found(case: tuple[int, float, float, float]) -> None:
-    _honest(*case, seeds=30)
+    _honest(*case, seeds=20)
 
 
 @pytest.mark.long
@@ -118,7 +118,7 @@ def test_the_lag_ratio_fails_where_this_one_does_not() -> None:
     assert np.mean(naive) > 2.5
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(places=st.integers(0, 6), factor=st.integers(1, 1_000))
 def test_scales_and_units_do_not_matter(places: int, factor: int) -> None:
     one = pair(1, 1_500, 10.0, 15.0, 1e-4)
