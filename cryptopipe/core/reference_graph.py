@@ -21,8 +21,10 @@ LIMIT = 2**47
 """Weights and fees are less than this in size: e^128 and its inverse."""
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
-Cycle = tuple[int, tuple[int, ...]]
-"""(gain, edges). Of the rotations of a closed walk the one that begins with the least edge."""
+Walk = tuple[int, ...]
+"""Numbers of edges. Of the rotations of a closed walk the one that begins with the least."""
+Cycle = tuple[int, Walk]
+"""(gain, walk)."""
 Partner = tuple[int, int]
 """(gain, market)."""
 
@@ -83,8 +85,10 @@ class Graph:
 
     def __init__(self) -> None:
         self._hubs: list[bool] = []
+        self._leaving: list[list[int]] = []
         self._edges: list[_Edge] = []
         self._books: list[tuple[int | None, int | None]] = []
+        self._enumerated: dict[int, dict[int | None, list[Walk]]] = {}
 
     def counts(self) -> tuple[int, int]:
         """(nodes, edges), with hubs and with what cannot be used."""
@@ -93,6 +97,7 @@ class Graph:
     def add_node(self, hub: bool = False) -> int:
         """Another node; its number."""
         self._hubs.append(hub)
+        self._leaving.append([])
         return len(self._hubs) - 1
 
     def add_book(self) -> int:
@@ -129,7 +134,9 @@ class Graph:
             raise ValueError(f"an edge from hub {edge.tail} to hub {edge.head}")
         if edge.book is not None:
             _known(edge.book, self._books, "book")
+        self._leaving[edge.tail].append(len(self._edges))
         self._edges.append(edge)
+        self._enumerated.clear()
         return len(self._edges) - 1
 
     def set_weight(self, edge: int, weight: int | None) -> None:
@@ -198,18 +205,27 @@ class Graph:
             raise ValueError(f"a search keeps from 1 to 1000 cycles: {count}")
         for edge in edges or ():
             self._edge(edge)
-        found = [walk for walk in self._all(max_edges) if edges is None or not set(walk).isdisjoint(edges)]
-        gains = [(sum(self._edges[edge].weight or 0 for edge in walk), walk) for walk in found]
-        gaining = [(gain, walk) for gain, walk in gains if gain > above]
+        walks = self._walks(max_edges)
+        found = walks[None] if edges is None else {walk for edge in edges for walk in walks.get(edge, ())}
+        gaining = [(gain, walk) for walk in found if (gain := self._gain(walk)) is not None and gain > above]
         return sorted(gaining, key=lambda cycle: (-cycle[0], len(cycle[1]), cycle[1]))[:count]
 
-    def _all(self, max_edges: int) -> Iterator[tuple[int, ...]]:
-        """Each cycle once: it begins with its least edge."""
-        for first, edge in enumerate(self._edges):
-            if edge.weight is not None:
-                yield from self._longer((first,), max_edges)
+    def _gain(self, walk: Walk) -> int | None:
+        weights = [self._edges[edge].weight for edge in walk]
+        return None if None in weights else sum(weight for weight in weights if weight is not None)
 
-    def _longer(self, walk: tuple[int, ...], max_edges: int) -> Iterator[tuple[int, ...]]:
+    def _walks(self, max_edges: int) -> dict[int | None, list[Walk]]:
+        """All cycles, whether or not they can be used, by each of their edges and under None; until one is added."""
+        if max_edges not in self._enumerated:
+            walks = self._enumerated[max_edges] = {None: []}
+            for first in range(len(self._edges)):
+                for walk in self._longer((first,), max_edges):
+                    for edge in (None, *walk):
+                        walks.setdefault(edge, []).append(walk)
+        return self._enumerated[max_edges]
+
+    def _longer(self, walk: Walk, max_edges: int) -> Iterator[Walk]:
+        """Each cycle that goes on so, with no edge below its first, so that it is found once."""
         taken = [self._edges[number] for number in walk]
         nodes, books = {edge.tail for edge in taken}, {edge.book for edge in taken} - {None}
         if sum(not self._hubs[node] for node in nodes) > max_edges:
@@ -217,9 +233,8 @@ class Graph:
         if taken[-1].head == taken[0].tail:
             yield walk
         elif taken[-1].head not in nodes:
-            for number in range(walk[0] + 1, len(self._edges)):
-                edge = self._edges[number]
-                if edge.tail == taken[-1].head and edge.weight is not None and edge.book not in books:
+            for number in self._leaving[taken[-1].head]:
+                if number > walk[0] and self._edges[number].book not in books:
                     yield from self._longer((*walk, number), max_edges)
 
 

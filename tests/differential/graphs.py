@@ -42,6 +42,8 @@ def _operations(pick: Any, number: Any, faults: bool, edges_from: int, edges_to:
             told.append((change, number(0, books - 1), pick(PRICES), pick(PRICES)))
         else:
             told.append((change, edge, {"set_weight": pick(weights), "set_kept": pick(KEPT)}.get(change, pick((0, 1)))))
+    if faults:
+        told += [("cycles", pick((0, 1, 1001)), pick((None, (edges,))), pick((1, 2, 5, 9)), pick((0, -(2**62))))]
     return told
 
 
