@@ -38,9 +38,10 @@ except ImportError as error:
         ) from error
     from cryptopipe.core.instant import parse_instant
     from cryptopipe.core.lane import Count, Lane  # type: ignore[assignment]
-    from cryptopipe.core.reference import Book, Levels, TopOfBook, Window  # type: ignore[assignment]
+    from cryptopipe.core.reference import Book, Levels, TopOfBook  # type: ignore[assignment]
     from cryptopipe.core.reference_graph import Graph, Pairs, logarithm  # type: ignore[assignment]
     from cryptopipe.core.reference_orders import OrderBook  # type: ignore[assignment]
+    from cryptopipe.core.reference_window import Window  # type: ignore[assignment]
 
     NAME = "reference"
 

@@ -21,6 +21,7 @@ __all__ = [
     "Pairs",
     "PriceTape",
     "TopOfBook",
+    "TopTape",
     "Window",
     "build_info",
     "logarithm",
@@ -81,10 +82,39 @@ class Column:
 @final
 class Window:
     COLUMNS: ClassVar[tuple[str, ...]]
-    def __new__(cls, span: int) -> Window: ...
+    @property
+    def span(self) -> int: ...
+    @property
+    def hot(self) -> int: ...
+    @property
+    def max_bytes(self) -> int | None: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def sealed(self) -> int: ...
+    @property
+    def oldest(self) -> int | None: ...
+    @property
+    def shortened_to(self) -> int | None: ...
+    def __new__(
+        cls, span: int = 86_400_000_000_000, hot: int = 360_000_000_000, max_bytes: int | None = None
+    ) -> Window: ...
     def push(self, top: TopOfBook) -> None: ...
+    def extend(
+        self,
+        received_at: Any,
+        event_time: Any,
+        bid: Any,
+        bid_size: Any,
+        ask: Any,
+        ask_size: Any,
+        places: Sequence[int],
+    ) -> None: ...
+    def seal(self) -> None: ...
     def __len__(self) -> int: ...
     def column(self, name: str, since: int, until: int) -> tuple[Any, int]: ...
+    def slice(self, name: str, begin: int, end: int) -> tuple[Any, int]: ...
+    def scan(self, name: str, since: int, until: int) -> tuple[int, int, int] | None: ...
 
 @final
 class Book:
@@ -94,7 +124,8 @@ class Book:
         depth: int = 0,
         checksum: str = "",
         checksum_levels: int = 10,
-        span: int = 360_000_000_000,
+        span: int = 86_400_000_000_000,
+        max_bytes: int | None = None,
     ) -> Book: ...
     @property
     def top(self) -> TopOfBook | None: ...
@@ -138,7 +169,8 @@ class OrderBook:
         checksum: str = "",
         checksum_levels: int = 10,
         transient_cross: bool = False,
-        span: int = 360_000_000_000,
+        span: int = 86_400_000_000_000,
+        max_bytes: int | None = None,
     ) -> OrderBook: ...
     @property
     def top(self) -> TopOfBook | None: ...
@@ -202,6 +234,13 @@ class LevelTape:
 
     def __new__(cls, frames: list[tuple[bytes, bytes]]) -> LevelTape: ...
     def play(self, book: Book) -> int: ...
+
+@final
+class TopTape:
+    """Tops, each pushed `later` nanoseconds after its own stamp, for `cryptopipe bench window`."""
+
+    def __new__(cls, tops: list[TopOfBook]) -> TopTape: ...
+    def play(self, window: Window, later: int) -> int: ...
 
 @final
 class Graph:

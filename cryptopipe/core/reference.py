@@ -7,14 +7,14 @@ rounded number (units of 10⁻¹² with the written decimal places), or a book h
 import json
 import zlib
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from cryptopipe.core.checksum import AS_WRITTEN, OF_LEVELS
-from cryptopipe.core.number import SCALE, Number, parse_number, places_needed
+from cryptopipe.core.number import Number, parse_number
+from cryptopipe.core.reference_window import SPAN, Window
 from cryptopipe.errors import ChecksumMismatch, CrossedBook, PrecisionError, ProtocolError
 from cryptopipe.model.events import LevelFormat, RawLevels
 
@@ -83,44 +83,6 @@ class TopOfBook:
     ask_size_units = property(lambda self: self._ask and self._ask[1].units)
 
 
-class Window:
-    """The tops of the last `span` nanoseconds, in columns. A price of 0 means that side was empty."""
-
-    COLUMNS = ("received_at", "event_time", "bid", "bid_size", "ask", "ask_size")
-
-    def __init__(self, span: int) -> None:
-        self._span = span
-        self._rows: deque[tuple[Number, ...]] = deque()
-        self._places = [0] * 6
-
-    def push(self, top: TopOfBook) -> None:
-        none = (Number(0, 0), Number(0, 0))
-        times = Number(top.received_at, 0), Number(top.event_time, 0)
-        row = (*times, *(top._bid or none), *(top._ask or none))
-        for index in range(2, 6):
-            if row[index].units % 10 ** (SCALE - self._places[index]):
-                self._places[index] = places_needed(row[index].units)
-        self._rows.append(row)
-        while self._rows and self._rows[0][0].units <= top.received_at - self._span:
-            self._rows.popleft()
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def column(self, name: str, since: int, until: int) -> tuple[Any, int]:
-        """(values, places): numpy int64 (objects if one does not fit) of rows with since <= received_at < until, in
-        units of 10⁻ᵖˡᵃᶜᵉˢ; places are the most that any row of the column has needed. Raises `KeyError`."""
-        import numpy as np
-
-        index = dict(zip(self.COLUMNS, range(6), strict=True))[name]
-        values = [row[index].units for row in self._rows if since <= row[0].units < until]
-        if index < 2:
-            return np.array(values, dtype=np.int64), 0
-        places = self._places[index]
-        scaled = [value // 10 ** (SCALE - places) for value in values]
-        return np.array(scaled, dtype=np.int64 if all(v < 2**63 for v in scaled) else object), places
-
-
 class _Side:
     """Levels of one side by price, with the prices in order."""
 
@@ -153,8 +115,9 @@ class Book:
     """
 
     def __init__(
-        self, form: LevelFormat, depth: int = 0, checksum: str = "", checksum_levels: int = 10, span: int = 360 * 10**9
-    ) -> None:
+        self, form: LevelFormat, depth: int = 0, checksum: str = "", checksum_levels: int = 10, span: int = SPAN,
+        max_bytes: int | None = None,
+    ) -> None:  # fmt: skip
         if checksum and checksum not in OF_LEVELS:
             raise ValueError(f"unknown checksum: {checksum!r}")
         self._form, self._depth, self._checksum, self._covered = form, depth, checksum, checksum_levels
@@ -162,7 +125,7 @@ class Book:
         self._loaded, self.version = False, 0
         self._quote: TopOfBook | None = None
         self.top: TopOfBook | None = None
-        self.window = Window(span)
+        self.window = Window(span, max_bytes=max_bytes)
 
     def clear(self) -> None:
         """Forget depth and quote, whose versions may begin anew; until `load` there is no top and nothing to take."""

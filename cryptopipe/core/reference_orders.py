@@ -14,7 +14,8 @@ from typing import Any
 
 from cryptopipe.core.checksum import AS_WRITTEN, OF_ORDERS
 from cryptopipe.core.number import Number, parse_number, places_needed
-from cryptopipe.core.reference import Levels, TopOfBook, Window
+from cryptopipe.core.reference import Levels, TopOfBook
+from cryptopipe.core.reference_window import SPAN, Window
 from cryptopipe.errors import ChecksumMismatch, CrossedBook, PrecisionError, ProtocolError
 from cryptopipe.model.events import OrderChange, OrderEvent, OrderFormat, RawLevels
 
@@ -99,13 +100,13 @@ class OrderBook:
 
     def __init__(
         self, form: OrderFormat, depth: int = 0, checksum: str = "", checksum_levels: int = 10,
-        transient_cross: bool = False, span: int = 360 * 10**9,
+        transient_cross: bool = False, span: int = SPAN, max_bytes: int | None = None,
     ) -> None:  # fmt: skip
         if checksum and checksum not in OF_ORDERS:
             raise ValueError(f"unknown checksum: {checksum!r}")
         self._form, self._depth, self._transient = form, depth, transient_cross
         self._checksum, self._covered = checksum, checksum_levels
-        self.window = Window(span)
+        self.window = Window(span, max_bytes=max_bytes)
         self.version = 0
         self.clear()
 

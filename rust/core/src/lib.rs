@@ -4,6 +4,7 @@
 //! socket, a clock, a rounded number, or a book half changed by a frame that cannot be read.
 #![forbid(unsafe_code)]
 
+pub mod block;
 pub mod book;
 pub mod checksum;
 pub mod crc;
@@ -16,10 +17,12 @@ pub mod levels;
 pub mod logarithm;
 pub mod number;
 pub mod orders;
+pub mod pack;
 pub mod pairs;
 pub mod prices;
 pub mod queues;
 pub mod search;
+pub mod selection;
 pub mod shape;
 pub mod side;
 pub mod window;
@@ -29,5 +32,6 @@ pub use error::Error;
 pub use levels::{Form, Level, Place};
 pub use number::Number;
 pub use orders::OrderBook;
+pub use selection::{Column, Selection};
 pub use shape::{Reading, Shape};
-pub use window::{Column, Window};
+pub use window::Window;

@@ -10,7 +10,7 @@ use pyo3::types::PyString;
 use crate::buffer::with_bytes;
 use crate::errors::{not_a_number, raise};
 use crate::levels::{Levels, exact, form_of, int};
-use crate::window::Window;
+use crate::window::{SPAN, Window};
 
 /// Best prices and their sizes; decimals print as the venue wrote them, None for an empty side.
 #[pyclass(frozen, module = "cryptopipe.core._rust")]
@@ -91,15 +91,22 @@ type Outcome = Result<Option<core::Top>, core::Error>;
 #[pymethods]
 impl Book {
     #[new]
-    #[pyo3(signature = (form, depth=0, checksum="", checksum_levels=10, span=360_000_000_000))]
-    fn new(form: &Bound<'_, PyAny>, depth: usize, checksum: &str, checksum_levels: usize, span: i64) -> PyResult<Self> {
+    #[pyo3(signature = (form, depth=0, checksum="", checksum_levels=10, span=SPAN, max_bytes=None))]
+    fn new(
+        form: &Bound<'_, PyAny>,
+        depth: usize,
+        checksum: &str,
+        checksum_levels: usize,
+        span: i64,
+        max_bytes: Option<i64>,
+    ) -> PyResult<Self> {
         let py = form.py();
         let rule = Rule::of_levels(checksum);
         if rule.is_none() && !checksum.is_empty() {
             return Err(unknown_checksum(py, checksum));
         }
         let settings = Settings { form: form_of(form)?, depth, checksum: rule, covered: checksum_levels };
-        let window = Py::new(py, Window(core::Window::new(span)))?;
+        let window = Py::new(py, Window::of_book(span, max_bytes)?)?;
         Ok(Book { core: core::Book::new(settings), window, top: None })
     }
 

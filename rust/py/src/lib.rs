@@ -34,7 +34,7 @@ mod _rust {
     #[pymodule_export]
     use super::tape::{LevelTape, OrderTape};
     #[pymodule_export]
-    use super::window::{Column, Window};
+    use super::window::{Column, TopTape, Window};
 
     #[pymodule_export]
     const NAME: &str = "native";

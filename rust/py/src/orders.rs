@@ -15,7 +15,7 @@ use crate::book::{Changed, TopOfBook, unknown_checksum};
 use crate::buffer::with_bytes;
 use crate::errors::{decimal, not_a_number, raise};
 use crate::levels::{Levels, exact, int};
-use crate::window::Window;
+use crate::window::{SPAN, Window};
 
 static CHANGES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
 const KINDS: [Change; 4] = [Change::Add, Change::Set, Change::Reduce, Change::Remove];
@@ -57,7 +57,10 @@ pub struct OrderBook {
 #[pymethods]
 impl OrderBook {
     #[new]
-    #[pyo3(signature = (form, depth=0, checksum="", checksum_levels=10, transient_cross=false, span=360_000_000_000))]
+    #[pyo3(signature = (
+        form, depth=0, checksum="", checksum_levels=10, transient_cross=false, span=SPAN, max_bytes=None
+    ))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         form: &Bound<'_, PyAny>,
         depth: usize,
@@ -65,6 +68,7 @@ impl OrderBook {
         checksum_levels: usize,
         transient_cross: bool,
         span: i64,
+        max_bytes: Option<i64>,
     ) -> PyResult<Self> {
         let py = form.py();
         let rule = Rule::of_orders(checksum);
@@ -73,7 +77,7 @@ impl OrderBook {
         }
         let place = place_of(form)?;
         let settings = Settings { place, depth, checksum: rule, covered: checksum_levels, transient_cross };
-        let window = Py::new(py, Window(core::Window::new(span)))?;
+        let window = Py::new(py, Window::of_book(span, max_bytes)?)?;
         Ok(OrderBook { core: core::OrderBook::new(settings), window, top: None })
     }
 
