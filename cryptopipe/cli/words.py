@@ -27,6 +27,19 @@ CHECKS = {
     "kind": "unlike instruments",
     "rules": "unknown rules",
     "fees": "unknown fees",
+    "route": "no open network",
+    "network_fee": "network too dear",
+    "transfer_time": "transfer time unknown",
+    "volatility": "volatility unknown",
+    "closing": "closing unknown",
+    "time_risk": "too little for the wait",
+    "certainty": "worth less than nothing",
+    "way": "way not taken",
+    "withdrawals": "withdrawals off",
+    "transfers": "too many transfers",
+    "in_flight": "too much in flight",
+    "hedge": "no hedge",
+    "gap": "ordinary gap",
 }
 
 _CAUSES = (

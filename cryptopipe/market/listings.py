@@ -93,7 +93,8 @@ class Listings:
 
     def currencies(self, venue: VenueId) -> Mapping[str, Currency]:
         """By the venue's code, each as it was told last; empty until an answer told any."""
-        return self._venues[venue].currencies
+        kept = self._venues.get(venue)
+        return {} if kept is None else kept.currencies
 
     def read(self, venue: VenueId, entry: Input) -> list[Instrument]:
         """The instruments of the run that this answer changed, as they are now; `failure` says if it is of no use."""

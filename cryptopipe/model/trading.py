@@ -51,7 +51,7 @@ class Way(Enum):
     TRANSFER = "transfer"
     """Buy, send, sell on arrival: the price may move while coins travel."""
     HEDGED = "hedged"
-    """The same, with a perpetual sold while coins travel and bought back on arrival."""
+    """The same, with a perpetual sold while coins travel and bought back on arrival. Judged, not carried out."""
     STOCK = "stock"
     """Buy here and sell from stock there at once; then send what restores the stock."""
 
@@ -84,8 +84,7 @@ class Transit(msgspec.Struct, frozen=True):
     """The way of an opportunity's coins from `source` to `target`, in the words of either venue.
 
     `amount` leaves the account at `source`, the network's fee included; `arrives` is credited at `target`. Withdrawals
-    have at most `precision` decimal places (None: any). The legs are (buy, sell) for TRANSFER and STOCK, and (buy,
-    short, sell, close) for HEDGED.
+    have at most `precision` decimal places (None: any). The legs are (buy, sell).
     """
 
     way: Way
@@ -112,8 +111,8 @@ class Opportunity(msgspec.Struct, frozen=True):
     the best prices where no size is worth it. `profit` is the expected change per asset at the proposed size; `value`
     the same in `numeraire`, dust at zero. `group` names what it shares with others: of one group, one may be taken.
     `obstacles` are the strategy's own checks (of kinds, rules, fees, routes), passed or not. `transit` is
-    there where coins travel between two legs: then `profit` and `value` are at present prices, and its forecast says
-    what they may be on arrival.
+    there where coins travel between two legs: then `profit` is at present prices, `value` what is certain or worth as
+    much as what is certain, and the forecast says what may be on arrival.
     """
 
     edge: str
