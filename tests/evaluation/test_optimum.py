@@ -1,0 +1,310 @@
+"""The optimum of a snapshot against trying everything, its certificates in fractions, and the laws of both."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal as D
+from fractions import Fraction as F
+from itertools import product
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from evaluation.small_markets import (
+    LOT,
+    MONEY,
+    Flows,
+    assert_feasible,
+    best_by_trying,
+    book,
+    each,
+    gain_of,
+    rows,
+    sent,
+    traded,
+)
+from scipy.optimize import linprog
+
+from cryptopipe.evaluate.optimum import Certificate, Keep, NoPlan, Plan, Question, solve
+from cryptopipe.evaluate.snapshot import Node, Route, Shown, Snapshot
+from cryptopipe.model.facts import Asset, Side, VenueId
+
+COUNTS = [24, pytest.param(10_000, marks=pytest.mark.long)]
+QUESTIONS = [Question(MONEY, keep, funded) for funded, keep in product((True, False), Keep)]
+A, B, X = VenueId("a"), VenueId("b"), Asset("X")
+Answer = Plan | Certificate | NoPlan
+
+
+def gain(answer: Answer) -> F:
+    return F(answer.gain) if isinstance(answer, Plan) else F(0)
+
+
+def markets(count: int) -> Iterator[tuple[int, Snapshot, Question]]:
+    """Half of them linked, those with the question that needs it."""
+    for number, snapshot in each(count):
+        yield number, snapshot, QUESTIONS[number % 4]
+
+
+def free(snapshot: Snapshot, lots: bool = False) -> Snapshot:
+    """Any size and any amount; with `lots` whole ones without minimums."""
+    books = tuple(replace(one, instrument=msgspec.structs.replace(one.instrument, rules=LOT)) for one in snapshot.books)
+    routes = tuple(replace(one, precision=0 if lots else None) for one in snapshot.routes)
+    return replace(snapshot, books=books, routes=routes)
+
+
+def without_fees(shown: Shown) -> Shown:
+    return replace(shown, fees=msgspec.structs.replace(shown.fees, taker_rate=D(0)))
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_in_lots_it_is_what_trying_everything_finds(count: int) -> None:
+    gained = 0
+    for number, snapshot, question in markets(count):
+        asked = replace(question, lots=True)
+        answer = solve(snapshot, asked)
+        assert gain(answer) == best_by_trying(snapshot, asked), (number, answer)
+        if isinstance(answer, Plan):
+            gained += 1
+            assert_feasible(snapshot, answer)
+            assert F(answer.gain) <= answer.ceiling
+    assert gained > count / 20, "markets in which something can be gained"
+
+
+def test_two_ladders_without_fees_meet_at_whole_lots_without_being_asked_to() -> None:
+    """A transport problem: its linear program has whole corners."""
+    gained = 0
+    for number, snapshot in each(20):
+        books = tuple(without_fees(one) for one in free(snapshot).books[:2])
+        market = Snapshot(0, books, {node: D(1000) for node in snapshot.nodes})
+        question = Question(MONEY, Keep.ASSET)
+        found = gain(solve(market, question))
+        assert found == best_by_trying(market, question), number
+        gained += found > 0
+    assert gained > 3
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_fixed_fees_are_what_trying_each_set_of_routes_finds(count: int) -> None:
+    """Against another program, dense and in other columns, for each set of routes that are gone by."""
+    for number, drawn, question in markets(count):
+        snapshot = free(drawn)
+        answer = solve(snapshot, question)
+        best = max(_by_set(snapshot, question, which) for which in _sets(snapshot))
+        assert abs(best - gain(answer)) < 1e-6, (number, best, answer)
+        if isinstance(answer, Plan):
+            assert_feasible(snapshot, answer)
+            moved = sum(leg.quantity * leg.vwap for leg in answer.legs)
+            assert abs(answer.gap) <= D("1e-9") * max(D(1), moved), (number, answer.gap, moved)
+
+
+def _sets(snapshot: Snapshot) -> Iterator[tuple[Route, ...]]:
+    routes = [one for one in snapshot.routes if one.open]
+    for taken in product((False, True), repeat=len(routes)):
+        yield tuple(one for one, wanted in zip(routes, taken, strict=True) if wanted)
+
+
+def _by_set(snapshot: Snapshot, question: Question, routes: tuple[Route, ...]) -> float:
+    """The best when exactly these routes are gone by, each with its fee and at least its minimum."""
+    flows: list[tuple[Flows, float]] = []
+    for shown in snapshot.books:
+        for side in Side:
+            for level in shown.asks if side is Side.BUY else shown.bids:
+                alone = replace(shown, bids=(level,), asks=(level,))
+                flows.append((traded(alone, side, F(level[1])), 0.0))
+    nodes = {node: at for at, node in enumerate(snapshot.nodes)}
+    change, leaving = np.zeros((len(nodes), len(flows) + len(routes))), np.zeros((len(nodes), len(flows) + len(routes)))
+    fixed, fixed_leaving = np.zeros(len(nodes)), np.zeros(len(nodes))
+    bounds: list[tuple[float, float]] = [(0, 1)] * len(flows)
+    for at, (moved, _) in enumerate(flows):
+        _enter(change[:, at], leaving[:, at], nodes, moved)
+    for at, route in enumerate(routes, len(flows)):
+        least = max(route.minimum, route.fee)
+        _enter(fixed, fixed_leaving, nodes, sent(route, F(least)))
+        _enter(
+            change[:, at],
+            leaving[:, at],
+            nodes,
+            [((route.source, route.asset), F(1), (route.target, route.asset), F(1))],
+        )
+        assert route.maximum is not None
+        if route.maximum < least:
+            return -np.inf
+        bounds.append((0, float(route.maximum - least)))
+    return _solved(snapshot, question, nodes, (change, leaving, fixed, fixed_leaving), bounds)
+
+
+def _enter(change: Any, leaving: Any, nodes: dict[Node, int], flows: Flows) -> None:
+    for source, out, target, into in flows:
+        change[nodes[source]] -= float(out)
+        leaving[nodes[source]] += float(out)
+        change[nodes[target]] += float(into)
+
+
+def _solved(
+    snapshot: Snapshot, question: Question, nodes: dict[Node, int], moved: tuple[Any, ...], bounds: list[Any]
+) -> float:
+    change, leaving, fixed, fixed_leaving = moved
+    above, limits = [], []
+    for kept in {node if question.keep is Keep.PLACE else node[1] for node in nodes}:
+        places = [at for node, at in nodes.items() if kept in (node, node[1])]
+        above.append(-change[places].sum(axis=0))
+        limits.append(fixed[places].sum())
+    for node, at in nodes.items():
+        if question.funded or node[1] == question.numeraire:
+            above.append(leaving[at])
+            limits.append(float(snapshot.balances[node]) - fixed_leaving[at])
+    money = [at for node, at in nodes.items() if node[1] == question.numeraire]
+    found = linprog(-change[money].sum(axis=0), A_ub=np.array(above), b_ub=np.array(limits), bounds=bounds)
+    return float(fixed[money].sum() - found.fun) if found.status == 0 else -np.inf
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(10_000, marks=pytest.mark.long)])
+def test_a_certificate_holds_at_every_level_and_route(count: int) -> None:
+    """In fractions, spelt out once more: bought and sold at these prices, nothing brings more than it takes."""
+    certified = 0
+    for number, drawn, question in markets(count):
+        snapshot = free(drawn)
+        answer = solve(snapshot, question)
+        if not isinstance(answer, Certificate):
+            continue
+        certified += 1
+
+        def price(node: Node, answer: Certificate = answer) -> F:
+            return answer.prices[answer.question.pool(node)]
+
+        assert all(price((venue, MONEY)) >= 1 for venue in (A, B))
+        assert all(one >= 0 for one in answer.prices.values())
+        for source, out, target, into in _all_flows(snapshot, answer):
+            assert into * price(target) <= out * price(source), (number, source, target)
+    assert certified > count / 10
+
+
+def _all_flows(snapshot: Snapshot, answer: Certificate) -> Flows:
+    """Each level whole, and of each open route the most that can be sent; where any balance is meant, free of fee."""
+    flows: Flows = []
+
+    def held(node: Node) -> bool:
+        bound = answer.question.funded or node[1] == MONEY
+        return answer.any_balance or not bound or snapshot.balances[node] > 0
+
+    for shown in snapshot.books:
+        for side, levels in ((Side.BUY, shown.asks), (Side.SELL, shown.bids)):
+            for level in levels:
+                flows += traded(replace(shown, bids=(level,), asks=(level,)), side, F(level[1]))
+    for route in snapshot.routes:
+        source = route.source, route.asset
+        most = F(route.maximum or 0)
+        if answer.question.funded or route.asset == MONEY:
+            most = min(most, F(snapshot.balances[source]))
+        if route.open and answer.any_balance:
+            flows += sent(replace(route, fee=D(0)), F(1))
+        elif route.open and most >= max(route.minimum, route.fee) and most > 0:
+            flows += sent(route, most)
+    return [flow for flow in flows if held(flow[0])]
+
+
+@pytest.mark.parametrize("count", [9, pytest.param(10_000, marks=pytest.mark.long)])
+def test_more_is_never_less(count: int) -> None:
+    """Another route, more held, deeper books, a lower fee: the optimum does not fall; in lots exactly."""
+    for number, drawn, question in markets(count):
+        lots = number % 3 == 0
+        snapshot, asked = free(drawn, lots), replace(question, lots=lots)
+        before = gain(solve(snapshot, asked)) - (0 if lots else F(1, 10**6))
+        for what, other in _more(snapshot, number):
+            assert gain(solve(other, asked)) >= before, (number, what)
+
+
+def _more(snapshot: Snapshot, number: int) -> Iterator[tuple[str, Snapshot]]:
+    twice = {node: 2 * held for node, held in snapshot.balances.items()}
+    yield "balances", replace(snapshot, balances=twice)
+    way = Route(X, A, B, "other", D(1), precision=snapshot.routes[0].precision if snapshot.routes else 0)
+    yield "a route", replace(snapshot, routes=(*snapshot.routes, way))
+    changed = list(snapshot.books)
+    at = number % len(changed)
+    fees = changed[at].fees
+    changed[at] = replace(changed[at], fees=msgspec.structs.replace(fees, taker_rate=fees.taker_rate - D("0.05")))
+    yield "a lower fee", replace(snapshot, books=tuple(changed))
+    deeper = list(snapshot.books)
+    deeper[at] = replace(deeper[at], bids=(*deeper[at].bids, (D(1), D(2)))) if _room(deeper[at]) else deeper[at]
+    yield "a deeper book", replace(snapshot, books=tuple(deeper))
+
+
+def _room(shown: Shown) -> bool:
+    return not shown.bids or shown.bids[-1][0] > 1
+
+
+def test_a_triangle_by_hand() -> None:
+    # 600 M buy 10 X at 60; 10 X buy 2 Y at 5 X each; 2 Y sell at 310 M: 620, so 20 are gained, at no fee.
+    books = (
+        book("a", "X", (), rows((60, 10), (70, 5))),
+        book("a", "Y", (), rows((5, 2), (9, 9)), quote="X"),
+        book("a", "Y", rows((310, 2), (100, 9)), ()),
+    )
+    snapshot = Snapshot(0, books, {(A, MONEY): D(1000)})
+    through = solve(snapshot, Question(MONEY, funded=False))
+    assert isinstance(through, Plan) and through.gain == 20
+    assert [(leg.instrument.symbol, leg.quantity, leg.limit) for leg in through.legs] == [
+        ("XM", D(10), D(60)), ("YX", D(2), D(5)), ("YM", D(2), D(310)),
+    ]  # fmt: skip
+    at_once = solve(snapshot, Question(MONEY))
+    assert isinstance(at_once, Certificate), "out of stock alone there is nothing to sell"
+    assert not at_once.any_balance, "and with other balances there would be"
+
+
+def test_a_fixed_fee_decides() -> None:
+    books = (book("a", "X", (), rows((100, 5))), book("b", "X", rows((110, 5)), ()))
+    held = {(A, MONEY): D(1000), (A, X): D(50), (B, X): D(50), (B, MONEY): D(1000)}
+
+    def ways(fee: str) -> tuple[Route, ...]:
+        return Route(X, A, B, "chain"), Route(MONEY, B, A, "chain", D(fee))
+
+    cheap = solve(Snapshot(0, books, held, ways("49")), Question(MONEY))
+    assert isinstance(cheap, Plan) and cheap.gain == 1  # five lots at ten each, less 49
+    assert [(one.route.asset, one.amount, one.arrives) for one in cheap.sent] == [
+        (X, D(5), D(5)), (MONEY, D(549), D(500)),
+    ]  # fmt: skip
+    dear = solve(Snapshot(0, books, held, ways("51")), Question(MONEY))
+    assert isinstance(dear, NoPlan) and "fixed fees" in dear.why
+    assert 0 < dear.relaxed <= dear.ceiling <= 50, "what would be left if a part of the fee could be paid"
+
+
+def test_what_is_not_known_is_not_used() -> None:
+    """A book without a grid, a shut route, an account without a balance."""
+    cheap, dear = book("a", "X", (), rows((100, 5))), book("b", "X", rows((110, 5)), ())
+    held = {(A, MONEY): D(1000), (B, X): D(50)}
+    whole = Snapshot(0, (cheap, dear), held)
+    assert gain(solve(whole, Question(MONEY, Keep.ASSET))) == 50
+    gridless = replace(cheap, instrument=msgspec.structs.replace(cheap.instrument, rules=None))
+    assert gain(solve(replace(whole, books=(gridless, dear)), Question(MONEY, Keep.ASSET))) == 0
+    assert gain(solve(replace(whole, balances={(A, MONEY): D(1000)}), Question(MONEY, Keep.ASSET))) == 0
+    ways = (Route(X, A, B, "chain"), Route(MONEY, B, A, "chain"))
+    held = {node: D(1000) for node in product((A, B), (X, MONEY))}
+    assert gain(solve(Snapshot(0, (cheap, dear), held, ways), Question(MONEY))) == 50
+    shut = (ways[0], replace(ways[1], open=False))
+    assert gain(solve(Snapshot(0, (cheap, dear), held, shut), Question(MONEY))) == 0
+
+
+def test_the_proof_by_prices_is_as_sharp_as_the_plan() -> None:
+    """Without fixed fees and lots the ceiling, which is exact, is the gain to a billionth."""
+    for number, drawn, question in markets(16):
+        snapshot = replace(
+            free(drawn), routes=tuple(replace(r, fee=D(0), minimum=D(0), precision=None) for r in drawn.routes)
+        )
+        answer = solve(snapshot, question)
+        if isinstance(answer, Plan):
+            assert 0 <= answer.ceiling - F(answer.gain) <= F(1, 10**7), number
+
+
+def test_an_arbitrage_smaller_than_the_solver_sees_is_no_certificate() -> None:
+    near = book("a", "X", (), rows(("100", "0.000001"))), book("b", "X", rows(("100.000000001", "0.000001")), ())
+    answer = solve(Snapshot(0, near, {(A, MONEY): D(1000), (B, X): D(1)}), Question(MONEY, Keep.ASSET))
+    assert not isinstance(answer, Certificate), "a cent's billionth is one all the same"
+
+
+def test_gain_of_refuses_what_is_not_there() -> None:
+    """The judge itself."""
+    question = Question(MONEY, Keep.ASSET)
+    snapshot = Snapshot(0, (), {(A, MONEY): D(10)})
+    assert gain_of(snapshot, question, [((A, MONEY), F(11), (B, MONEY), F(12))]) is None
+    assert gain_of(snapshot, question, [((A, MONEY), F(10), (B, MONEY), F(12))]) == 2
+    assert gain_of(snapshot, question, [((A, MONEY), F(10), (B, MONEY), F(9))]) is None
