@@ -12,16 +12,22 @@ from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json, terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptopipe.journal.runs import Run
 
 
 @click.command("post-mortem")
 @click.option("--strategy", metavar="NAME", help="Only the runs of this strategy.")
 @click.option("--run", "wanted", default="all", show_default=True, metavar="ID|last|all", help="Which runs.")
+@click.option("--calibration", is_flag=True, help="How far forecasts of coins that travelled came true.")
 @common_options
-def post_mortem(common: Common, strategy: str | None, wanted: str) -> None:
+def post_mortem(common: Common, strategy: str | None, wanted: str, calibration: bool) -> None:
     """What was found, refused and taken, and where it went, over all runs; also while one runs."""
     settings = common.load(None if strategy is None else [strategy])
+    if calibration:
+        _show_calibration(settings.data_dir, strategy, wanted, as_json=common.json)
+        return
     from cryptopipe.postmortem.report import report
 
     made = report(settings.data_dir, strategy, wanted)
@@ -31,6 +37,18 @@ def post_mortem(common: Common, strategy: str | None, wanted: str) -> None:
     from cryptopipe.postmortem.render import render
 
     render(made, terminal(width=None if sys.stdout.isatty() else 120))
+
+
+def _show_calibration(data_dir: "Path", strategy: str | None, wanted: str, *, as_json: bool) -> None:
+    from cryptopipe.postmortem.calibration import calibration, document
+
+    figures, found = calibration(data_dir, strategy, wanted)
+    if as_json:
+        print_json({"strategy": strategy, "calibration": document(figures, found)})
+        return
+    from cryptopipe.postmortem.calibration_table import render
+
+    render(figures, found, terminal(width=None if sys.stdout.isatty() else 120))
 
 
 @click.group()
