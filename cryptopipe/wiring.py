@@ -126,20 +126,20 @@ class Wiring:
                 limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
                 latency=self.settings.paper.latency,
                 latencies={VenueId(venue): one for venue, one in self.settings.paper.latencies.items()},
-                fees={venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()},
-                opening=self._opening,
+                fees={venue: self.fees(venue) for venue in self.plugins},
+                opening=self.opening,
                 own_fees=self._own_fees(),
                 codecs=self.codecs,
                 private=self.private,
                 withdrawals=frozenset(self.codecs) if self.withdraws else frozenset(),
                 transfer_seed=self.settings.paper.transfer_seed,
-                custody=self._custody(),
+                custody=self.custody(),
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
             ),
             sink,
         )
 
-    def _custody(self) -> Custody:
+    def custody(self) -> Custody:
         """The plugins' terms, with what the user says of his accounts over them."""
         told = {venue: self.settings.custody.get(venue, CustodySettings()) for venue in self.plugins}
         terms = {}
@@ -152,7 +152,7 @@ class Wiring:
     def watcher(self) -> Watcher:
         """A market and a strategy that only look."""
         market = Market(self.plugins)
-        fees = {venue: self._fees(venue, plugin) for venue, plugin in self.plugins.items()}
+        fees = {venue: self.fees(venue) for venue in self.plugins}
         strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
         in_force = FeesInForce(fees, self._own_fees())
         return Watcher(market, strategy, View(market, in_force, enough, {}), in_force)
@@ -162,16 +162,17 @@ class Wiring:
         own = {venue: self.settings.venue(venue) for venue in self.plugins}
         return frozenset(v for v, one in own.items() if (one.taker_fee_bps, one.maker_fee_bps) != (None, None))
 
-    def _opening(self, venue: VenueId, asset: Asset) -> Decimal:
-        """Nothing where nothing is ever traded: it would be value that only the market moves."""
+    def opening(self, venue: VenueId, asset: Asset) -> Decimal:
+        """The balance on paper. Nothing where nothing is ever traded: it would be value that only the market moves."""
         plugin = self.plugins.get(venue)
         if plugin is not None and plugin.source is not None and not any(i.rules for i in plugin.instruments.listed()):
             return Decimal(0)
         return self.settings.opening(venue, asset)
 
-    def _fees(self, venue: VenueId, plugin: ExchangePlugin) -> FeeSchedule:
+    def fees(self, venue: VenueId) -> FeeSchedule:
+        """What the account pays: the plugin's schedule, or the rates that the user has set."""
         own = self.settings.venue(venue)
-        fees = plugin.fees
+        fees = self.plugins[venue].fees
         if own.taker_fee_bps is not None:
             fees = msgspec.structs.replace(
                 fees, taker_rate=own.taker_fee_bps / _BPS, source="configuration", as_of="now"
