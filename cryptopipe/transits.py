@@ -23,7 +23,8 @@ from cryptopipe.evaluate.value import executable_value
 from cryptopipe.gate.transfers import first_legs
 from cryptopipe.journal import told
 from cryptopipe.journal.account_records import TransferCredited, TransferSent, TransitChanged
-from cryptopipe.model.actions import Withdraw
+from cryptopipe.lookouts import Lookouts
+from cryptopipe.model.actions import Action, ListTransfers, Withdraw
 from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import Outcome
@@ -39,6 +40,7 @@ class Transits:
         self.running: dict[int, Running] = {}
         self._transfers: set[tuple[VenueId, str]] = set()
         """Venues' ids of withdrawals that are known to be ours."""
+        self._lookouts = Lookouts()
         self._stopped = False
 
     def start(self, decision: Decision, execution: Execution, naming: Naming) -> None:
@@ -90,7 +92,7 @@ class Transits:
     def look(self, venue: VenueId) -> bool:
         """Whether something of a venue is on its way, which is looked at now."""
         found = [one for one in self.running.values() if one.plan.looking]
-        found = [one for one in found if venue == (one.transit.target if one.plan.left else one.transit.source)]
+        found = [one for one in found if venue in _ends(one.plan)]
         for one in found:
             if one.pausing:
                 one.pause, one.pausing = one.pause + 1, False
@@ -148,7 +150,7 @@ class Transits:
         plan = one.plan
         match step:
             case AskFor(action=action) if plan.looking or not self._stopped:
-                one.execution.ask(action, at, lambda outcome, now: self._follow(one, plan.told(outcome, now), now))
+                self._ask(one, action, at)
             case Pause(lasts=lasts):
                 self._pause(one, at + lasts)
             case Weigh() if not self._stopped:
@@ -161,6 +163,15 @@ class Transits:
                 self._sell(one, at_source, amount, at)
             case Over():
                 self._end(one, at)
+
+    def _ask(self, one: Running, action: Action, at: Nanos) -> None:
+        def answered(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
+            self._follow(one, one.plan.told(outcome, now), now)
+
+        if isinstance(action, ListTransfers):
+            self._lookouts.ask(action, one.execution, at, answered)
+        else:
+            one.execution.ask(action, at, answered)
 
     def _pause(self, one: Running, until: Nanos) -> None:
         one.pause, one.pausing = one.pause + 1, True
@@ -262,3 +273,8 @@ def _amount(plan: TransitPlan) -> Decimal:
         return plan.held
     with exact():
         return plan.sent - plan.fee
+
+
+def _ends(plan: TransitPlan) -> tuple[VenueId, ...]:
+    """Where what the books say of coins on their way may have changed already."""
+    return (plan.transit.target,) if plan.left else (plan.transit.source, plan.transit.target)

@@ -41,6 +41,10 @@ class _Pool:
             raise ValueError(f"{kind.__name__} takes {amount} of {self.limit.count}, of which {kept} are kept")
         return most
 
+    def spacing(self, amount: int, kind: type[Action]) -> Nanos:
+        """How far apart it may be taken for ever."""
+        return self.limit.per * amount // (self.most(amount, kind) + amount)
+
 
 class _Drain(_Pool):
     """An allowance that runs off steadily: `_level`, what is taken times the span, loses `count` each nanosecond."""
@@ -156,6 +160,11 @@ class Budget:
         except ValueError:
             return at + SECOND  # never all at once
         return max([*free, self._held_until if self._held_until > at else 0], default=0)
+
+    def spacing(self, kind: type[Action]) -> Nanos:
+        """How far apart actions of a kind may follow each other for ever, if a quarter is left to others."""
+        wanted = self._weights.get(kind, self._default)
+        return max((self._spans[one.name].spacing(one.amount, kind) * 4 // 3 for one in wanted), default=0)
 
     def hear(self, response: HttpResponse, at: Nanos) -> None:
         """What an answer says of limits: its status, `Retry-After`, the headers of the allowances."""

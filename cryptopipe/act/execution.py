@@ -54,6 +54,9 @@ class Execution(Protocol):
     def wake_at(self, due: Nanos, what: Callable[[Nanos], None]) -> None:
         """Call `what` at `due`."""
 
+    def spacing(self, venue: VenueId) -> Nanos:
+        """How far apart a venue's transfers may be listed for ever."""
+
     def next_due(self) -> Nanos:
         """When `wake` is wanted; `LAST` if never."""
 
@@ -100,6 +103,10 @@ class PaperExecution:
         """Call `what` at `due`."""
         if not self._closed:
             self._others.wake_at(due, what)
+
+    def spacing(self, venue: VenueId) -> Nanos:
+        """On paper as often as anybody likes."""
+        return 0
 
     def close(self) -> None:
         """The run is over: orders on their way still arrive, anything else does not happen."""

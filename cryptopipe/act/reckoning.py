@@ -21,7 +21,7 @@ AGAIN_AFTER, LONGEST_AFTER = SECOND, 64 * SECOND
 the end of a run, which waits a few seconds only, always after the first.
 """
 
-COMPARED_AT_MOST = 8
+COMPARED_AT_MOST = 30
 """Times, while coins are on their way."""
 
 Differences = Mapping[Asset, tuple[Decimal, Decimal]]

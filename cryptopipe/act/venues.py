@@ -19,7 +19,7 @@ from cryptopipe.act.strangers import read
 from cryptopipe.capture.inputs import ACTION, Input
 from cryptopipe.clock import LAST, SECOND, Agenda, Nanos
 from cryptopipe.errors import CryptopipeError, PluginError, RateLimited, VenueError
-from cryptopipe.model.actions import Action, ActionCodec, PlaceOrder, venue_of
+from cryptopipe.model.actions import Action, ActionCodec, ListTransfers, PlaceOrder, venue_of
 from cryptopipe.model.facts import Instrument, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import FillReport, More, OrderReport, Outcome
@@ -121,6 +121,10 @@ class VenueExecution:
     def wake_at(self, due: Nanos, what: Callable[[Nanos], None]) -> None:
         """Call `what` at `due`."""
         self._agenda.wake_at(due, what)
+
+    def spacing(self, venue: VenueId) -> Nanos:
+        """How far apart a venue's transfers may be listed for ever, and leave a share of its limits to others."""
+        return self._budgets[venue].spacing(ListTransfers)
 
     def next_due(self) -> Nanos:
         """When the first pause ends."""

@@ -19,7 +19,15 @@ from cryptopipe.drivers.intake import Arrival
 from cryptopipe.drivers.veil import of_request
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.feeds import Rewrite
-from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateSigner, Withdraw
+from cryptopipe.model.actions import (
+    ActionCodec,
+    FetchAddress,
+    FetchCurrencies,
+    ListTransfers,
+    PrivateCodec,
+    PrivateSigner,
+    Withdraw,
+)
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.simulated import SANDBOX_CREDENTIALS, SANDBOX_TRADER
@@ -32,6 +40,9 @@ def _nothing() -> list[Instruction]:
 
 def _never() -> Nanos:
     return LAST
+
+
+_OF_COINS = (FetchAddress, FetchCurrencies, ListTransfers)
 
 
 def withdrawing_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:
@@ -65,7 +76,7 @@ class Signatory:
     sends: Callable[[], Sequence[tuple[VenueId, str]]] = tuple
     """What the readers of private streams want written, since the last call."""
     withdrawing: Mapping[VenueId, Credentials] = field(default_factory=dict)
-    """What withdrawals, and nothing else, are signed with: `credentials` may not withdraw."""
+    """What is asked of transfers, and nothing else, is signed with: `credentials` may not withdraw."""
     _signed_at: dict[VenueId, Nanos] = field(default_factory=dict)
     _turns: dict[VenueId, asyncio.Lock] = field(default_factory=dict)
 
@@ -87,7 +98,9 @@ class Signatory:
         return HttpRequest(request.method, self.rewrite(one.venue, request.url), request.headers, request.body)
 
     def _key(self, one: Instruction) -> Credentials | None:
-        return (self.withdrawing if isinstance(one.action, Withdraw) else self.credentials).get(one.venue)
+        """A withdrawal has no other key; of the rest, some venues tell who may not withdraw, some do not."""
+        usual, own = self.credentials.get(one.venue), self.withdrawing.get(one.venue)
+        return own if isinstance(one.action, Withdraw) else own or usual if isinstance(one.action, _OF_COINS) else usual
 
     async def carry_out(
         self,

@@ -1,0 +1,287 @@
+"""Laws of coins on their way, whatever venues answer and whichever answers are lost."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal as D
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryptopipe.act.pursuit import AskFor, Pause
+from cryptopipe.act.transit import LATE_LOOK, NEVER_MADE_AFTER, TransitPlan
+from cryptopipe.act.transit_steps import (
+    Back,
+    Came,
+    Go,
+    Gone,
+    Later,
+    Left,
+    Over,
+    Sell,
+    Send,
+    Stage,
+    Step,
+    Verdict,
+    Weigh,
+)
+from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.errors import CryptopipeError, ProtocolError, RateLimited, UnknownOutcome, VenueError
+from cryptopipe.model.actions import Action, FetchAddress, ListTransfers, Withdraw
+from cryptopipe.model.facts import Asset, VenueId
+from cryptopipe.model.outcomes import Accepted, AddressReport, Outcome, Refused, Reports, TransferReport, TransferState
+from cryptopipe.model.trading import Forecast, Transit, Way
+
+START = 1_800_000_000 * SECOND
+ALPHA, BETA, X = VenueId("alpha"), VenueId("beta"), Asset("X")
+BPS = D("0.01")
+FORECAST = Forecast(D(1), BPS, D(5), D("0.001"), D(0), BPS, BPS, BPS, BPS, BPS, BPS, D(1))
+ID = "7a0c1f0e-52a4-4c53-9d33-6b1f2f3f7f0d"
+HELD, FEE, STEP = D("10.0007"), D("0.25"), D("0.01")
+AMOUNT = D("10.00")
+
+
+def transit(way: Way = Way.TRANSFER) -> Transit:
+    return Transit(way, X, ALPHA, BETA, "chain", "X", "net", "xx", "NET", D(10), FEE, D("9.75"), 2, FORECAST)
+
+
+@dataclass
+class Road:
+    """Two venues and the chain between them: the truth that a plan must find."""
+
+    reaches: bool = True
+    """Whether the request to withdraw arrives."""
+    answered: str = "yes"
+    """`yes`, `lost`, or `refused`."""
+    gives_back: bool = False
+    leaves_after: Nanos = 20 * SECOND
+    credited_after: Nanos = 40 * SECOND
+    """After it left."""
+    never_credited: bool = False
+    listed_after: Nanos = 0
+    names: str = "client"
+    """By which the list of withdrawals tells ours: `client`, `bare`, `number` (the venue's own), `nothing`."""
+    verdicts: list[Verdict] = field(default_factory=list)
+    portions: list[D] = field(default_factory=list)
+    """Of each order to sell, how much of it is filled; all of it after the last; below zero: it cannot be tried."""
+    lost: list[bool] = field(default_factory=list)
+    """Which answers to questions are lost, in order."""
+    asked: list[Withdraw] = field(default_factory=list)
+    at: Nanos = 0
+    """When the withdrawal was made, 0 if it was not."""
+
+    def answer(self, action: Action, now: Nanos) -> Outcome | CryptopipeError:
+        if isinstance(action, Withdraw):
+            return self._withdraw(action, now)
+        if self.lost and self.lost.pop(0):
+            errors = [RateLimited("slower"), ProtocolError("not JSON"), VenueError("busy"), UnknownOutcome("cut off")]
+            return errors[len(self.lost) % 4]
+        if isinstance(action, FetchAddress):
+            assert (action.venue, action.code, action.network) == (BETA, "xx", "NET")
+            return Reports(address=AddressReport(X, "NET", "here", "memo"))
+        assert isinstance(action, ListTransfers)
+        return Reports(transfers=(_stranger(action, now), *self._transfers(action, now)))
+
+    def _withdraw(self, action: Withdraw, now: Nanos) -> Outcome | CryptopipeError:
+        self.asked.append(action)
+        if self.answered == "refused":
+            return Refused("-1", "no")
+        self.at = now if self.reaches else 0
+        if self.answered == "lost" or not self.reaches:
+            return UnknownOutcome("no answer")
+        return Accepted("77")
+
+    def _transfers(self, action: ListTransfers, now: Nanos) -> Iterable[TransferReport]:
+        if not self.at or now < self.at + self.listed_after:
+            return
+        made, left, done = self.at, self.at + self.leaves_after, self.at + self.leaves_after + self.credited_after
+        state = TransferState.PENDING
+        if action.deposits:
+            if now >= left and not self.gives_back:
+                if now >= done:
+                    state = TransferState.FAILED if self.never_credited else TransferState.DONE
+                yield TransferReport(BETA, "3", True, X, "NET", "here", AMOUNT - FEE, None, state, "txid", "", left)
+            return
+        if now >= left:
+            state = TransferState.FAILED if self.gives_back else TransferState.PENDING
+        txid = "txid" if now >= left and not self.gives_back else ""
+        name = {"client": ID, "bare": ID.replace("-", ""), "number": "123", "nothing": ""}[self.names]
+        yield TransferReport(ALPHA, "77", False, X, "net", "here", AMOUNT - FEE, FEE, state, txid, name, made)
+
+
+def _stranger(action: ListTransfers, now: Nanos) -> TransferReport:
+    """Another one's: elsewhere, of the same amount."""
+    done = TransferState.DONE
+    return TransferReport(action.venue, "78", action.deposits, X, "net", "there", AMOUNT, FEE, done, "other", "", now)
+
+
+@dataclass
+class Journey:
+    """What a plan did on a road."""
+
+    plan: TransitPlan
+    steps: list[Step] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    sold_there: D = D(0)
+    sold_here: D = D(0)
+    lasted: Nanos = 0
+
+    def of(self, kind: type[Step]) -> list[Step]:
+        return [step for step in self.steps if isinstance(step, kind)]
+
+
+def travel(road: Road, way: Way = Way.TRANSFER, held: D = HELD, owed: D = D(0)) -> Journey:
+    """To the end."""
+    plan = TransitPlan(7, transit(way), ID)
+    done, now = Journey(plan), START
+    due: list[tuple[Step, ...]] = [plan.bought(held, owed, now)]
+    while due:
+        for step in due.pop(0):
+            done.steps.append(step)
+            done.states.append(plan.state)
+            match step:
+                case AskFor(action=action):
+                    now += 20 * MILLISECOND
+                    due.append(plan.told(road.answer(action, now), now))
+                case Send(withdrawal=withdrawal):
+                    now += 20 * MILLISECOND
+                    due.append(plan.told(road.answer(withdrawal, now), now))
+                case Pause(lasts=lasts):
+                    assert 0 < lasts <= LATE_LOOK
+                    now += lasts
+                    due.append(plan.woken(now))
+                case Weigh():
+                    go = Go(AMOUNT, FEE)
+                    due.append(plan.weighed(road.verdicts.pop(0) if road.verdicts else go, now))
+                case Sell():
+                    due.append(_sell(road, done, step, now))
+        assert len(done.steps) < 10_000, "it never ends"
+    done.lasted = now - START
+    return done
+
+
+def _sell(road: Road, done: Journey, step: Sell, now: Nanos) -> tuple[Step, ...]:
+    quantity = step.amount // STEP * STEP
+    if not quantity:
+        return done.plan.too_little()
+    portion = road.portions.pop(0) if road.portions else D(1)
+    if portion < 0:
+        return done.plan.unsold()
+    filled = quantity * portion // STEP * STEP
+    if step.at_source:
+        done.sold_here += filled
+    else:
+        done.sold_there += filled
+    return done.plan.sold(filled, now)
+
+
+ROADS = st.builds(
+    Road,
+    reaches=st.booleans(),
+    answered=st.sampled_from(["yes", "lost", "refused"]),
+    gives_back=st.booleans(),
+    leaves_after=st.sampled_from([0, 20 * SECOND, 3600 * SECOND]),
+    credited_after=st.sampled_from([0, 40 * SECOND, 86_400 * SECOND]),
+    never_credited=st.booleans(),
+    listed_after=st.sampled_from([0, SECOND, 20 * SECOND]),
+    names=st.sampled_from(["client", "bare", "number", "nothing"]),
+    verdicts=st.lists(st.sampled_from([Go(AMOUNT, FEE), Later("no book"), Back("no edge")]), max_size=3),
+    portions=st.lists(st.sampled_from([D(-1), D(0), D("0.3"), D(1)]), max_size=6),
+    lost=st.lists(st.booleans(), max_size=12),
+)
+
+
+@given(ROADS)
+def test_coins_are_sent_once_and_found_where_they_are(road: Road) -> None:
+    done = travel(road)
+    plan, count = done.plan, Counter(type(step) for step in done.steps)
+    assert len(road.asked) == count[Send] <= 1
+    assert count[Over] == 1 and isinstance(done.steps[-1], Over)
+    really_left = road.at > 0 and not road.gives_back
+    assert count[Left] == plan.left == really_left
+    assert count[Came] == (really_left and not road.never_credited)
+    assert count[Gone] == (really_left and road.never_credited)
+    kinds = [type(step) for step in done.steps if isinstance(step, Left | Came | Gone)]
+    assert kinds == sorted(kinds, key=lambda kind: kind is not Left)
+    credited = AMOUNT - FEE if count[Came] else D(0)
+    assert plan.credited == credited
+    sent = AMOUNT if really_left else D(0)
+    assert plan.held == HELD - sent - done.sold_here < STEP
+    assert plan.arrived == credited - done.sold_there < STEP
+    assert not (really_left and done.sold_here), "what was sent is not sold where it was"
+
+
+@given(ROADS)
+def test_the_intent_names_what_was_told(road: Road) -> None:
+    travel(road)
+    for one in road.asked:
+        assert one == Withdraw(ALPHA, "X", "net", "here", AMOUNT, ID, "memo")
+
+
+@given(ROADS)
+def test_the_end_is_told_in_a_word(road: Road) -> None:
+    done = travel(road)
+    plan = done.plan
+    word = "lost" if plan.stage is Stage.LOST else "sold" if plan.credited else "returned"
+    assert plan.end == word
+    assert (plan.reason != "") == (word != "sold")
+
+
+@given(ROADS, st.sampled_from([D(0), D("9.75"), D("9.70"), D(11)]))
+def test_stock_that_was_sold_ahead_is_restored_and_never_sold_again(road: Road, owed: D) -> None:
+    done = travel(road, Way.STOCK, owed=owed)
+    really_left = road.at > 0 and not road.gives_back
+    assert done.sold_here == 0
+    credited = AMOUNT - FEE if really_left and not road.never_credited else D(0)
+    assert done.sold_there == (max(D(0), credited - owed) // STEP * STEP if credited else 0)
+    if done.plan.stage is not Stage.LOST:
+        assert done.plan.end == ("restored" if credited else "kept")
+
+
+@pytest.mark.parametrize("names", ["client", "bare", "number", "nothing"])
+def test_a_lost_answer_is_looked_for_however_the_venue_names_it(names: str) -> None:
+    done = travel(Road(answered="lost", names=names, listed_after=20 * SECOND))
+    assert "unknown" in done.states and done.plan.end == "sold"
+
+
+def test_what_nobody_lists_was_never_made_and_that_takes_its_time() -> None:
+    done = travel(Road(reaches=False))
+    assert done.plan.end == "returned" and done.lasted > NEVER_MADE_AFTER
+    assert "never withdrawn" in done.plan.reason
+
+
+def test_another_plans_withdrawal_of_the_same_amount_is_not_ours() -> None:
+    claimed = {"77"}
+    plan = TransitPlan(8, transit(), ID, claimed.__contains__)
+    plan.bought(HELD, D(0), START)
+    plan.told(Reports(address=AddressReport(X, "NET", "here", "memo")), START)
+    plan.weighed(Go(AMOUNT, FEE), START)
+    plan.told(UnknownOutcome("no answer"), START)
+    road = Road(names="nothing", at=START)
+    told = road.answer(ListTransfers(ALPHA, False), START + SECOND)
+    plan.told(told, START + SECOND)
+    assert plan.state == "unknown"
+    claimed.clear()
+    plan.told(told, START + SECOND)
+    assert plan.state == "leaving"
+
+
+def test_coins_later_than_the_time_of_giving_up_are_stuck_and_still_found() -> None:
+    done = travel(Road(credited_after=3600 * SECOND))
+    assert "stuck" in done.states and done.plan.end == "sold"
+    first = done.states.index("stuck")
+    assert "selling" not in done.states[:first] and done.states.count("stuck") >= 50
+
+
+def test_a_deposit_that_the_venue_holds_is_sold_when_it_may_be() -> None:
+    road = Road(verdicts=[Go(AMOUNT, FEE, 30 * SECOND)])
+    done = travel(road)
+    at = next(n for n, step in enumerate(done.steps) if isinstance(step, Came))
+    assert done.steps[at + 1] == Pause(30 * SECOND) and isinstance(done.steps[at + 2], Sell)
+
+
+def test_a_withdrawal_that_comes_back_is_sold_where_it_is() -> None:
+    done = travel(Road(gives_back=True))
+    assert done.sold_here == D("10.00") and done.plan.reason == "the withdrawal failed"
+    assert not done.of(Left)
