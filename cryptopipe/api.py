@@ -17,8 +17,10 @@ from cryptopipe.errors import (
     VenueUnavailable,
 )
 from cryptopipe.evaluate.cycle import Outcome as CycleOutcome
-from cryptopipe.evaluate.cycle import Step as CycleStep
-from cryptopipe.evaluate.cycle import best_cycle, price_ratio
+from cryptopipe.evaluate.cycle import price_ratio
+from cryptopipe.evaluate.size import best_cycle
+from cryptopipe.evaluate.steps import InventoryStep, TransferStep
+from cryptopipe.evaluate.steps import Step as CycleStep
 from cryptopipe.evaluate.value import executable_value
 from cryptopipe.model.accounts import (
     SimulatedAccount,
@@ -268,6 +270,7 @@ __all__ = [
     "HttpResponse",
     "Instrument",
     "Instruments",
+    "InventoryStep",
     "KeyReport",
     "Kind",
     "Ladder",
@@ -358,6 +361,7 @@ __all__ = [
     "TransferRoute",
     "TransferState",
     "TransferStatus",
+    "TransferStep",
     "Transit",
     "Unknown",
     "UnknownOutcome",

@@ -100,7 +100,7 @@ class Arbitrage:
         net = _net_ratio(steps, gross)
         if not obstacles and net > 1 + Fraction(restoring):
             cap = self._settings.stake[cycle.start]
-            outcome = best_cycle(steps, cap, lambda o: o.profit - restoring * o.spent, hurdle=1 + Fraction(restoring))
+            outcome = best_cycle(steps, cap, hurdle=1 + restoring)
         found = _opportunity(cycle, steps, gross, net, restoring, outcome, obstacles)
         if outcome is None:
             return found

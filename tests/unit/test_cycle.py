@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptopipe.evaluate.cycle import Outcome, Step, best_amount, best_cycle, carry_out, price_ratio
+from cryptopipe.evaluate.cycle import best_amount, carry_out, price_ratio
+from cryptopipe.evaluate.size import best_cycle
+from cryptopipe.evaluate.steps import Step
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, TradingRules, VenueId
 from cryptopipe.model.money import exact
 
@@ -31,16 +33,12 @@ def pair(asks: Rows, bids: Rows, rate: str = "0", charged_in: str = "quote", rul
     ]
 
 
-def profit(outcome: Outcome) -> D:
-    return outcome.profit
-
-
 def test_walks_both_ladders_to_the_last_level_that_pays() -> None:
     # 1 X at 100 sold at 103, 1 X at 101 sold at 102, the third pair (102.5 against 101.5) would lose.
     steps = pair(
         [(D(100), D(1)), (D(101), D(1)), (D("102.5"), D(5))], [(D(103), D(1)), (D(102), D(1)), (D("101.5"), D(5))]
     )
-    outcome = best_cycle(steps, D(10**6), profit)
+    outcome = best_cycle(steps, D(10**6))
     assert outcome is not None
     assert [leg.quantity for leg in outcome.legs] == [D(2), D(2)]
     assert [leg.limit for leg in outcome.legs] == [D(101), D(102)]
@@ -69,13 +67,24 @@ def test_dust_is_told_and_worth_nothing() -> None:
     [
         (TradingRules(D("0.1"), D("0.1"), D(5), D(0)), "minimum size"),
         (TradingRules(D("0.1"), D("0.1"), D(0), D(1000)), "minimum notional"),
-        (TradingRules(D(3), D("0.1"), D(0), D(0)), "tick"),
     ],
 )
-def test_a_leg_off_the_grid_is_no_trade(rules: TradingRules, names: str) -> None:
+def test_a_leg_below_a_minimum_is_no_trade(rules: TradingRules, names: str) -> None:
     steps = pair([(D(100), D(1))], [(D(110), D(1))], rules=rules)
     assert names in carry_out(steps, D(100)).problem
-    assert best_cycle(steps, D(100), profit) is None
+    assert best_cycle(steps, D(100)) is None
+
+
+def test_a_limit_between_ticks_gives_way_and_must_be_paid_for() -> None:
+    """Ticks of 3: a purchase at 100 needs a limit of 102, a sale at 110 one of 108; 1020 pay for ten."""
+    rules = TradingRules(D(3), D("0.1"), D(0), D(0))
+    for at_hand, quantity in (("1020", "10"), ("1019.9", "9.9")):
+        steps = pair([(D(100), D(10))], [(D(110), D(10))], rules=rules)
+        poor = Step(steps[0].instrument, Side.BUY, steps[0].ladder, steps[0].fees, D(at_hand))
+        outcome = best_cycle([poor, steps[1]], D(10**6))
+        assert outcome is not None and [leg.quantity for leg in outcome.legs] == [D(quantity)] * 2
+        assert [leg.limit for leg in outcome.legs] == [D(102), D(108)]
+        assert outcome.profit == D(quantity) * 10
 
 
 def test_the_minimum_notional_of_a_sale_is_met_at_its_limit() -> None:
@@ -92,14 +101,14 @@ def test_a_balance_pays_for_a_purchase_even_at_its_limit() -> None:
     asks = [(D(100), D(10)), (D(102), D(10))]
     for rate, quantity in (("0", "19.8"), ("0.01", "19.6")):  # 2020 / 102, 2020 / 103.02
         step = Step(market("a"), Side.BUY, asks, fee(rate), D(2020))
-        outcome = best_cycle([step, pair(asks, [(D(110), D(99))], rate)[1]], D(10**6), profit)
+        outcome = best_cycle([step, pair(asks, [(D(110), D(99))], rate)[1]], D(10**6))
         assert outcome is not None and outcome.legs[0].quantity == D(quantity)
 
 
 def test_a_balance_bounds_its_leg() -> None:
     steps = pair([(D(100), D(10))], [(D(110), D(10))])
     poor = [steps[0], Step(steps[1].instrument, Side.SELL, steps[1].ladder, steps[1].fees, D("2.55"))]
-    outcome = best_cycle(poor, D(10**6), profit)
+    outcome = best_cycle(poor, D(10**6))
     assert outcome is not None and [leg.quantity for leg in outcome.legs] == [D("2.5"), D("2.5")]
 
 
@@ -116,7 +125,7 @@ def test_a_triangle_returns_to_its_asset() -> None:
         step("B", "BTC", "USDT", Side.SELL, "210"),
     ]
     assert price_ratio(steps) == Fraction(105, 100)
-    outcome = best_cycle(steps, D(1000), profit)
+    outcome = best_cycle(steps, D(1000))
     assert outcome is not None and (outcome.spent, outcome.received) == (D(1000), D(1050))
 
 
@@ -131,7 +140,7 @@ def ladders(reverse: bool) -> st.SearchStrategy[list[tuple[D, D]]]:
 @given(ladders(False), ladders(True), st.sampled_from(["0", "0.0005", "0.002", "0.01"]))
 def test_no_size_on_the_grid_beats_the_best_with_fees_in_quote(asks: Rows, bids: Rows, rate: str) -> None:
     steps = pair(asks, bids, rate)
-    best = best_cycle(steps, D(10**6), profit)
+    best = best_cycle(steps, D(10**6))
     # Brute force: every lot count, priced by an independent sum.
     with exact():
         candidates = [D(0)]
@@ -153,7 +162,7 @@ def _take(rows: Rows, size: D) -> D:
 def test_a_fee_never_helps(asks: Rows, bids: Rows, charged_in: str) -> None:
     profits = []
     for rate in ("0", "0.001", "0.01"):
-        best = best_cycle(pair(asks, bids, rate, charged_in), D(10**6), profit)
+        best = best_cycle(pair(asks, bids, rate, charged_in), D(10**6))
         profits.append(best.profit if best else D(0))
     assert profits == sorted(profits, reverse=True)
 
@@ -170,7 +179,9 @@ def test_legs_never_spend_more_than_given_nor_sell_more_than_bought(
 ) -> None:
     for charged_in in ("quote", "received"):
         outcome = carry_out(pair(asks, bids, rate, charged_in), D(cap))
-        assert outcome.spent <= cap
+        assert outcome.spent <= cap and len(outcome.legs) == (0 if outcome.problem else 2)
+        if outcome.problem:
+            continue
         assert all(amount >= 0 for amount in outcome.dust)
         assert outcome.legs[1].quantity <= outcome.legs[0].quantity
         assert outcome.legs[0].quantity <= sum(size for _, size in asks)

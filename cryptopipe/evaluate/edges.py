@@ -1,0 +1,195 @@
+"""The edges that have a size of their own, as curves: trades on their market's grid, transfers on their network's.
+
+Enters: steps, and what stock before and after an edge bounds it. Leaves: curves. Never: an order that a balance, a free
+margin or a token's balance does not pay for at its limit.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from cryptopipe.evaluate.curve import NO_END, ONE, ZERO, Curve, Row
+from cryptopipe.evaluate.steps import FINEST, Step, Token, TransferStep
+from cryptopipe.model.facts import Side
+
+
+class Trade(Curve):
+    """A taker order. `token_share` is what of its token's balance this order may take, None where it pays the usual
+    fee. `stock_in` and `stock_out` bound what it spends and brings.
+
+    With a share the whole fee must fit in it. Without, the whole balance must be too small for the fee: otherwise the
+    venue would take it from there.
+    """
+
+    def __init__(
+        self, step: Step, token_share: Decimal | None = None, stock_in: Decimal = NO_END, stock_out: Decimal = NO_END
+    ) -> None:
+        assert step.instrument.rules is not None
+        self.step, self.rules = step, step.instrument.rules
+        super().__init__(self.rules.step)
+        self._smallest = max(self.rules.min_size, self.rules.step)
+        self._values: list[Decimal] = []
+        self._share = None if token_share is None else _whole(token_share, step.token)
+        self._stock_in, self._stock_out = stock_in, stock_out
+        self.rate = step.fees.taker_rate if self._share is None else ZERO
+        """Of the fee that the chain of amounts loses."""
+
+    def _read(self) -> Iterator[Row]:
+        step, tick, selling = self.step, self.rules.tick, self.step.side is Side.SELL
+        token = None if self._share is None else step.token
+        aside = ZERO if token is None else token.rate * token.per_quote * token.worth
+        base = step.pays_in_base
+        factor = ONE - self.rate if selling or base else ONE + self.rate
+        simple, at_hand = self._by_balance_alone(), step.at_hand
+        most = ONE if base else ONE + max(ZERO, self.rate)
+        end = value = ZERO
+        for price, size in step.ladder:
+            rest = price % tick
+            limit = price if not rest else price - rest if selling else price - rest + tick
+            top = end + size
+            if not simple or (top if selling else top * limit * most) > at_hand:
+                top = min(top, self._bound(price, limit, end, value))
+            if top <= end or limit <= 0:
+                return
+            cost, gain = (ONE, price * factor) if selling else (price, factor) if base else (price * factor, ONE)
+            value += (top - end) * price
+            self._values.append(value)
+            yield Row(top - end, cost, gain, price * aside, price, limit)
+            if top < end + size:
+                return
+            end = top
+
+    def _by_balance_alone(self) -> bool:
+        unstocked = self._stock_in >= NO_END and self._stock_out >= NO_END
+        return unstocked and self.step.margin is None and self._share is None
+
+    def _bound(self, price: Decimal, limit: Decimal, end: Decimal, value: Decimal) -> Decimal:
+        """The largest size that what is at hand pays for, with its last piece at this level; `end` and `value` are
+        those of the levels before.
+        """
+        step, fee = self.step, max(ZERO, self.rate)
+        if step.margin is not None:
+            room, each = step.margin.free * step.margin.leverage, ONE + fee * step.margin.leverage
+            selling = step.side is Side.SELL
+            bound = self._more(room, price, end, value, each) if selling else self._floor(room, limit * each)
+        elif step.side is Side.SELL:
+            bound = self._floor(step.at_hand, ONE)
+        else:
+            bound = self._floor(step.at_hand, limit if step.pays_in_base else limit * (ONE + fee))
+        if self._share is not None and step.token is not None:
+            bound = min(bound, self._more(self._share, price, end, value, step.token.rate * step.token.per_quote))
+        if min(self._stock_in, self._stock_out) < NO_END:
+            bound = min(bound, self._stocked(price, end, value))
+        return bound
+
+    def _more(self, room: Decimal, price: Decimal, end: Decimal, value: Decimal, each: Decimal) -> Decimal:
+        """The size at which `each` per unit of notional fills a room."""
+        return self._floor(max(ZERO, end * price * each + room - value * each), price * each)
+
+    def _stocked(self, price: Decimal, end: Decimal, value: Decimal) -> Decimal:
+        """The size that the stock before and after allows."""
+        if self.step.side is Side.SELL:
+            sold = self._floor(self._stock_in, ONE)
+            return min(sold, self._more(self._stock_out, price, end, value, ONE - self.rate))
+        if self.step.pays_in_base:
+            bought, factor = self._floor(self._stock_out, ONE - self.rate), ONE
+        else:
+            bought, factor = self._floor(self._stock_out, ONE), ONE + self.rate
+        return min(bought, self._more(self._stock_in, price, end, value, factor))
+
+    def notional(self, size: Decimal) -> Decimal:
+        """In quote, at the prices of the ladder."""
+        at = self._at(self.ends, size)
+        return self._values[at] - (self.ends[at] - size) * self.rows[at].price
+
+    def limit(self, size: Decimal) -> Decimal:
+        """The worst price that a size needs, on the tick at its unfavourable side."""
+        return self.rows[self._at(self.ends, size)].limit
+
+    def give(self, size: Decimal) -> Decimal:
+        return self.flow(size)
+
+    def fits(self, size: Decimal) -> bool:
+        if size < self._smallest:
+            return False
+        if self.rules.min_notional and self.judged(size) < self.rules.min_notional:
+            return False
+        return self._share is not None or self.step.token is None or self.tokens(size) > self.step.token.balance
+
+    def refusal(self, size: Decimal) -> str:
+        what = f"{self.step.instrument.id} {self.step.side.value}"
+        if size < self._smallest:
+            return f"{what} {size} below the minimum size {self._smallest}"
+        if self.judged(size) < self.rules.min_notional:
+            return f"{what} {self.judged(size):.8f} below the minimum notional {self.rules.min_notional}"
+        return f"{what} {size}: what pays its fee depends on which leg is filled first"
+
+    def judged(self, size: Decimal) -> Decimal:
+        """The notional that a venue judges by: a sale's at its limit, and a purchase's at no more than it costs."""
+        return size * self.limit(size) if self.step.side is Side.SELL else self.notional(size)
+
+    def tokens(self, size: Decimal) -> Decimal:
+        """What the token's fee is or would be, rounded up to its places."""
+        token = self.step.token
+        assert token is not None
+        grain = Decimal(1).scaleb(-token.places)
+        lots, rest = divmod(self.notional(size) * token.rate * token.per_quote, grain)
+        return (lots + 1 if rest else lots) * grain
+
+    @property
+    def in_tokens(self) -> bool:
+        """Whether the token pays."""
+        return self._share is not None
+
+
+def _whole(share: Decimal, token: Token | None) -> Decimal:
+    assert token is not None
+    return share // Decimal(1).scaleb(-token.places) * Decimal(1).scaleb(-token.places)
+
+
+class Sending(Curve):
+    """Coins under way: the size is what leaves, the fee in it."""
+
+    def __init__(self, step: TransferStep, stock_in: Decimal = NO_END, stock_out: Decimal = NO_END) -> None:
+        self.step = step
+        super().__init__(FINEST if step.precision is None else ONE.scaleb(-step.precision))
+        self._most = min(NO_END if step.maximum is None else step.maximum, stock_in)
+        self._stock_out = stock_out
+
+    def _read(self) -> Iterator[Row]:
+        step = self.step
+        keeps = ONE - step.fee_rate
+        dead = step.fee + step.deposit_fee // (keeps * FINEST) * FINEST
+        if dead:
+            yield Row(dead, ONE, ZERO)
+        gain = keeps * (ONE - step.deposit_fee_rate)
+        most = min(self._most, dead + self._stock_out // (gain * self.unit) * self.unit)
+        end = most // self.unit * self.unit
+        if end > dead:
+            yield Row(end - dead, ONE, gain)
+
+    def fee(self, size: Decimal) -> Decimal:
+        """What the sending venue keeps."""
+        return self._kept(size, self.step.fee, self.step.fee_rate)
+
+    def deposit_fee(self, size: Decimal) -> Decimal:
+        """What the receiving venue keeps."""
+        return self._kept(size - self.fee(size), self.step.deposit_fee, self.step.deposit_fee_rate)
+
+    def _kept(self, amount: Decimal, fixed: Decimal, rate: Decimal) -> Decimal:
+        fee = fixed + rate * max(ZERO, amount - fixed)
+        return fee if self.step.precision is None or not rate else self._ceil(fee, ONE)
+
+    def give(self, size: Decimal) -> Decimal:
+        return size - self.fee(size) - self.deposit_fee(size)
+
+    def fits(self, size: Decimal) -> bool:
+        step = self.step
+        return size >= step.minimum and self.give(size) > 0 and size - self.fee(size) >= step.min_deposit
+
+    def refusal(self, size: Decimal) -> str:
+        step, what = self.step, f"transfer of {size} {self.step.asset}"
+        if size < step.minimum:
+            return f"{what} below the minimum {step.minimum}"
+        if self.give(size) <= 0:
+            return f"{what} does not pay its fee {self.fee(size) + self.deposit_fee(size)}"
+        return f"{what} arrives below the minimum deposit {step.min_deposit}"
