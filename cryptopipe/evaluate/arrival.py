@@ -25,8 +25,9 @@ POINTS = 128
 _NODES = 7
 """Of Gauss and Hermite's rule."""
 _NORMAL_PEAK = 1 / sqrt(2 * pi)
-_TURNS = 60
-_CLOSE = 1e-12
+_TURNS = 80
+_CLOSE = 1e-9
+"""Of the largest figure in play: how near a quantile is found."""
 
 
 @dataclass(frozen=True)
@@ -112,33 +113,32 @@ def _squares(drift: Drift) -> "tuple[Array, Array]":
 
 
 class Prospect:
-    """The law of the log return of what arrives: a mixture of normals, one for each time and node of σ."""
+    """The law of the log return of what arrives: a mixture of normals, one for each time and node of σ. Without
+    volatility or in no time the return takes a value with a probability of its own: an atom.
+    """
 
     def __init__(self, exposed: Exposure, edge: float, transient: float) -> None:
         import numpy as np
 
-        self._means = edge - transient * exposed.closed
-        variances = exposed.variances + transient**2 * exposed.closed_variance
-        self._deviations = np.sqrt(variances)
-        self._weights = np.outer(exposed.of_sigma, exposed.arrivals.weights)
-        self._sure = bool((self._deviations == 0).any())
+        deviations = np.sqrt(exposed.variances + transient**2 * exposed.closed_variance).ravel()
+        means = np.tile(edge - transient * exposed.closed, len(exposed.of_sigma))
+        weights = np.outer(exposed.of_sigma, exposed.arrivals.weights).ravel()
+        moves = deviations > 0
+        self._atoms = None if moves.all() else (means[~moves], weights[~moves])
+        if self._atoms is not None:
+            deviations, means, weights = deviations[moves], means[moves], weights[moves]
+        self._deviations, self._means, self._weights, self._per = deviations, means, weights, 1 / deviations
 
     def cdf(self, x: float) -> tuple[float, float]:
-        """(P(R < x), P(R ≤ x)): they differ where the return takes a value with a probability of its own, which it does
-        without volatility or in no time.
-        """
-        import numpy as np
+        """(P(R < x), P(R ≤ x)): they differ by the atom at x."""
         from scipy.special import ndtr
 
-        gaps = x - self._means
-        if not self._sure:
-            below: float = (self._weights * ndtr(gaps / self._deviations)).sum().item()
-            return min(1.0, below), min(1.0, below)
-        moves = self._deviations > 0
-        normal = ndtr(gaps / np.where(moves, self._deviations, 1.0))
-        left: float = (self._weights * np.where(moves, normal, gaps > 0)).sum().item()
-        right: float = (self._weights * np.where(moves, normal, gaps >= 0)).sum().item()
-        return min(1.0, left), min(1.0, right)
+        below: float = (self._weights @ ndtr((x - self._means) * self._per)).item()
+        reached = below
+        if self._atoms is not None:
+            at, chances = self._atoms
+            below, reached = below + chances[at < x].sum().item(), reached + chances[at <= x].sum().item()
+        return min(1.0, below), min(1.0, reached)
 
     def above(self, x: float) -> float:
         """P(R > x)."""
@@ -150,31 +150,38 @@ class Prospect:
         """
         if not 0 < share < 1:
             raise ValueError(f"share must be between 0 and 1, got {share}")
+        import numpy as np
         from scipy.special import ndtri
 
         each = self._means + ndtri(share).item() * self._deviations
+        x = self._weights @ each
+        if self._atoms is not None:
+            x, each = x + self._atoms[0] @ self._atoms[1], np.concatenate((each, self._atoms[0]))
         low: float = each.min().item()
         high: float = each.max().item()
-        x: float = (self._weights * each).sum().item()
-        width = _CLOSE + 1e-9 * (high - low)
+        return self._between(low, min(high, max(low, x.item())), high, share)
+
+    def _between(self, low: float, x: float, high: float, share: float) -> float:
+        width = _CLOSE * max(high - low, abs(low), abs(high))
         for _ in range(_TURNS):
+            reached, slope = self._rising(x)
+            low, high = (low, x) if reached >= share else (x, high)
             if high - low <= width:
                 break
-            reached = self.cdf(x)[1]
-            low, high = (low, x) if reached >= share else (x, high)
-            slope = self._density(x)
-            step: float = (share - reached) / slope if slope > 0 else inf
-            if abs(step) <= width / 4:
-                return x + step
-            x = x + step if low < x + step < high else (low + high) / 2
+            nearer = x + (share - reached) / slope if slope > 0 else inf
+            if abs(nearer - x) <= width:
+                return nearer
+            x = nearer if low < nearer < high else (low + high) / 2
         return high
 
-    def _density(self, x: float) -> float:
-        """Of the part that has one."""
+    def _rising(self, x: float) -> tuple[float, float]:
+        """(P(R ≤ x), density of the part that has one)."""
         import numpy as np
+        from scipy.special import ndtr
 
-        moves = self._deviations > 0
-        deviations = np.where(moves, self._deviations, 1.0)
-        z = (x - self._means) / deviations
-        peaks: float = (self._weights * np.where(moves, np.exp(-z * z / 2) / deviations, 0.0)).sum().item()
-        return peaks * _NORMAL_PEAK
+        z = (x - self._means) * self._per
+        reached: float = (self._weights @ ndtr(z)).item()
+        slope: float = ((self._weights * self._per) @ np.exp(-z * z / 2)).item()
+        if self._atoms is not None:
+            reached += self._atoms[1][self._atoms[0] <= x].sum().item()
+        return reached, slope * _NORMAL_PEAK

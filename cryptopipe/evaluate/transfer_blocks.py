@@ -130,12 +130,12 @@ def cut_atoms(times: "Array", chances: "Array", at: "Array") -> "Array":
 
 
 def log_mean_exp(exponents: "Array", weights: "Array") -> float:
-    """log Σ wᵢ exp(xᵢ), for weights at or above zero, without overflow and exact near zero."""
+    """log Σ wᵢ exp(xᵢ), for weights that sum to one, without overflow and exact near zero."""
     import numpy as np
 
     most: float = exponents.max().item()
     if -1 < most < 1 and exponents.min() > -1:
-        total: float = (weights @ np.expm1(exponents)).item() + (weights.sum().item() - 1)
+        total: float = (weights @ np.expm1(exponents)).item()
         return log1p(total)
     peak: float = (weights @ np.exp(exponents - most)).item()
     return most + log(peak)

@@ -175,7 +175,7 @@ def convolved(parts: Sequence[Part]) -> Cells:
     for times, _ in atoms:
         count *= len(times)
     if len(atoms) == len(spread) and count <= _ATOMS:
-        return _enumerated(parts)
+        return _enumerated(sum(part.mean for part in parts if not part.variance), atoms)
     masses: list[Array] = []
     edges: list[Array] = [np.zeros(1)]
     centres: list[Array] = []
@@ -226,17 +226,15 @@ def _sum_on_steps(spread: Sequence[Part], step: float, cells: int) -> "Array":
     return found
 
 
-def _enumerated(parts: Sequence[Part]) -> Cells:
-    """Where every part takes few values: all of their sums."""
+def _enumerated(fixed: float, parts: "Sequence[tuple[Array, Array]]") -> Cells:
+    """Where every part takes few values: all of their sums, after a fixed time."""
     import numpy as np
 
-    times: Array = np.zeros(1)
+    times: Array = np.array([fixed])
     chances: Array = np.ones(1)
-    for part in parts:
-        atoms = part.atoms()
-        assert atoms is not None, f"{part} is not discrete"
-        sums: Array = np.add.outer(times, atoms[0]).ravel()
+    for values, of_values in parts:
+        sums: Array = np.add.outer(times, values).ravel()
         _, index, inverse = np.unique(np.round(sums, 12), return_index=True, return_inverse=True)
-        products = np.multiply.outer(chances, atoms[1]).ravel()
+        products = np.multiply.outer(chances, of_values).ravel()
         times, chances = sums[index], np.bincount(inverse, products).astype(float)
     return Cells.of_atoms(times[chances > 0], chances[chances > 0])

@@ -58,6 +58,7 @@ def places(text: str) -> int:
 positive = st.floats(1e-12, 1e12)
 
 
+@settings(max_examples=40)
 @given(st.floats(1e-12, 1e3), positive, st.one_of(st.just(0.0), positive), st.floats(1e-6, 1e6))
 def test_the_bound_is_the_root_of_its_quartic(sigma: float, mean: float, variance: float, gamma: float) -> None:
     """δ⁴ - (γ/2)σ²E·δ² - γ(γ+1)(γ+2)/8·σ⁴(V+E²) has one root above zero, which mpmath brackets: no formula shared."""
@@ -110,6 +111,7 @@ def paid(bound: MoneyBound | Reason) -> MoneyBound:
     return bound
 
 
+@settings(max_examples=40)
 @given(st.floats(0.05, 40), st.floats(0.01, 100), st.floats(1e-5, 0.1), st.floats(1e-8, 0.999))
 def test_gamma_times_have_a_closed_form(shape: float, scale: float, sigma: float, share: float) -> None:
     """d = -(k/a)·log(1 - θa²σ²/2); `share` is how much of the way to 1/θ the moment is asked at."""
@@ -207,7 +209,7 @@ def test_the_price_of_a_late_arrival_solves_its_equation(stuck: float, pain: flo
         assert price >= 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.floats(1e-4, 3e-3), st.floats(0.1, 20), st.floats(1, 1.5), st.floats(1, 1.5), st.floats(0, 20))
 def test_more_risk_never_costs_less(sigma: float, aversion: float, by: float, times: float, later: float) -> None:
     """A larger volatility, a larger aversion, a time that is longer for certain."""
