@@ -43,7 +43,7 @@ class Pipe:
         settings: PipeSettings,
         sink: RecordSink,
     ) -> None:
-        self.market = Market(plugins)
+        self.market = Market(plugins, settings.kept)
         self.ledger = Ledger()
         self.episodes = Episodes()
         self.lately = Lately()

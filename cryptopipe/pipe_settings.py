@@ -10,6 +10,7 @@ from decimal import Decimal
 from cryptopipe.clock import Nanos
 from cryptopipe.gate.gate import Limits
 from cryptopipe.market.networks import Custody
+from cryptopipe.market.sync import Kept
 from cryptopipe.model.actions import ActionCodec, PrivateCodec
 from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 
@@ -35,5 +36,7 @@ class PipeSettings:
     """Where orders go to the venues: those that coins may be sent from."""
     transfer_seed: int = 1
     """Of the times that transfers take on paper."""
+    kept: Kept = field(default_factory=Kept)
+    """Of each instrument's tops."""
     custody: Custody = field(default_factory=Custody)
     """What accounts have to keep to before coins move."""

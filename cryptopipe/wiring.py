@@ -22,6 +22,7 @@ from cryptopipe.journal.records import RunStarted
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.networks import Custody
+from cryptopipe.market.sync import Kept
 from cryptopipe.market.view import View
 from cryptopipe.measured import order_latencies
 from cryptopipe.model.actions import ActionCodec, PrivateCodec, PrivateStream
@@ -132,6 +133,7 @@ class Wiring:
                 codecs=self.codecs,
                 private=self.private,
                 withdrawals=frozenset(self.codecs) if self.withdraws else frozenset(),
+                kept=self._kept,
                 transfer_seed=self.settings.paper.transfer_seed,
                 custody=self.custody(),
                 restoring_bps=getattr(section, "restoring_bps", Decimal(0)),
@@ -149,9 +151,13 @@ class Wiring:
                 terms[venue] = msgspec.structs.replace(plugin.custody, **own)
         return Custody(terms, lambda source, *name: any(_matches(one, name) for one in told[source].book))
 
+    @property
+    def _kept(self) -> Kept:
+        return Kept(self.settings.window.span, self.settings.window.max_mb << 20)
+
     def watcher(self) -> Watcher:
         """A market and a strategy that only look."""
-        market = Market(self.plugins)
+        market = Market(self.plugins, self._kept)
         fees = {venue: self.fees(venue) for venue in self.plugins}
         strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
         in_force = FeesInForce(fees, self._own_fees())

@@ -17,7 +17,7 @@ from cryptopipe.market.names import twin
 from cryptopipe.market.opening import closed, opened
 from cryptopipe.market.overlap import Elder, Heir, Switched
 from cryptopipe.market.strangers import as_refusal
-from cryptopipe.market.sync import BookState, BookSync
+from cryptopipe.market.sync import BookState, BookSync, Kept
 from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.events import (
     BookDelta,
@@ -37,6 +37,7 @@ _DAMAGED = "\ufffd"
 """What a damaged byte is read as. Of a frame with one in its kind or symbol nobody knows which book it changed."""
 _MOST_BOOKS = 10_000
 """Of one venue; the largest lists a few thousand instruments, and one that makes up symbols may not fill the memory."""
+_KEPT = Kept()
 _RECV, _LIVE = Direction.RECV, BookState.LIVE  # before Python 3.12 an Enum's attribute costs as much as a call
 
 Book = BookSync | Elder | Heir
@@ -49,8 +50,8 @@ class Market:
     venues told of themselves: an instrument of a book is as it is there.
     """
 
-    def __init__(self, plugins: Mapping[VenueId, ExchangePlugin]) -> None:
-        self._plugins = plugins
+    def __init__(self, plugins: Mapping[VenueId, ExchangePlugin], kept: Kept = _KEPT) -> None:
+        self._plugins, self._kept = plugins, kept
         self._connections: dict[tuple[str, str], Connection] = {}
         self.books: Books = {venue: {} for venue in plugins}
         self.orders: Books = {venue: {} for venue in plugins}
@@ -229,7 +230,7 @@ class Market:
             except Exception as error:  # noqa: BLE001 -- a stranger's plugin
                 connection.cannot_tell(symbol, as_refusal(error))
                 return None
-            sync = books[symbol] = BookSync(self.listings.now(instrument), connection.codec.rule)
+            sync = books[symbol] = BookSync(self.listings.now(instrument), connection.codec.rule, self._kept)
             if not orders:
                 self.appeared.append(sync)
         if depth:

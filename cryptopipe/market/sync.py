@@ -7,10 +7,11 @@ cross, or differences without a snapshot that yield a book.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
-from cryptopipe.clock import Nanos
+from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.core import Book, OrderBook, TopOfBook
 from cryptopipe.errors import ProtocolError, Remedy
 from cryptopipe.market.silence import SHORTEST_LIMIT, seconds
@@ -34,6 +35,16 @@ class BookState(Enum):
 
 _LIVE, _APPLY = BookState.LIVE, Link.APPLY  # before Python 3.12 an Enum's attribute costs as much as a call
 
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of each instrument's tops: a day, in 128 MiB: 20 million rows of the busiest recording."""
+
+    span: Nanos = 86_400 * SECOND
+    max_bytes: int = 128 << 20
+
+
+_KEPT = Kept()
 Delta = BookDelta | OrdersDelta
 Snapshot = BookSnapshot | OrdersSnapshot
 Judge = Callable[[int, Delta], Link]
@@ -43,12 +54,12 @@ def _unless_always(link: Judge) -> Judge | None:
     return None if link is apply_always else link
 
 
-def _book(rule: SyncRule) -> Book:
+def _book(rule: SyncRule, kept: Kept) -> Book:
     """A book of levels, or one of single orders, which answers the same questions but takes no faster top."""
     if rule.orders is None:
-        return Book(rule.level_format, rule.depth, rule.checksum, rule.checksum_levels)
-    orders = OrderBook(rule.orders, rule.depth, rule.checksum, rule.checksum_levels, rule.transient_cross)
-    return cast(Book, orders)
+        return Book(rule.level_format, rule.depth, rule.checksum, rule.checksum_levels, kept.span, kept.max_bytes)
+    told = rule.orders, rule.depth, rule.checksum, rule.checksum_levels, rule.transient_cross
+    return cast(Book, OrderBook(*told, kept.span, kept.max_bytes))
 
 
 def _no_quote(*_: object) -> None:
@@ -58,11 +69,11 @@ def _no_quote(*_: object) -> None:
 class BookSync:
     """One instrument's book and the state machine that proves it: `alpha:XY`, or `alpha:XY/orders` of single orders."""
 
-    def __init__(self, instrument: Instrument, rule: SyncRule) -> None:
+    def __init__(self, instrument: Instrument, rule: SyncRule, kept: Kept = _KEPT) -> None:
         self.instrument = instrument
         self.id = instrument.id if rule.orders is None else f"{instrument.id}/orders"
         self.rule = rule
-        self.book = _book(rule)
+        self.book = _book(rule, kept)
         self.state = BookState.SYNCING
         self.reason = "no snapshot yet"
         self.last_frame_at: Nanos = 0

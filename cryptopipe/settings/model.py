@@ -109,6 +109,17 @@ class MetadataSettings(BaseModel):
     )
 
 
+class WindowSettings(BaseModel):
+    """What a run keeps of each instrument's tops, for volatility and half-lives."""
+
+    model_config = STRICT
+
+    span: Duration = _setting("24h", gt=0, description="tops older than this are forgotten")
+    max_mb: int = _setting(
+        128, ge=1, le=1_000_000, description="of one instrument, in MiB; what it cannot hold is forgotten earlier"
+    )
+
+
 class PaperSettings(BaseModel):
     """Simulated execution."""
 
@@ -195,6 +206,7 @@ class Settings(BaseModel):
     metadata: MetadataSettings = _setting(
         MetadataSettings, description="instruments, states, currencies and fees, as venues tell them in a run"
     )
+    window: WindowSettings = _setting(WindowSettings, description="the tops of each instrument that a run remembers")
     paper: PaperSettings = _setting(PaperSettings, description="simulated execution")
     risk: RiskSettings = _setting(
         RiskSettings, description="limits of the gate; a refusal names its limit and what was measured"
