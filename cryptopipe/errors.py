@@ -127,6 +127,13 @@ class CaptureError(CryptopipeError):
     code = "capture"
 
 
+class WindowFileError(CryptopipeError):
+    """A saved window is missing, foreign, truncated or damaged, or cannot be written."""
+
+    remedy = Remedy.REJECT
+    code = "window_file"
+
+
 class JournalError(CryptopipeError):
     """The journal cannot be written, or a record in its middle is damaged."""
 
