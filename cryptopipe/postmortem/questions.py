@@ -27,6 +27,9 @@ class RunFigures:
     numeraire: str
     counts: Counts = field(default_factory=Counts)
     refusals: dict[str, int] = field(default_factory=dict)
+    evaluations: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    """By check, the evaluations in which it failed."""
     fills: int = 0
     books: Books = field(default_factory=Books)
     end: Any = None
@@ -59,6 +62,7 @@ def run_figures(connection: sa.Connection) -> list[RunFigures]:
     }
     _counts(connection, runs)
     _refusals(connection, runs)
+    _evaluations(connection, runs)
     _stated(connection, runs)
     _books(connection, runs)
     return list(runs.values())
@@ -113,6 +117,36 @@ def _refusals(connection: sa.Connection, runs: dict[str, RunFigures]) -> None:
     )
     for row in connection.execute(statement):
         runs[row.run_id].refusals[row.check_name] = row.episodes
+
+
+def _evaluations(connection: sa.Connection, runs: dict[str, RunFigures]) -> None:
+    """Over every evaluation, the journalled and those between: a decision is told anew when its set of reasons changes,
+    so each record stands for the evaluations before the next one of its episode. The last of an episode that has not
+    ended stands for itself alone.
+    """
+    decision, reason = schema.decision, schema.reason
+    episode = [decision.c.run_id, decision.c.episode]
+    next_count = sa.func.lead(decision.c.evaluations).over(partition_by=episode, order_by=decision.c.n)
+    next_phase = sa.func.lead(decision.c.phase).over(partition_by=episode, order_by=decision.c.n)
+    stands_for = sa.case(
+        (decision.c.phase == "end", 0),
+        (next_phase.is_(None), 1),
+        (next_phase == "end", next_count - decision.c.evaluations + 1),
+        else_=next_count - decision.c.evaluations,
+    )
+    told = sa.select(decision.c.run_id, decision.c.n, stands_for.label("times")).subquery()
+    sums = sa.select(told.c.run_id, sa.func.sum(told.c.times).label("times")).group_by(told.c.run_id)
+    for row in connection.execute(sums):
+        runs[row.run_id].evaluations = int(row.times)
+    failed = (
+        sa.select(reason.c.run_id, reason.c.check_name, sa.func.sum(told.c.times).label("times"))
+        .join(told, sa.and_(told.c.run_id == reason.c.run_id, told.c.n == reason.c.n))
+        .where(sa.not_(reason.c.passed))
+        .group_by(reason.c.run_id, reason.c.check_name)
+        .order_by(reason.c.check_name)
+    )
+    for one in connection.execute(failed):
+        runs[one.run_id].failed[one.check_name] = int(one.times)
 
 
 def _stated(connection: sa.Connection, runs: dict[str, RunFigures]) -> None:

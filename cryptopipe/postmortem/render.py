@@ -63,9 +63,11 @@ def _venues(run: RunLine) -> str:
 
 
 def _refusals(report: Report) -> Table:
-    table = _table(CHECKS, "check", "episodes", "of all")
+    table = _table(CHECKS, "check", "episodes", "of all", "evaluations", "of all")
     for check, episodes in sorted(report.refusals.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(check, f"{episodes:,}", f"{100 * episodes / max(1, report.opportunities.found):.1f} %")
+        failed = report.failed.get(check, 0)
+        shares = (100 * episodes / max(1, report.opportunities.found), 100 * failed / max(1, report.evaluations))
+        table.add_row(check, f"{episodes:,}", f"{shares[0]:.1f} %", f"{failed:,}", f"{shares[1]:.1f} %")
     return table
 
 

@@ -69,6 +69,9 @@ class Report:
     runs: list[RunLine] = field(default_factory=list)
     opportunities: Counts = field(default_factory=Counts)
     refusals: dict[str, int] = field(default_factory=dict)
+    evaluations: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    """By check, the evaluations in which it failed."""
     profit: dict[str, Decimal] = field(default_factory=dict)
     balances: dict[str, dict[str, Balance]] = field(default_factory=dict)
     value: Value | None = None
@@ -97,6 +100,7 @@ class Report:
             "runs": self.runs,
             "opportunities": self.opportunities,
             "refusals": self.refusals,
+            "evaluations": {"all": self.evaluations, "failed": self.failed},
             "profit": self.profit,
             "balances": self.balances,
             "value": self.value or value,
@@ -185,6 +189,8 @@ def _add_run(made: Report, one: RunFigures, run: Run) -> None:
     )
     made.fills += one.fills
     made.refusals = dict(sorted((Counter(made.refusals) + Counter(one.refusals)).items()))
+    made.evaluations += one.evaluations
+    made.failed = dict(sorted((Counter(made.failed) + Counter(one.failed)).items()))
     made.ledger_balanced = made.ledger_balanced and not one.books.faults
     _add_books(made, one)
     for which, edge in one.best.items():
