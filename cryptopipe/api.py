@@ -6,7 +6,7 @@ Enters: nothing. Leaves: re-exports. Never: a definition of its own; nothing ins
 from cryptopipe.act.action_rules import ActionRules, Allowance, Call, Means, Row, Weight, rows
 from cryptopipe.act.ccxt_codec import CcxtActions
 from cryptopipe.clock import Nanos, format_at, parse_at, parse_epoch
-from cryptopipe.core import Book, Count, Lane, Levels, TopOfBook, parse_instant
+from cryptopipe.core import Book, Count, Graph, Lane, Levels, Pairs, TopOfBook, logarithm, parse_instant
 from cryptopipe.errors import (
     CryptopipeError,
     ProtocolError,
@@ -16,12 +16,20 @@ from cryptopipe.errors import (
     VenueError,
     VenueUnavailable,
 )
+from cryptopipe.evaluate.arrival import Drift
+from cryptopipe.evaluate.closing import Closing, closing
 from cryptopipe.evaluate.cycle import Outcome as CycleOutcome
 from cryptopipe.evaluate.cycle import price_ratio
+from cryptopipe.evaluate.price_risk import Aversion, InFlight, judge
+from cryptopipe.evaluate.settlement import money_bound, settlement_bound
 from cryptopipe.evaluate.size import best_cycle
 from cryptopipe.evaluate.steps import InventoryStep, TransferStep
 from cryptopipe.evaluate.steps import Step as CycleStep
+from cryptopipe.evaluate.ticks import Column
+from cryptopipe.evaluate.transfer_parts import Fixed
+from cryptopipe.evaluate.transfer_time import Processing, TransferTime, transfer_time
 from cryptopipe.evaluate.value import executable_value
+from cryptopipe.evaluate.volatility import Volatility, Wanted, volatility
 from cryptopipe.model.accounts import (
     SimulatedAccount,
     SimulatedDesk,
@@ -131,7 +139,7 @@ from cryptopipe.model.facts import (
     floor_to,
 )
 from cryptopipe.model.identity import Codes, asset_of, chain_of, identified
-from cryptopipe.model.money import amount_of, exact, in_bps, number_of, plain, ratio
+from cryptopipe.model.money import amount_of, exact, in_bps, number_of, plain, ratio, rounded
 from cryptopipe.model.outcomes import (
     Accepted,
     AddressReport,
@@ -211,6 +219,7 @@ __all__ = [
     "Allowance",
     "Amounts",
     "Asset",
+    "Aversion",
     "BalanceReport",
     "Beat",
     "Book",
@@ -223,7 +232,9 @@ __all__ = [
     "Channel",
     "ClockCodec",
     "Closed",
+    "Closing",
     "Codes",
+    "Column",
     "Connect",
     "Cost",
     "Count",
@@ -244,6 +255,7 @@ __all__ = [
     "DeskRefusal",
     "DeskTransfer",
     "Dialect",
+    "Drift",
     "ExchangeFamily",
     "ExchangePlugin",
     "Fee",
@@ -261,13 +273,16 @@ __all__ = [
     "Fill",
     "FillReport",
     "FindOrder",
+    "Fixed",
     "Forecast",
     "Frame",
+    "Graph",
     "Grid",
     "HangUp",
     "Heartbeat",
     "HttpRequest",
     "HttpResponse",
+    "InFlight",
     "Instrument",
     "Instruments",
     "InventoryStep",
@@ -311,6 +326,7 @@ __all__ = [
     "OrdersSnapshot",
     "Outcome",
     "Outgoing",
+    "Pairs",
     "Permission",
     "PlaceOrder",
     "PositionReport",
@@ -318,6 +334,7 @@ __all__ = [
     "PrivateReport",
     "PrivateSigner",
     "PrivateStream",
+    "Processing",
     "Proof",
     "ProtocolError",
     "Question",
@@ -362,6 +379,7 @@ __all__ = [
     "TransferState",
     "TransferStatus",
     "TransferStep",
+    "TransferTime",
     "Transit",
     "Unknown",
     "UnknownOutcome",
@@ -369,8 +387,10 @@ __all__ = [
     "VenueError",
     "VenueId",
     "VenueUnavailable",
+    "Volatility",
     "WalletMove",
     "WalletTable",
+    "Wanted",
     "Way",
     "Weight",
     "Withdraw",
@@ -381,12 +401,16 @@ __all__ = [
     "best_cycle",
     "ceil_to",
     "chain_of",
+    "closing",
     "exact",
     "executable_value",
     "floor_to",
     "format_at",
     "identified",
     "in_bps",
+    "judge",
+    "logarithm",
+    "money_bound",
     "number_of",
     "numbered_by_one",
     "parse_at",
@@ -396,8 +420,12 @@ __all__ = [
     "price_ratio",
     "ratio",
     "raw",
+    "rounded",
     "rows",
+    "settlement_bound",
     "simple_exchange",
+    "transfer_time",
     "unnumbered",
     "venue_of",
+    "volatility",
 ]

@@ -1,7 +1,7 @@
 """Which cycles exist among the instruments of a run: pairs of venues, and triangles.
 
 Enters: instruments. Leaves: cycles as (instrument, side) steps, each found once, indexed by instrument. Never: an
-instrument beside one whose book it shares. This enumeration is the oracle of the graph that will replace it.
+instrument beside one whose book it shares. Longer ways round are the graph's to propose (`rounds.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +20,11 @@ class Cycle:
     start: Asset
 
     @property
-    def two_venue(self) -> bool:
-        return len(self.steps) == 2
+    def restored(self) -> int:
+        """How often value must be moved back: for two passages from venue to venue once."""
+        venues = [instrument.venue for instrument, _ in self.steps]
+        passages = sum(one != other for one, other in zip(venues, (*venues[1:], venues[0]), strict=True))
+        return (passages + 1) // 2
 
 
 def without_aliases(instruments: Iterable[Instrument]) -> list[Instrument]:

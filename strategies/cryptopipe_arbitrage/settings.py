@@ -4,10 +4,63 @@ Enters: the section of that name. Leaves: frozen values. Never: a key that is no
 """
 
 from decimal import Decimal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 _STAKE = {"USDT": "10000", "USD": "10000", "USDC": "10000", "EUR": "10000", "BTC": "0.15"}
+
+
+Way = Literal["inventory", "cycle", "transfer"]
+
+
+def _listed(value: object) -> object:
+    """`inventory,cycle` is the list of both."""
+    return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+
+class TransferSettings(BaseModel):
+    """How coins in flight are judged; units as they are written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ways: Annotated[tuple[Literal["transfer", "stock", "hedged"], ...], BeforeValidator(_listed)] = Field(
+        ("transfer", "stock", "hedged"),
+        description="transfer: sell on arrival; stock: sell from stock now; hedged: short a perpetual meanwhile",
+    )
+    bound_gamma: Decimal = Field(
+        Decimal(2), ge=0, description="relative risk aversion in the log return: the edge must exceed its bound"
+    )
+    risk_tolerance: Decimal = Field(
+        Decimal(2000),
+        gt=0,
+        description="of exponential utility over a trade's profit, in its asset",
+    )
+    abandon_minutes: Decimal = Field(
+        Decimal(120), gt=0, description="coins later than this count as stuck: a loss of stuck_loss of the notional"
+    )
+    stuck_loss: Decimal = Field(Decimal("0.02"), ge=0, le=1, description="what is lost of coins that are stuck")
+    least_minutes: float = Field(
+        5, gt=0, description="of the window that a volatility needs; without them no coins travel"
+    )
+    estimate_minutes: int = Field(60, gt=0, description="how far back volatility and closing are estimated")
+    estimate_every_s: int = Field(5, gt=0, description="seconds that an estimate is used before it is made anew")
+    must_know_closing: bool = Field(
+        False, description="refuse where the window does not tell how fast the edge closes; else it is taken to last"
+    )
+    selling_share: Decimal = Field(
+        Decimal("0.5"), ge=0, le=1, description="of the closing, what the selling bid gives up; the rest is the buyer's"
+    )
+
+    @property
+    def estimate_from(self) -> int:
+        """Nanoseconds."""
+        return self.estimate_minutes * 60 * 1_000_000_000
+
+    @property
+    def estimate_every(self) -> int:
+        """Nanoseconds."""
+        return self.estimate_every_s * 1_000_000_000
 
 
 class ArbitrageSettings(BaseModel):
@@ -15,10 +68,17 @@ class ArbitrageSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kinds: Annotated[tuple[Way, ...], BeforeValidator(_listed)] = Field(
+        ("inventory", "cycle", "transfer"),
+        description="inventory: two venues at once; cycle: triangles and longer ways round; transfer: coins travel",
+    )
     compare_kinds: bool = Field(
         False, description="compare a perpetual with its spot as if they were one thing (they are not: this is basis)"
     )
-    triangles: bool = Field(True, description="look for triangles within a venue")
+    most_edges: int = Field(5, ge=3, le=8, description="of a way round: its trades, and its passages between venues")
+    transfer: TransferSettings = Field(
+        default_factory=lambda: TransferSettings.model_validate({}), description="coins in flight"
+    )
     restoring_bps: Decimal = Field(
         Decimal(1), ge=0, description="accrued on each two-venue trade: the coins must one day be moved back"
     )

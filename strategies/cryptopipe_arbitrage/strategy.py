@@ -1,4 +1,4 @@
-"""Screens the cycles that a change touches, and prices those whose gross value is above zero.
+"""Screens the cycles that a change touches, and prices those whose gross value is above zero; and edges in flight.
 
 Enters: the view, the changed instrument. Leaves: opportunities with size, costs and obstacles. Never: a float that
 decides: the screen compares exact integers, the size is exact.
@@ -31,7 +31,9 @@ from cryptopipe.api import (
 )
 from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases
 from cryptopipe_arbitrage.limits import conceding
+from cryptopipe_arbitrage.rounds import Rounds
 from cryptopipe_arbitrage.settings import ArbitrageSettings
+from cryptopipe_arbitrage.transfers import Transfers
 
 _NO_FEE = FeeSchedule.flat(maker="0", taker="0", source="stands for an unknown fee; the edge is refused", as_of="-")
 
@@ -42,21 +44,25 @@ class Arbitrage:
     def __init__(self, settings: ArbitrageSettings) -> None:
         self._settings = settings
         self._cycles: dict[str, list[Cycle]] = {}
+        self._rounds = Rounds(settings.stake, settings.most_edges, settings.restoring_bps)
+        self._transfers = Transfers(settings)
         self._turn, self._seen = -1, set[str]()
 
     def start(self, instruments: Sequence[Instrument]) -> None:
         """Enumerate the cycles among the instruments of the run."""
         usable = without_aliases(instruments)
-        cycles = pairs(usable, self._settings.stake)
-        if self._settings.triangles:
+        cycles = pairs(usable, self._settings.stake) if "inventory" in self._settings.kinds else []
+        if "cycle" in self._settings.kinds:
             cycles += triangles(usable, self._settings.stake)
+            self._rounds.start(usable)
         self._cycles = by_instrument(cycles)
+        self._transfers.start(usable if "transfer" in self._settings.kinds else ())
 
     def evaluate(self, view: MarketView, changed: Instrument) -> Iterable[Opportunity]:
         """Every edge through `changed` whose gross value is above zero."""
         if view.turn != self._turn:
             self._turn, self._seen = view.turn, set()
-        for cycle in self._cycles.get(changed.id, ()):
+        for cycle in (*self._cycles.get(changed.id, ()), *self._rounds.evaluate(view, changed)):
             if cycle.name in self._seen:
                 continue  # another instrument of it has changed in this turn too
             self._seen.add(cycle.name)
@@ -64,6 +70,7 @@ class Arbitrage:
                 opportunity = self._price(view, cycle)
                 if opportunity is not None:
                     yield opportunity
+        yield from self._transfers.evaluate(view, changed)
 
     def _screen(self, view: MarketView, cycle: Cycle) -> bool:
         """Whether the cycle may pay at the best prices: exact for pairs, to nine digits for triangles."""
@@ -95,7 +102,7 @@ class Arbitrage:
         if gross <= 0:
             return None
         obstacles = self._obstacles(view, cycle)
-        restoring = self._settings.restoring_bps / 10_000 if cycle.two_venue else Decimal(0)
+        restoring = self._settings.restoring_bps * cycle.restored / 10_000
         outcome = None
         net = _net_ratio(steps, gross)
         if not obstacles and net > 1 + Fraction(restoring):

@@ -80,7 +80,7 @@ class Gap:
             return None
         stake, gross = self._settings.stake[buy.quote], price_ratio(steps) - 1
         gross_bps = in_bps(Decimal(gross.numerator), Decimal(gross.denominator))
-        best = best_cycle(steps, stake, lambda outcome: outcome.profit)
+        best = best_cycle(steps, stake)
         legs = best.legs if best else tuple(_unsized(step) for step in steps)
         profit = best.profit if best else Decimal(0)
         fees_bps = sum((step.fees.taker_rate for step in steps), Decimal(0)) * 10_000

@@ -126,7 +126,9 @@ def test_only_an_edge_above_zero_is_told() -> None:
     a, b = market("a", "BTC/USDT"), market("b", "BTC/USDT")
     assert seen({a: ("99", "100"), b: ("100", "101")}) == []
     found = seen({a: ("99", "100"), b: ("101", "102")})
-    assert {(o.edge, o.gross_bps) for o in found} == {("two_venue a:BTC/USDT b:BTC/USDT", D(100))}
+    assert {(o.edge, o.gross_bps) for o in found} == {
+        (f"{kind} a:BTC/USDT b:BTC/USDT", D(100)) for kind in ("two_venue", "transfer")
+    }
 
 
 def test_unknown_rules_fees_and_other_kinds_are_obstacles_not_trades() -> None:

@@ -1,0 +1,106 @@
+"""What is known of the way of coins and of prices meanwhile: laws of time, volatilities, closing rates.
+
+Enters: the view, a route, the two markets. Leaves: a law of the time, a drift, or the failed check that says what is
+not known. Never: an estimate made from rows of the future, or made anew for every quote: each holds for seconds.
+"""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cryptopipe.api import (
+    Closing,
+    Column,
+    Drift,
+    Fixed,
+    Instrument,
+    MarketView,
+    Nanos,
+    Reason,
+    TransferRoute,
+    TransferTime,
+    Volatility,
+    Wanted,
+    closing,
+    transfer_time,
+    volatility,
+)
+from cryptopipe_arbitrage.settings import TransferSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SECOND = 1_000_000_000
+T = TypeVar("T")
+
+
+class Flight:
+    """Estimates by instrument and pair, each renewed after `estimate_every`; laws by route."""
+
+    def __init__(self, settings: TransferSettings) -> None:
+        self._settings, self._wanted = settings, Wanted(minutes=settings.least_minutes)
+        self._made: dict[tuple[str, ...], tuple[Nanos, Any]] = {}
+
+    def law(self, route: TransferRoute) -> TransferTime | Reason:
+        """Of the time from the request to the day that the coins may be sold."""
+        law = transfer_time(route.chain, route.into.confirmations)
+        if isinstance(law, Reason) or not route.hold_minutes:
+            return law
+        return TransferTime((*law.parts, Fixed(float(route.hold_minutes))), law.source)
+
+    def drift(self, view: MarketView, buy: Instrument, sell: Instrument) -> tuple[Drift, float] | Reason:
+        """How the selling bid moves, and the part of the edge that closes on the seller's side."""
+        moves = self.volatility(view, sell)
+        if isinstance(moves, Reason):
+            return moves
+        closes = self.closing(view, buy, sell)
+        if isinstance(closes, Reason):
+            if self._settings.must_know_closing:
+                return closes
+            return Drift(moves.with_jumps, sigma_error=moves.error), 0.0
+        share = float(self._settings.selling_share)
+        drift = Drift(moves.with_jumps, closes.kappa, moves.error, closes.kappa_error)
+        return drift, max(0.0, closes.transient) * share
+
+    def volatility(self, view: MarketView, sell: Instrument) -> Volatility | Reason:
+        """Of its bid."""
+
+        def made() -> Volatility | Reason:
+            bid = self._column(view, sell, "bid")
+            return volatility(bid.times, bid.prices, view.now, self._wanted)
+
+        return self._lately(view.now, ("volatility", sell.id), made)
+
+    def closing(self, view: MarketView, buy: Instrument, sell: Instrument) -> Closing | Reason:
+        """Of the edge between them."""
+
+        def made() -> Closing | Reason:
+            return closing(self._column(view, sell, "bid"), self._column(view, buy, "ask"), view.now)
+
+        return self._lately(view.now, ("closing", buy.id, sell.id), made)
+
+    def basis(self, view: MarketView, sell: Instrument, perpetual: Instrument) -> float | Reason:
+        """Volatility per root minute of what is left to move where the perpetual is short: its ask under the bid."""
+
+        def made() -> Volatility | Reason:
+            import numpy as np
+
+            bid, ask = self._column(view, sell, "bid"), self._column(view, perpetual, "ask")
+            before = np.searchsorted(ask.times, bid.times, side="right") - 1
+            known = before >= 0
+            asks = ask.prices[before[known]].astype(float)
+            ratio = np.divide(bid.prices[known], asks, out=np.zeros(len(asks)), where=asks > 0)
+            return volatility(bid.times[known], ratio, view.now, self._wanted)
+
+        moves = self._lately(view.now, ("basis", sell.id, perpetual.id), made)
+        return moves if isinstance(moves, Reason) else moves.with_jumps
+
+    def _column(self, view: MarketView, one: Instrument, name: str) -> Column:
+        since, until = view.now - self._settings.estimate_from, view.now + 1
+        prices, places = view.column(one, name, since, until)
+        return Column(view.column(one, "received_at", since, until)[0], prices, places)
+
+    def _lately(self, now: Nanos, key: tuple[str, ...], make: "Callable[[], T]") -> T:
+        at, found = self._made.get(key, (0, None))
+        if found is None or now - at >= self._settings.estimate_every:
+            self._made[key] = now, (found := make())
+        made: T = found
+        return made

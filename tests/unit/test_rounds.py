@@ -1,0 +1,50 @@
+"""Ways round through several venues: proposed by the graph, priced exactly, told as edges of their own."""
+
+from collections.abc import Mapping
+from decimal import Decimal as D
+
+import pytest
+from unit.test_edges import market, seen
+
+from cryptopipe.model.facts import Instrument
+from cryptopipe.model.money import in_bps
+from cryptopipe.model.trading import Opportunity
+
+pytestmark = pytest.mark.core
+
+A = market("a", "BTC/USDT", symbol="A-BTCUSDT")
+B = market("b", "BTC/USD", symbol="B-BTCUSD")
+C = market("b", "USDT/USD", symbol="B-USDTUSD")
+FAIR = {A: ("99.9", "100"), B: ("99.9", "100.1"), C: ("0.99", "1")}
+
+
+def rounds(books: Mapping[Instrument, tuple[str, str]]) -> list[Opportunity]:
+    found = seen(dict(books), {"restoring_bps": D(1)})
+    return [one for one in found if one.edge.startswith("round ")]
+
+
+def test_two_quotes_and_a_conversion_make_a_way_round() -> None:
+    """Buy at a for 100 USDT, sell at b for 102 USD, buy 102 USDT of it: 2 in 100."""
+    assert rounds(FAIR) == []
+    (found,) = rounds({**FAIR, B: ("102", "102.2")})
+    assert found.edge == "round buy a:A-BTCUSDT sell b:B-BTCUSD buy b:B-USDTUSD"
+    assert found.gross_bps == D(200)
+    assert found.numeraire == "USDT"
+    assert {cost.name: cost.bps for cost in found.costs}["restoring"] == D(1)
+
+
+def test_the_other_way_round_is_another_edge() -> None:
+    (found,) = rounds({**FAIR, B: ("97.8", "98")})
+    assert found.edge == "round sell b:B-USDTUSD buy b:B-BTCUSD sell a:A-BTCUSDT"
+    assert found.gross_bps == in_bps(D("0.99") * D("99.9") - 98, D(98))
+
+
+def test_without_the_conversion_there_is_none() -> None:
+    assert rounds({A: FAIR[A], B: ("102", "102.2")}) == []
+
+
+def test_pairs_and_triangles_are_told_once() -> None:
+    three = {A: ("99.9", "100"), market("b", "BTC/USDT", symbol="B-BTCUSDT"): ("102", "102.1")}
+    names = [one.edge for one in seen(three)]
+    assert len(names) == len(set(names))
+    assert not [name for name in names if name.startswith("round ")]
