@@ -65,8 +65,10 @@ class Closing:
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """ARMA(1,1) of the edge per step: y − level = φ (y₋₁ − level) + u + θ u₋₁, u of variance `variance`."""
+class Fit:
+    """ARMA(1,1) of the edge per step: y − level = φ (y₋₁ − level) + u + θ u₋₁, u of variance `variance`.
+    `likelihood` is its logarithm but for a constant of the number of values.
+    """
 
     phi: float
     theta: float
@@ -130,8 +132,8 @@ def _since_the_last_hole(bids: Ticks, asks: Ticks, step: Nanos) -> "Floats":
     return edges
 
 
-class _Likelihood:
-    """Of ARMA(1,1) given the first value, for any φ and θ at the cost of one sum."""
+class Likelihood:
+    """Of ARMA(1,1) with normal innovations, given the first of `edges`: exact, at the cost of one sum for any φ, θ."""
 
     def __init__(self, edges: "Floats") -> None:
         import numpy as np
@@ -143,7 +145,7 @@ class _Likelihood:
         self.ones = _in_sines(np.ones(self.count))
         self.cosines = 2 * np.cos(np.arange(1, self.count + 1) * np.pi / (self.count + 1))
 
-    def fit(self, phi: float, theta: float) -> _Fit:
+    def fit(self, phi: float, theta: float) -> Fit:
         """The most likely level and variance for these two, and how likely they are."""
         import numpy as np
 
@@ -155,7 +157,7 @@ class _Likelihood:
         rest = moves - level * ones
         variance = (rest * rest / spectrum).mean().item()
         likelihood = -(self.count * log(variance) + np.log(spectrum).sum().item()) / 2
-        return _Fit(phi, theta, self.mean + level, variance, variance / max(weight, 1e-12), likelihood)
+        return Fit(phi, theta, self.mean + level, variance, variance / max(weight, 1e-12), likelihood)
 
 
 def _in_sines(values: "Floats") -> "Floats":
@@ -168,11 +170,11 @@ def _in_sines(values: "Floats") -> "Floats":
     return sines
 
 
-def _fits(edges: "Floats") -> tuple[_Fit, _Fit]:
+def _fits(edges: "Floats") -> tuple[Fit, Fit]:
     """The most likely (ARMA(1,1), random walk with noise)."""
     from scipy.optimize import minimize, minimize_scalar
 
-    model = _Likelihood(edges)
+    model = Likelihood(edges)
 
     def free(point: tuple[float, float]) -> float:
         if max(abs(point[0]), abs(point[1])) > _BOUND:
@@ -202,7 +204,7 @@ def _theta(phi: float, share: float) -> float:
     return -phi + (1 + phi) / (1 + exp(-share))
 
 
-def _rate(fit: _Fit, count: int) -> tuple[float, float]:
+def _rate(fit: Fit, count: int) -> tuple[float, float]:
     """(rate per step, standard error), corrected for short windows: an unknown level makes φ too small by
     (1 + 3φ)/n (Kendall, Biometrika 41, 1954), and more where noise makes the error larger; the logarithm bends.
     """
@@ -212,7 +214,7 @@ def _rate(fit: _Fit, count: int) -> tuple[float, float]:
     return -log(phi) - (1 + 3 * phi) / phi / count * by_noise - error * error / 2, error
 
 
-def _now(edges: "Floats", fit: _Fit) -> tuple[float, float, float]:
+def _now(edges: "Floats", fit: Fit) -> tuple[float, float, float]:
     """(transient part now, the variance that is left of it, variance of the noise), by the filter of all values."""
     import numpy as np
 

@@ -153,10 +153,7 @@ def _terms(path: Path, slow: int) -> "Floats":
 
 
 def _slow_lag(path: Path) -> tuple[int, float]:
-    """(the long lag whose variance is expected to be the least, variance of the noise). With v of the price per step
-    and w of the noise, n terms of a long lag K and a short lag J have a variance of about
-    (4/3 K³v² + 16 K v w + 16 w²) / (n (K−J)²), noise that lasts two steps.
-    """
+    """(the long lag whose variance is expected to be the least, variance of the noise)."""
     steps = path.whole(1).sum().item()
     lags = [_FAST * times for times in _SLOW if _FAST * times * _SHARE <= steps] or [_FAST * _SLOW[0]]
     terms = _terms(path, _FAST * _PILOT)
@@ -169,8 +166,10 @@ def _slow_lag(path: Path) -> tuple[int, float]:
 
 
 def _expected(slow: int, noise: float) -> float:
-    """Variance of one term relative to v², for noise in units of v."""
-    return (4 / 3 * slow**3 + 8 * _MORE_NOISE * noise * (slow + noise)) / (slow - _FAST) ** 2
+    """Variance of the mean of n terms, times n, relative to that of the price per step; the noise in units of the same.
+    Of the price alone it is 4/3 (K+2J): the sum of the covariances of squares that overlap.
+    """
+    return 4 / 3 * (slow + 2 * _FAST) + 8 * _MORE_NOISE * noise * (slow + noise) / (slow - _FAST) ** 2
 
 
 def _two_scales(path: Path, slow: int, noise: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from evaluation.price_paths import MINUTE, Floats, reverting, stamps, wiener, wi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryptopipe.evaluate.closing import EDGE_WANTED, Closing, closing
+from cryptopipe.evaluate.closing import EDGE_WANTED, Closing, Likelihood, closing
 from cryptopipe.evaluate.ticks import Column
 from cryptopipe.evaluate.volatility import Wanted
 from cryptopipe.model.trading import Reason
@@ -151,14 +151,43 @@ def test_the_noise_of_both_books_is_told_apart() -> None:
     assert np.mean(of_noise) == pytest.approx((2 * 3e-4**2 + unrenewed**2) ** 0.5, rel=0.1)
 
 
+def test_the_transient_part_is_filtered_from_the_noise() -> None:
+    """The noise of both books is larger than the transient part; what is left of it in the estimate is as said."""
+    squares = []
+    for seed in range(20):
+        one = pair(seed, 3_000, 60.0, 1.0, 5e-4)
+        found = known(one.found(Wanted(minutes=3.0, changes=100, relative_error=2.0)))
+        squares.append(((found.transient - one.transient) ** 2, found.transient_error**2, found.noise**2))
+    missed, said, noise = np.mean(squares, axis=0)
+    assert missed < 0.5 * noise
+    assert 0.5 < missed / said < 2
+
+
+@given(phi=st.floats(0.05, 0.99), theta=st.floats(-0.95, 0.95))
+def test_the_likelihood_is_that_of_the_whole_covariance(phi: float, theta: float) -> None:
+    """Differences to φ times the value before are a moving average with a mean; its density by the dense matrix."""
+    edges = np.random.default_rng(11).standard_normal(40)
+    fit = Likelihood(edges).fit(phi, theta)
+    moves = edges[1:] - phi * edges[:-1]
+    covariance = np.eye(39) * (1 + theta**2) + (np.eye(39, k=1) + np.eye(39, k=-1)) * theta
+    inverse, ones = np.linalg.inv(covariance), np.full(39, 1 - phi)
+    level = (ones @ inverse @ moves) / (ones @ inverse @ ones)
+    rest = moves - level * ones
+    variance = rest @ inverse @ rest / 39
+    assert fit.level == pytest.approx(level, abs=1e-9)
+    assert fit.variance == pytest.approx(variance)
+    assert fit.level_variance == pytest.approx(variance / (ones @ inverse @ ones))
+    assert fit.likelihood == pytest.approx(-(39 * np.log(variance) + np.linalg.slogdet(covariance)[1]) / 2)
+
+
 def test_what_was_before_a_hole_does_not_count() -> None:
     one = pair(3, 6_000, 20.0, 10.0, 1e-4)
-    times = one.ask.times.copy()
-    half = times < one.now - 10 * MINUTE
-    times[half] -= 60 * MINUTE
-    prices = one.ask.prices.copy()
-    prices[half] *= 2
-    found = known(closing(one.bid, Column(times, prices, 2), one.now))
+    sides = []
+    for column, factor in ((one.bid, 1), (one.ask, 2)):
+        before = column.times < one.now - 10 * MINUTE
+        times = np.where(before, column.times - 60 * MINUTE, column.times)
+        sides.append(Column(times, np.where(before, factor * column.prices, column.prices), 2))
+    found = known(closing(sides[0], sides[1], one.now))
     assert found.span_minutes == pytest.approx(10.0, abs=0.2)
     assert abs(found.lasting - LASTING) <= 3 * found.lasting_error
 

@@ -15,7 +15,7 @@ from cryptopipe.model.trading import Reason
 SECOND = 10**9
 MINUTE = 60 * SECOND
 
-lives = st.lists(st.builds(Life, st.integers(0, 30), st.booleans()), min_size=1, max_size=60)
+lives = st.lists(st.builds(Life, st.integers(0, 12), st.booleans()), min_size=1, max_size=40)
 
 
 @settings(max_examples=50)
@@ -39,7 +39,7 @@ def test_curve_and_errors_equal_scipys(seen: list[Life]) -> None:
     assert ours.half_life * MINUTE == pytest.approx(halved[0] if halved else inf)
 
 
-@given(lives, st.integers(0, 40), st.integers(0, 40))
+@given(lives, st.integers(0, 14), st.integers(0, 14))
 def test_a_chance_onward_is_the_ratio_of_two_on_the_curve(seen: list[Life], age: int, latency: int) -> None:
     curve = Survival.of(seen)
     found = curve.onward(age, latency, enough=0)
@@ -68,8 +68,9 @@ def test_a_worked_example() -> None:
 
 
 def test_half_is_reached_by_a_product_of_ratios() -> None:
-    """Three quarters of two thirds are a half, though not in floats."""
-    assert Survival.of([Life(t * MINUTE, True) for t in (1, 2, 3, 4)]).half_life == 2.0
+    """Such as five sixths of four fifths of three quarters: not always one half in floats."""
+    for half in range(1, 60):
+        assert Survival.of([Life(t * MINUTE, True) for t in range(1, 2 * half + 1)]).half_life == half
     assert Survival.of([Life(1, False)] * 9).half_life == inf
 
 

@@ -41,7 +41,9 @@ def _honest(rows: int, minutes: float, noise: float, tick: int, seeds: int) -> N
     sigmas = np.array([one.per_root_minute for one in found])
     assert abs(sigmas.mean() - SIGMA) <= 3 * sigmas.std() / seeds**0.5
     covered = sum(abs(one.per_root_minute - SIGMA) <= 2 * one.error for one in found)
-    assert within_binomial(covered, seeds, 0.945, 0.98)
+    assert within_binomial(covered, seeds, 0.935, 0.97)
+    errors = np.mean([one.error for one in found])
+    assert errors / sigmas.std() == pytest.approx(1.0, abs=0.15 + 3 / (2 * seeds) ** 0.5)
     assert max(one.jump_share for one in found) == 0
 
 
@@ -189,6 +191,13 @@ def test_a_quiet_price_counts_until_now() -> None:
     ticks = Ticks.of(times, bids, now, 30 * SECOND)
     assert ticks.live == now - times[0]
     assert known(volatility(times, bids, now)).span_minutes == pytest.approx((now - times[0]) / MINUTE)
+
+
+def test_a_day_has_longer_steps() -> None:
+    """One in 20,000 of a day is 4.32 s, and the short lag is five of them."""
+    assert known(volatility(*_with_now(brownian_bid(1, 40_000, 1440.0, SIGMA)))).method.startswith(
+        "two scales, 21.6 s "
+    )
 
 
 def test_the_error_follows_volatility_that_changes() -> None:
