@@ -43,6 +43,10 @@ class Slots:
         return self.slot * self.count
 
     @property
+    def at_once(self) -> float:
+        return self.chance**self.count
+
+    @property
     def width(self) -> float:
         return 0.0 if self.chance > 0.5 else 2 * self.variance**0.5
 
@@ -97,6 +101,10 @@ class Phase:
     @property
     def least(self) -> float:
         return self.step
+
+    @property
+    def at_once(self) -> float:
+        return 1 / self.count
 
     @property
     def width(self) -> float:

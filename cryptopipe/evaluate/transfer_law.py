@@ -176,12 +176,13 @@ def convolved(parts: Sequence[Part]) -> Cells:
         count *= len(times)
     if len(atoms) == len(spread) and count <= _ATOMS:
         return _enumerated(sum(part.mean for part in parts if not part.variance), atoms)
-    masses: list[Array] = []
-    edges: list[Array] = [np.zeros(1)]
-    centres: list[Array] = []
+    at_once = np.prod([part.at_once for part in spread]).item()
+    masses: list[Array] = [np.array([at_once])]
+    edges: list[Array] = [np.zeros(2)]
+    centres: list[Array] = [np.zeros(1)]
     (step, cells), end = _first_steps(spread), 0.0
     never = 1.0 - np.prod([1 - part.never for part in spread]).item()
-    gone = 0.0
+    gone = at_once
     for _ in range(_LEVELS):
         f = _sum_on_steps(spread, step, cells)
         bounds = (np.arange(cells) + 0.5) * step

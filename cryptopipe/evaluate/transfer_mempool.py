@@ -31,6 +31,7 @@ class BlockTaken:
     block: float
     fees: Fees
     least = 0.0
+    at_once = 0.0
     never = 0.0
 
     def __post_init__(self) -> None:
@@ -137,6 +138,11 @@ class SlotsPassed:
         times, chances = self.atoms()
         variance: float = ((times - self.mean) ** 2 @ chances).item()
         return variance
+
+    @property
+    def at_once(self) -> float:
+        first: float = self.atoms()[1][0].item()
+        return first
 
     @property
     def width(self) -> float:

@@ -38,6 +38,11 @@ class Part(Protocol):
         ...
 
     @property
+    def at_once(self) -> float:
+        """P(X = least)."""
+        ...
+
+    @property
     def width(self) -> float:
         """How wide the bulk of the law is, roughly: it sets the step of the grid. Zero for what is fixed."""
         ...
@@ -90,6 +95,7 @@ class Fixed:
     """Always the same."""
 
     minutes: float
+    at_once = 1.0
     width = 0.0
     never = 0.0
     variance = 0.0
@@ -130,6 +136,7 @@ class Uniform:
 
     most: float
     least = 0.0
+    at_once = 0.0
     never = 0.0
 
     def __post_init__(self) -> None:
@@ -173,6 +180,7 @@ class Gamma:
     shape: float
     scale: float
     least = 0.0
+    at_once = 0.0
     never = 0.0
 
     def __post_init__(self) -> None:
@@ -215,6 +223,7 @@ class Lognormal:
     median: float
     spread: float
     least = 0.0
+    at_once = 0.0
     never = 0.0
 
     def __post_init__(self) -> None:

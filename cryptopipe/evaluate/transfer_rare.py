@@ -22,6 +22,7 @@ class Never:
     mean = inf
     variance = inf
     least = 0.0
+    at_once = 0.0
     width = 0.0
     never = 1.0
 
@@ -67,6 +68,10 @@ class Rarely:
         if not self.chance or not isfinite(self.wait.mean):
             return inf if self.chance else 0.0
         return self.chance * (self.wait.variance + (1 - self.chance) * self.wait.mean**2)
+
+    @property
+    def at_once(self) -> float:
+        return 1 - self.chance + (0.0 if self.wait.least else self.chance * self.wait.at_once)
 
     @property
     def width(self) -> float:

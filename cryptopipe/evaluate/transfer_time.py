@@ -66,11 +66,11 @@ class TransferTime:
 
     def survival(self, at: float) -> float:
         """P(τ > at)."""
-        return _cells(self).survival(at)
+        return cells_of(self).survival(at)
 
     def quantile(self, share: float) -> float:
         """The time by which so much has arrived; `inf` where so much never does."""
-        return _cells(self).quantile(share)
+        return cells_of(self).quantile(share)
 
     def truncated(self, at: float = inf, points: int = POINTS) -> Arrivals:
         """Given that it is at most `at` minutes, on at most so many points; the rest is stuck."""
@@ -86,13 +86,14 @@ class TransferTime:
 
 
 @lru_cache(maxsize=512)
-def _cells(law: TransferTime) -> Cells:
+def cells_of(law: TransferTime) -> Cells:
+    """The law on cells, computed once."""
     return convolved(law.parts)
 
 
 @lru_cache(maxsize=2048)
 def _truncated(law: TransferTime, at: float, points: int) -> Arrivals:
-    return _cells(law).truncated(at, points)
+    return cells_of(law).truncated(at, points)
 
 
 @dataclass(frozen=True)
