@@ -18,7 +18,8 @@ Sizes = tuple[Decimal, ...]
 
 
 class Chain:
-    """The curves of a cycle's edges; a stock that stands in bounds the edges beside it and has no curve.
+    """The curves of a cycle's edges. A stock that stands in has no curve: it bounds what the next edge spends, or what
+    the last one brings at the end of the cycle.
 
     `hurdle` is what a unit must become to be worth sending: 1 and the prices of restoring. Everything is inside
     `boundless()`.
@@ -30,7 +31,7 @@ class Chain:
         for index, step in enumerate(steps):
             if isinstance(step, InventoryStep):
                 continue
-            before, after = _stock(steps[:index][::-1]), _stock(steps[index + 1 :])
+            before, after = _stock(steps[:index][::-1]), _last_stock(steps[index + 1 :])
             if isinstance(step, Step):
                 share = shares[len(self.curves)] if shares else None
                 self.curves.append(Trade(step, share, before, after))
@@ -105,6 +106,11 @@ def _stock(steps: Sequence[Edge]) -> Decimal:
             break
         least = min(least, step.at_hand)
     return least
+
+
+def _last_stock(steps: Sequence[Edge]) -> Decimal:
+    """What the cycle may end with, after the last edge that has a size."""
+    return _stock(steps) if all(isinstance(step, InventoryStep) for step in steps) else NO_END
 
 
 def chains(steps: Sequence[Edge], hurdle: Decimal = ONE) -> Iterator[Chain]:

@@ -47,7 +47,9 @@ class Trade(Curve):
             limit = price if not rest else price - rest if selling else price - rest + tick
             top = end + size
             if not simple or (top if selling else top * limit * most) > at_hand:
-                top = min(top, self._bound(price, limit, end, value))
+                for room, each in self._bounds(price, limit, end, value):
+                    if top * each > room:
+                        top = self._floor(max(ZERO, room), each)
             if top <= end or limit <= 0:
                 return
             cost, gain = (ONE, price * factor) if selling else (price, factor) if base else (price * factor, ONE)
@@ -62,39 +64,32 @@ class Trade(Curve):
         unstocked = self._stock_in >= NO_END and self._stock_out >= NO_END
         return unstocked and self.step.margin is None and self._share is None
 
-    def _bound(self, price: Decimal, limit: Decimal, end: Decimal, value: Decimal) -> Decimal:
-        """The largest size that what is at hand pays for, with its last piece at this level; `end` and `value` are
-        those of the levels before.
+    def _bounds(
+        self, price: Decimal, limit: Decimal, end: Decimal, value: Decimal
+    ) -> Iterator[tuple[Decimal, Decimal]]:
+        """(room, each): at most room / each of a size that ends at this level is paid for by what is at hand; `end` and
+        `value` are those of the levels before.
         """
-        step, fee = self.step, max(ZERO, self.rate)
+        step, fee, selling = self.step, max(ZERO, self.rate), self.step.side is Side.SELL
+        before = end * price - value  # a notional N of all levels makes the size (N + before) / price
         if step.margin is not None:
             room, each = step.margin.free * step.margin.leverage, ONE + fee * step.margin.leverage
-            selling = step.side is Side.SELL
-            bound = self._more(room, price, end, value, each) if selling else self._floor(room, limit * each)
-        elif step.side is Side.SELL:
-            bound = self._floor(step.at_hand, ONE)
+            yield (room + before * each, price * each) if selling else (room, limit * each)
+        elif selling or step.pays_in_base:
+            yield step.at_hand, ONE if selling else limit
         else:
-            bound = self._floor(step.at_hand, limit if step.pays_in_base else limit * (ONE + fee))
+            yield step.at_hand, limit * (ONE + fee)
         if self._share is not None and step.token is not None:
-            bound = min(bound, self._more(self._share, price, end, value, step.token.rate * step.token.per_quote))
-        if min(self._stock_in, self._stock_out) < NO_END:
-            bound = min(bound, self._stocked(price, end, value))
-        return bound
-
-    def _more(self, room: Decimal, price: Decimal, end: Decimal, value: Decimal, each: Decimal) -> Decimal:
-        """The size at which `each` per unit of notional fills a room."""
-        return self._floor(max(ZERO, end * price * each + room - value * each), price * each)
-
-    def _stocked(self, price: Decimal, end: Decimal, value: Decimal) -> Decimal:
-        """The size that the stock before and after allows."""
-        if self.step.side is Side.SELL:
-            sold = self._floor(self._stock_in, ONE)
-            return min(sold, self._more(self._stock_out, price, end, value, ONE - self.rate))
-        if self.step.pays_in_base:
-            bought, factor = self._floor(self._stock_out, ONE - self.rate), ONE
+            each = step.token.rate * step.token.per_quote
+            yield self._share + before * each, price * each
+        kept = ONE - self.rate
+        if selling:
+            yield self._stock_in, ONE
+            yield self._stock_out + before * kept, price * kept
         else:
-            bought, factor = self._floor(self._stock_out, ONE), ONE + self.rate
-        return min(bought, self._more(self._stock_in, price, end, value, factor))
+            each = ONE if step.pays_in_base else ONE + self.rate
+            yield self._stock_in + before * each, price * each
+            yield self._stock_out, kept if step.pays_in_base else ONE
 
     def notional(self, size: Decimal) -> Decimal:
         """In quote, at the prices of the ladder."""

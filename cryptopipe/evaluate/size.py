@@ -142,7 +142,8 @@ class _Search:
         if size <= 0:
             return None, ZERO
         bound = self._bound(size)
-        return (self._chain.forward(self._first.need(size)), bound) if bound > self.value else (None, ZERO)
+        sizes = self._chain.forward(self._first.need(size)) if bound > self.value else None
+        return sizes, bound if sizes else ZERO
 
     def _try(self, sizes: Sizes) -> Sizes:
         """The same end at the least expense; it is the best if it is worth more."""
