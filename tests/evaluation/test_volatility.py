@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recordings import needs_recordings, read_lines
 
+from cryptopipe.core import Book
 from cryptopipe.evaluate.ticks import Ticks
 from cryptopipe.evaluate.volatility import Volatility, Wanted, volatility
+from cryptopipe.model.events import LevelFormat
 from cryptopipe.model.trading import Reason
 
 SIGMA = 0.0011  # 80 % a year
@@ -176,6 +178,20 @@ def test_pure_noise_has_no_volatility() -> None:
     times = stamps(rng, 2_000, 6.0)
     bids = (6_000_000 * np.exp(0.001 * rng.standard_normal(2_000))).astype(np.int64)
     assert refused(volatility(times, bids, int(times[-1]))).startswith("a relative error of at most 0.50: ")
+
+
+@pytest.mark.core
+def test_the_window_of_a_book_is_what_it_takes() -> None:
+    times, bids = brownian_bid(6, 600, 6.0, SIGMA, 1.0)
+    book, now = Book(LevelFormat(), span=2 * 360 * SECOND), int(times[-1])
+    book.load(b"[]", b"[]", 0, 0, int(times[0]) - 1)
+    for version, (at, bid) in enumerate(zip(times.tolist(), bids.tolist(), strict=True), 1):
+        book.quote(f"{bid / 100:.2f}", "1", f"{bid / 100 + 1:.2f}", "1", version, at, at)
+    (stamps, _), (prices, places) = (
+        book.window.column(name, int(times[0]), now + 1) for name in ("received_at", "bid")
+    )
+    assert (len(prices), places) == (600, 2)
+    assert volatility(stamps, prices, now) == volatility(times, bids, now)
 
 
 def test_columns_that_do_not_belong_together_are_errors() -> None:
