@@ -1,6 +1,8 @@
 """What a trade in flight is worth: limits, closed forms, a simulation, laws of more and less risk."""
 
+import re
 from math import exp, inf, log, log1p, sqrt
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -16,7 +18,7 @@ from cryptopipe.evaluate.transfer_blocks import Phase
 from cryptopipe.evaluate.transfer_law import Law
 from cryptopipe.evaluate.transfer_parts import Fixed, Gamma, Lognormal, Uniform
 from cryptopipe.evaluate.transfer_rare import Never, Rarely
-from cryptopipe.evaluate.transfer_time import TransferTime
+from cryptopipe.evaluate.transfer_time import TransferTime, transfer_time
 from cryptopipe.model.trading import Reason
 
 SIGMA = 0.8 / sqrt(525_600)
@@ -354,6 +356,20 @@ def test_without_an_abandon_time_a_time_with_moments_is_enough() -> None:
     cut = judged(0.01, 5000.0, law, DRIFT, Aversion(2.0, 1000.0, 2000.0), transient=0.005)
     assert waits.certainty == pytest.approx(cut.certainty, rel=1e-5)
     assert waits.bound == settlement_bound(SIGMA, 23.0, 200.0, 2.0)
+
+
+def test_the_page_shows_what_is_computed() -> None:
+    """The table of docs/transfer-time.md, to its printed digits."""
+    page = (Path(__file__).parents[2] / "docs" / "transfer-time.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\w+) \| ([\d. |%]+) \|$", page, re.MULTILINE)
+    assert [name for name, _ in shown] == ["bitcoin", "litecoin", "ethereum", "tron", "solana"]
+    for name, figures in shown:
+        law = transfer_time(name, None)
+        assert isinstance(law, TransferTime)
+        found = judged(0.0, 10_000.0, law, Drift(SIGMA), Aversion(2.0, 10_000.0, 120.0, 0.02))
+        times = f"{law.mean:.1f} | {law.quantile(0.5):.1f} | {law.quantile(0.9):.1f} | {law.quantile(0.99):.0f}"
+        costs = f"{found.bound * 1e4:.0f} | {-found.certainty * 1e4:.2f} | {found.late_price * 1e4:.2f}"
+        assert figures == f"{times} | {law.survival(120.0) * 100:.2f} % | {costs}", name
 
 
 @pytest.mark.parametrize(
