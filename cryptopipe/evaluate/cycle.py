@@ -5,13 +5,13 @@ exactly: through fees, rounding and dust to the profit. Never: a leg without all
 favour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from cryptopipe.evaluate.chain import Chain, Sizes, chains
-from cryptopipe.evaluate.curve import ONE, ZERO, boundless
+from cryptopipe.evaluate.curve import ONE, ZERO, Row, boundless
 from cryptopipe.evaluate.edges import Sending, Trade
 from cryptopipe.evaluate.steps import Edge, Step
 from cryptopipe.evaluate.walk import walk
@@ -74,8 +74,8 @@ def best_amount(steps: Sequence[Edge], cap: Decimal, hurdle: Decimal = ONE) -> F
         for chain in chains(steps, hurdle):
             stop = walk(chain.curves, cap, chain.hurdle, chain.asides)
             reached = Fraction(stop.numerator) / Fraction(stop.denominator)
-            worth = value_of(chain, reached) if reached else Fraction(0)
-            if worth > best:
+            worth = value_of(chain, reached)
+            if worth > best and _charged_so(chain, reached):
                 best, amount = worth, reached
     return amount
 
@@ -83,17 +83,33 @@ def best_amount(steps: Sequence[Edge], cap: Decimal, hurdle: Decimal = ONE) -> F
 def value_of(chain: Chain, amount: Fraction) -> Fraction:
     """Of an amount at the start, nothing rounded: what comes out, less the hurdle and what is paid aside."""
     value = -Fraction(chain.hurdle) * amount
-    for curve in chain.curves:
-        at, before, out = 0, Fraction(0), Fraction(0)
-        while curve.has(at) and before < amount:
-            row = curve.rows[at]
-            size = min(Fraction(row.width), (amount - before) / Fraction(row.cost))
-            before += size * Fraction(row.cost)
-            out += size * Fraction(row.gain)
-            value -= size * Fraction(row.aside)
-            at += 1
-        amount = out
+    for parts in _parts(chain, amount):
+        value -= sum((size * Fraction(row.aside) for size, row in parts), Fraction(0))
+        amount = sum((size * Fraction(row.gain) for size, row in parts), Fraction(0))
     return value + amount
+
+
+def _parts(chain: Chain, amount: Fraction) -> Iterator[list[tuple[Fraction, Row]]]:
+    """Of each edge the sizes in each row that an amount at the start fills."""
+    for curve in chain.curves:
+        parts: list[tuple[Fraction, Row]] = []
+        while amount > 0 and curve.has(len(parts)):
+            row = curve.rows[len(parts)]
+            parts.append((min(Fraction(row.width), amount / Fraction(row.cost)), row))
+            amount -= parts[-1][0] * Fraction(row.cost)
+        yield parts
+        amount = sum((size * Fraction(row.gain) for size, row in parts), Fraction(0))
+
+
+def _charged_so(chain: Chain, amount: Fraction) -> bool:
+    """Whether no leg that was taken to pay the usual fee would pay with its token."""
+    for curve, parts in zip(chain.curves, _parts(chain, amount), strict=True):
+        token = curve.step.token if isinstance(curve, Trade) and not curve.in_tokens else None
+        if token is not None:
+            notional = sum((size * Fraction(row.price) for size, row in parts), Fraction(0))
+            if notional * Fraction(token.rate) * Fraction(token.per_quote) <= Fraction(token.balance):
+                return False
+    return True
 
 
 def carry_out(steps: Sequence[Edge], amount: Decimal) -> Outcome:

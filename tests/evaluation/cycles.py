@@ -149,14 +149,16 @@ def unhindered(step: Edge) -> Edge:
 
 
 def best_value(one: Case) -> D:
-    """Of all chains on the grid, nothing at zero: every size of every edge, from the last edge backwards."""
+    """Of all chains on the grid, nothing at zero."""
     with localcontext(EXACT):
-        return max([D(0), *(value for _, value in _values(one))])
+        hurdle = hurdle_of(one)
+        return max([D(0), *(received - hurdle * spent for spent, received in frontier(one))])
 
 
-def _values(one: Case) -> Iterator[tuple[D, D]]:
-    """(spent, value) by each size of the first edge, with the best of all others."""
-    hurdle = hurdle_of(one)
+def frontier(one: Case) -> Iterator[tuple[D, D]]:
+    """(spent, received less what is paid aside) by every size of the first edge, with the best sizes of all others:
+    every size of every edge is tried, from the last edge backwards.
+    """
     tables = [table for step in one.steps for table in [choices(step, one)] if table is not None]
     tables = _stocked(one, tables)
     worth: Callable[[D], D | None] = _as_it_is
@@ -164,7 +166,7 @@ def _values(one: Case) -> Iterator[tuple[D, D]]:
         worth = _best_of(table, worth)
     for choice in tables[0]:
         if choice.need <= one.cap and (then := worth(choice.give)) is not None:
-            yield choice.need, then - hurdle * choice.need - choice.aside
+            yield choice.need, then - choice.aside
 
 
 def hurdle_of(one: Case) -> D:
@@ -213,48 +215,60 @@ def choices(step: Edge, one: Case) -> list[Choice] | None:
     if isinstance(step, InventoryStep):
         return None
     if isinstance(step, Step):
-        return list(_orders(step, one))
-    trades = [other for other in one.steps if isinstance(other, Step) and step.asset in (other.spends, other.brings)]
-    totals = [take(other.ladder, D(10**9))[0 if step.asset == other.instrument.quote else 2] for other in trades]
-    return list(_sendings(step, max(totals)))
+        assert step.instrument.rules is not None
+        lot, most = step.instrument.rules.step, sum((size for _, size in step.ladder), D(0))
+    else:
+        assert step.precision is not None, "without a grid there are too many sizes"
+        trades = [
+            other for other in one.steps if isinstance(other, Step) and step.asset in (other.spends, other.brings)
+        ]
+        totals = [take(other.ladder, D(10**9))[0 if step.asset == other.instrument.quote else 2] for other in trades]
+        most = max(totals) * D("1.001")  # a rebate brings more than the ladder
+        lot, most = D(1).scaleb(-step.precision), most if step.maximum is None else min(most, step.maximum)
+    found = (chosen(step, lots * lot, one) for lots in range(1, int(most // lot) + 1))
+    return [choice for choice in found if choice is not None]
 
 
-def _orders(step: Step, one: Case) -> Iterator[Choice]:
-    rules = step.instrument.rules
+def chosen(step: Step | TransferStep, size: D, one: Case) -> Choice | None:
+    """A size on the grid, if the venue takes it."""
+    return _order(step, size, one) if isinstance(step, Step) else _sending(step, size)
+
+
+def _order(step: Step, size: D, one: Case) -> Choice | None:
+    rules, rate = step.instrument.rules, step.fees.taker_rate
     assert rules is not None
-    rate, lot = step.fees.taker_rate, rules.step
-    total = sum((size for _, size in step.ladder), D(0))
-    sharing = [
+    notional, worst, taken = take(step.ladder, size)
+    limit = rounded_worse(worst, rules.tick, step.side)
+    judged = min(notional, size * limit)
+    if size % rules.step or taken < size or size < rules.min_size or judged < rules.min_notional or limit <= 0:
+        return None
+    if step.token is not None:
+        grain = D(1).scaleb(-step.token.places)
+        tokens = ceil_to(grain, notional * step.token.rate * step.token.per_quote)
+        if tokens <= step.token.balance / _sharing(step, one) // grain * grain:
+            need, give = (size, notional) if step.side is Side.SELL else (notional, size)
+            funded = _funded(step, size, notional, limit, D(0))
+            return Choice(size, need, give, tokens * step.token.worth) if funded else None
+        if tokens <= step.token.balance:
+            return None  # another leg may have taken what was there
+    if not _funded(step, size, notional, limit, max(D(0), rate)):
+        return None
+    if step.side is Side.SELL:
+        return Choice(size, size, notional * (1 - rate))
+    if step.fees.charged_in == "received":
+        return Choice(size, notional, size * (1 - rate))
+    return Choice(size, notional * (1 + rate), size)
+
+
+def _sharing(step: Step, one: Case) -> int:
+    """Into how many parts a token's balance is divided: a power of two, one for each leg of the venue that may pay."""
+    assert step.token is not None
+    legs = [
         other for other in one.steps
-        if isinstance(other, Step) and step.token and other.token and other.token.asset == step.token.asset
+        if isinstance(other, Step) and other.token and other.token.asset == step.token.asset
         and other.instrument.venue == step.instrument.venue
     ]  # fmt: skip
-    share = D(1) / (1, 1, 2, 4)[len(sharing)]
-    for lots in range(1, int(total // lot) + 1):
-        size = lots * lot
-        notional, worst, _ = take(step.ladder, size)
-        limit = rounded_worse(worst, rules.tick, step.side)
-        judged = min(notional, size * limit)
-        if size < rules.min_size or judged < rules.min_notional or limit <= 0:
-            continue
-        if step.token is not None:
-            grain = D(1).scaleb(-step.token.places)
-            tokens = ceil_to(grain, notional * step.token.rate * step.token.per_quote)
-            if tokens <= step.token.balance * share // grain * grain:
-                if _funded(step, size, notional, limit, D(0)):
-                    need, give = (size, notional) if step.side is Side.SELL else (notional, size)
-                    yield Choice(size, need, give, tokens * step.token.worth)
-                continue
-            if tokens <= step.token.balance:
-                continue  # another leg may have taken what was there
-        if not _funded(step, size, notional, limit, max(D(0), rate)):
-            continue
-        if step.side is Side.SELL:
-            yield Choice(size, size, notional * (1 - rate))
-        elif step.fees.charged_in == "received":
-            yield Choice(size, notional, size * (1 - rate))
-        else:
-            yield Choice(size, notional * (1 + rate), size)
+    return (1, 1, 2, 4, 4)[len(legs)]
 
 
 def _funded(step: Step, size: D, notional: D, limit: D, rate: D) -> bool:
@@ -281,17 +295,14 @@ def rounded_worse(price: D, tick: D, side: Side) -> D:
     return price // tick * tick if side is Side.SELL else ceil_to(tick, price)
 
 
-def _sendings(step: TransferStep, total: D) -> Iterator[Choice]:
-    assert step.precision is not None, "without a grid there are too many sizes"
-    lot = D(1).scaleb(-step.precision)
-    most = total if step.maximum is None else min(total, step.maximum)
-    for lots in range(1, int(most // lot) + 1):
-        size = lots * lot
-        fee = kept(size, step.fee, step.fee_rate, lot)
-        arrives = size - fee
-        deposit = kept(arrives, step.deposit_fee, step.deposit_fee_rate, lot)
-        if size >= step.minimum and arrives >= step.min_deposit and arrives - deposit > 0:
-            yield Choice(size, size, arrives - deposit)
+def _sending(step: TransferStep, size: D) -> Choice | None:
+    lot = D(1).scaleb(-18) if step.precision is None else D(1).scaleb(-step.precision)
+    fee = kept(size, step.fee, step.fee_rate, None if step.precision is None else lot)
+    arrives = size - fee
+    deposit = kept(arrives, step.deposit_fee, step.deposit_fee_rate, None if step.precision is None else lot)
+    if size % lot or size < step.minimum or (step.maximum is not None and size > step.maximum):
+        return None
+    return Choice(size, size, arrives - deposit) if arrives >= step.min_deposit and arrives > deposit else None
 
 
 def ceil_to(grain: D, value: D) -> D:
@@ -299,9 +310,9 @@ def ceil_to(grain: D, value: D) -> D:
     return whole + grain if whole < value else whole
 
 
-def kept(amount: D, fixed: D, rate: D, grain: D) -> D:
+def kept(amount: D, fixed: D, rate: D, grain: D | None) -> D:
     fee = fixed + rate * max(D(0), amount - fixed)
-    return fee if not rate else ceil_to(grain, fee)
+    return fee if not rate or grain is None else ceil_to(grain, fee)
 
 
 def check_chain(one: Case, outcome: Outcome) -> None:
@@ -316,8 +327,7 @@ def check_chain(one: Case, outcome: Outcome) -> None:
                 assert first or carried - (dust[0] if dust else 0) <= step.at_hand
                 continue
             choice = _told(step, legs, passages, change)
-            allowed = [other for other in choices(step, one) or () if other.size == choice.size]
-            assert choice in allowed, f"{choice} is not among {allowed}"
+            assert choice == chosen(step, choice.size, one)
             left = carried - choice.need
             assert left == 0 if first else left == dust.pop(0) and left >= 0
             at_start += left if step.spends == start else 0
