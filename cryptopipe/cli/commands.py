@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "bench": Entry("cryptopipe.cli.bench", "bench", "Measure the paths, beside other libraries where installed."),
     "config": Entry("cryptopipe.cli.config", "config", "Show, explain and check the configuration."),
     "plugins": Entry("cryptopipe.cli.plugins", "plugins", "Installed exchanges and strategies."),
+    "optimum": Entry("cryptopipe.cli.optimum", "optimum", "The best plan at one moment, or a proof of none."),
     "doctor": Entry("cryptopipe.cli.doctor", "doctor", "Is this installation sound?"),
 }
 

@@ -26,7 +26,7 @@ __all__ = ["Certificate", "Keep", "NoPlan", "Plan", "Question", "Sent", "solve"]
 
 _NOTHING = 1e-6
 """Of the numeraire: what the solver may call a gain where there is none."""
-_TRIES = 12
+_TRIES = 16
 """How often a plan is asked for again, with what rounding lacked in reserve."""
 
 
@@ -62,8 +62,8 @@ class NoPlan:
 
 
 def solve(snapshot: Snapshot, question: Question) -> Plan | Certificate | NoPlan:
-    """The plan of the greatest gain; without one the certificate, or where only fixed fees, minimums, lots or the
-    solver's resolution leave nothing, that. Raises `ArithmeticError` if the solver gives up.
+    """The plan of the greatest gain; without one the certificate, or where only fixed fees, minimums, lots or rounding
+    leave nothing, that. Raises `ArithmeticError` if the solver gives up.
     """
     layout = Layout(snapshot, question, {})
     relaxed = layout.program.relaxed()
@@ -73,26 +73,33 @@ def solve(snapshot: Snapshot, question: Question) -> Plan | Certificate | NoPlan
         return certificate
     rents = {node: Fraction(rounded(max(0.0, relaxed.worth[row]))) for node, row in layout.stocks.items()}
     most = ceiling(layout.pieces, prices, rents, snapshot.held, question.pool)
-    plan = _plan(snapshot, question, layout, most)
+    first = layout.program.solve()
+    assert first is not None, "doing nothing is feasible"
+    plan = _plan(snapshot, question, layout, first, most)
     if plan is not None and plan.gain > 0:
         return plan
     why = "fixed fees and minimums of transfers" + (", lots and minimums of orders" if question.lots else "")
-    resolution = relaxed.value <= _NOTHING
-    return NoPlan(question, "the solver's resolution" if resolution else why, rounded(relaxed.value), prices, most)
+    if relaxed.value <= _NOTHING or first.value > _NOTHING:
+        why = "what is lost to rounding"
+    return NoPlan(question, why, rounded(relaxed.value), prices, most)
 
 
-def _plan(snapshot: Snapshot, question: Question, layout: Layout, most: Fraction) -> Plan | None:
-    """The solver's proposal, exactly. What rounding lacks is asked for in reserve, until nothing does."""
+def _plan(
+    snapshot: Snapshot, question: Question, layout: Layout, first: Solution, most: Fraction
+) -> Plan | None:  # fmt: skip
+    """The solver's proposal, exactly. What rounding lacks is asked for in reserve, more each time, until nothing does;
+    None if that leaves no plan.
+    """
     reserves: dict[Lacking, Fraction] = {}
-    first = solution = layout.program.solve()
+    solution: Solution | None = first
     for number in range(_TRIES):
-        if first is None or solution is None:
+        if solution is None:
             return None
         plan, lacks = plan_of(snapshot, question, *layout.read(solution), rounded(first.bound), most)
         if not lacks:
             return plan
         for what, lack in lacks.items():
-            reserves[what] = reserves.get(what, Fraction(0)) + (1 + number) * lack
+            reserves[what] = reserves.get(what, Fraction(0)) + 4**number * lack
         layout = Layout(snapshot, question, reserves)
         solution = layout.program.relaxed(solution.whole) or layout.program.solve()
     return None

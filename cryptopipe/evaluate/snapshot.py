@@ -13,7 +13,7 @@ from functools import cached_property
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.custody import TransferRoute
-from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, VenueId
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, TradingState, VenueId
 from cryptopipe.model.money import ratio
 
 Node = tuple[VenueId, Asset]
@@ -35,9 +35,21 @@ class Shown:
     asks: Levels
     fees: FeeSchedule
 
+    def __post_init__(self) -> None:
+        for levels, sign in ((self.bids, -1), (self.asks, 1)):
+            prices = [sign * price for price, _ in levels]
+            if any(price <= 0 or size <= 0 for price, size in levels) or prices != sorted(set(prices)):
+                raise ValueError(f"{self.instrument.id}: levels are above zero and best first")
+
     def ladder(self, side: Side) -> Levels:
         """What a taker on `side` can take."""
         return self.asks if side is Side.BUY else self.bids
+
+    @property
+    def tradable(self) -> bool:
+        """Whether it is spot, trades now, and its grid is known."""
+        one = self.instrument
+        return one.kind is Kind.SPOT and one.rules is not None and one.state is TradingState.TRADING
 
     @property
     def base(self) -> Node:
@@ -72,13 +84,13 @@ class Route:
     open: bool = True
 
     @classmethod
-    def of(cls, route: TransferRoute, minutes: Decimal | None = None, dollar: Decimal | None = None) -> "Route":
-        """An open route between accounts; `dollar` is what one costs in its asset, for limits in dollars. Without it a
-        route whose venues state such limits is closed.
+    def of(cls, route: TransferRoute, minutes: Decimal | None = None, dollars: Decimal | None = None) -> "Route":
+        """A route between accounts; `dollars` is what one of its asset is worth, for limits in dollars. Closed where
+        there is such a limit and nobody knows, and where an amount would be above the Travel Rule's it is not sent.
         """
-        out, limits = route.out, [one for one in (route.daily_limit, route.travel_rule) if one]
-        known = dollar is not None and route.daily_limit > 0
-        most = [] if dollar is None else [ratio(one * dollar, Decimal(1)) for one in limits]
+        out = route.out
+        limits = [one for one in (route.daily_limit, route.travel_rule or None) if one is not None]
+        most = [ratio(one, dollars) for one in limits] if dollars else []
         return cls(
             asset=route.asset,
             source=route.source,
@@ -91,7 +103,7 @@ class Route:
             precision=out.precision,
             least=route.into.min_deposit or Decimal(0),
             minutes=minutes,
-            open=known and out.withdrawal_fee is not None,
+            open=bool(most) and out.withdrawal_fee is not None,
         )
 
     @property
@@ -140,12 +152,8 @@ class Snapshot:
 
     @property
     def tradable(self) -> Iterator[tuple[int, Shown]]:
-        """Spot books whose grid is known, with their numbers in `books`."""
-        return (
-            (number, one)
-            for number, one in enumerate(self.books)
-            if one.instrument.kind is Kind.SPOT and one.instrument.rules is not None
-        )
+        """The books that can be traded on, with their numbers in `books`."""
+        return ((number, one) for number, one in enumerate(self.books) if one.tradable)
 
     @property
     def passable(self) -> Iterator[tuple[int, Route]]:

@@ -55,6 +55,27 @@ def random_market(random: Random, linked: bool = False) -> Snapshot:
     return Snapshot(0, tuple(books), balances, routes)
 
 
+def odd_market(random: Random) -> Snapshot:
+    """Two coins on two venues at prices, sizes and fees of as many digits as real ones have; dearer on b."""
+    books = []
+    for base, price, places in (("X", 62_139, 2), ("Y", 0.0402, 7)):
+        for venue, edge in (("a", 0.0), ("b", random.choice((0.002, 0.004)))):
+            middle = price * (1 + edge)
+            asks = [(middle * (1 + 0.0002 * n), random.uniform(0.01, 2) * 5000 / price) for n in range(1, 4)]
+            bids = [(middle * (1 - 0.0002 * n), random.uniform(0.01, 2) * 5000 / price) for n in range(1, 4)]
+            levels = [rows(*((f"{p:.{places}f}", f"{s:.8f}") for p, s in side)) for side in (bids, asks)]
+            charged_in = random.choice(("quote", "received"))
+            books.append(book(venue, base, *levels, fee="0.00075", charged_in=charged_in))
+    ways = (("X", "ab", "0.000085", 8), ("Y", "ab", "2.5", 6), ("M", "ba", "1", 4))
+    routes = tuple(
+        Route(Asset(asset), VenueId(ends[0]), VenueId(ends[1]), "chain", D(fee), minimum=2 * D(fee), precision=places)
+        for asset, ends, fee, places in ways
+    )
+    held = {"X": D("1.23456789"), "Y": D("123456.789"), "M": D("50000.0001")}
+    balances = {(VenueId(venue), Asset(asset)): amount for venue in "ab" for asset, amount in held.items()}
+    return Snapshot(0, tuple(books), balances, routes)
+
+
 def random_route(random: Random, asset: str, ends: str) -> Route:
     """Of few whole coins, or of money. Few are shut."""
     source, target, fee = ends[0], ends[1], random.choice((0, 0, 0, 1))

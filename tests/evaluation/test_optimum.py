@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal as D
 from fractions import Fraction as F
 from itertools import product
+from random import Random
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from evaluation.small_markets import (
     book,
     each,
     gain_of,
+    odd_market,
     rows,
     sent,
     traded,
@@ -97,6 +99,27 @@ def test_fixed_fees_are_what_trying_each_set_of_routes_finds(count: int) -> None
             assert abs(answer.gap) <= D("1e-9") * max(D(1), moved), (number, answer.gap, moved)
 
 
+@pytest.mark.parametrize("count", [8, pytest.param(2_000, marks=pytest.mark.long)])
+def test_digits_like_real_ones_leave_nothing_but_their_rounding(count: int) -> None:
+    """What cutting amounts to their places may cost: of each asset a few of the last, at its price."""
+    gained = 0
+    for number in range(count):
+        snapshot = odd_market(Random(number))
+        answer = solve(snapshot, Question(MONEY))
+        best = max(_by_set(snapshot, Question(MONEY), which) for which in _sets(snapshot))
+        assert abs(best - gain(answer)) < 0.01, (number, best, answer)
+        if isinstance(answer, Plan):
+            gained += 1
+            assert_feasible(snapshot, answer)
+        assert not (isinstance(answer, NoPlan) and "rounding" in answer.why)
+        free_of_places = replace(snapshot, routes=tuple(replace(one, precision=None) for one in snapshot.routes))
+        freely = solve(free_of_places, Question(MONEY))
+        if isinstance(freely, Plan):
+            moved = sum(leg.quantity * leg.vwap for leg in freely.legs)
+            assert abs(freely.gap) <= D("1e-9") * moved, (number, freely.gap, moved)
+    assert gained > count / 4
+
+
 def _sets(snapshot: Snapshot) -> Iterator[tuple[Route, ...]]:
     routes = [one for one in snapshot.routes if one.open]
     for taken in product((False, True), repeat=len(routes)):
@@ -126,10 +149,9 @@ def _by_set(snapshot: Snapshot, question: Question, routes: tuple[Route, ...]) -
             nodes,
             [((route.source, route.asset), F(1), (route.target, route.asset), F(1))],
         )
-        assert route.maximum is not None
-        if route.maximum < least:
+        if route.maximum is not None and route.maximum < least:
             return -np.inf
-        bounds.append((0, float(route.maximum - least)))
+        bounds.append((0, np.inf if route.maximum is None else float(route.maximum - least)))
     return _solved(snapshot, question, nodes, (change, leaving, fixed, fixed_leaving), bounds)
 
 
