@@ -27,6 +27,8 @@ def _operations(pick: Any, number: Any, faults: bool, edges_from: int, edges_to:
     edges = 0
     for _ in range(number(edges_from, edges_to)):
         tail, head, book = pick(nodes), pick(nodes), pick([*range(books), books] if faults else range(books))
+        if number(0, 5) == 0:
+            told.append(("set_prices", number(0, books - 1), pick(PRICES), pick(PRICES)))
         if not faults and (tail == head or (hubs[tail] and hubs[head])):
             continue
         if number(0, 3) == 0:

@@ -22,6 +22,13 @@ native: ModuleType = pytest.importorskip(
     exc_type=ImportError,
 )
 lawful = settings(lawful, max_examples=80)
+NEXT_TO_THE_MIDDLE = (
+    107919967416397981041145853154898369452,
+    116311501949118314768800675202537481127,
+    99981239203715448881248333322070362673,
+    162648088618928234605549997161341287856,
+)
+"""Numbers whose logarithm 72 binary places do not suffice to round."""
 
 
 @lawful
@@ -122,6 +129,23 @@ def test_pairs(markets: list[Any], changes: list[Any], data: st.DataObject) -> N
             assert play(both[0], kept) == play(both[1], kept)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_pairs_whose_prices_rise_and_fall(seed: int) -> None:
+    """Six markets of two groups, of equal or different fees, where many gains are equal."""
+    draws, both = random.Random(seed), (native.Pairs(), reference_graph.Pairs())
+    fees = [(draws.choice(KEPT[1:]), draws.choice(KEPT[1:])) for _ in range(6)]
+    for pairs in both:
+        groups = [pairs.add_group() for _ in range(2)]
+        assert [pairs.add_market(groups[number % 5 == 4], *fees[number]) for number in range(6)] == [*range(6)]
+    found = 0
+    for _ in range(60):
+        change = (draws.randrange(6), draws.randint(0, 4) * ONE, draws.randint(0, 5) * ONE, draws.choice((0, 0, -ONE)))
+        told = [pairs.set_prices(*change) for pairs in both]
+        assert told[0] == told[1], change
+        found += told[0] is not None
+    assert 10 < found < 60
+
+
 @lawful
 @example(1, None)
 @example(2**127 - 1, 10**12)
@@ -137,5 +161,7 @@ def test_logarithms(numerator: int, denominator: int | None) -> None:
 def test_logarithms_next_to_powers_and_of_all_sizes() -> None:
     draws = random.Random(5)
     near = [2**n + d for n in range(1, 127) for d in (-1, 0, 1)] + [10**n + d for n in range(1, 39) for d in (-1, 0, 1)]
-    for number in near + [draws.getrandbits(draws.randint(1, 127)) or 1 for _ in range(2_000)]:
+    for number in (
+        near + list(NEXT_TO_THE_MIDDLE) + [draws.getrandbits(draws.randint(1, 127)) or 1 for _ in range(2_000)]
+    ):
         assert native.logarithm(number) == reference_graph.logarithm(number), number

@@ -347,7 +347,9 @@ mod tests {
         let values = |arcs: &[Arc]| arcs.iter().map(|arc| (arc.edge, arc.value)).collect::<Vec<_>>();
         assert_eq!(values(&graph.node(base).out), [(sell, NEVER), (other_sell, NEVER)]);
         assert_eq!(values(&graph.node(base).from_nodes), [(buy, -97), (other_buy, -1)]);
-        assert_eq!(graph.book(book).unwrap(), [buy, sell, other_buy, other_sell]);
+        let [late, _] = graph.add_market(book, dollar, coin, Some(9), None).unwrap();
+        assert_eq!(graph.edge(late).unwrap().weight(), Some(9));
+        assert_eq!(graph.book(book).unwrap(), [buy, sell, other_buy, other_sell, late, late + 1]);
     }
 
     #[test]
