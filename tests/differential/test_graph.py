@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cryptopipe.core import reference, reference_graph
+from cryptopipe.model.events import LevelFormat
 
 native: ModuleType = pytest.importorskip(
     "cryptopipe.core._rust",
@@ -82,13 +83,12 @@ def test_a_market_with_a_planted_cycle(seed: int) -> None:
 
 
 def test_a_top_is_its_prices() -> None:
-    for top_of_book, graph, pairs in (
+    cores: tuple[tuple[Any, Any, Any], ...] = (
         (native.Book, native.Graph(), native.Pairs()),
         (reference.Book, reference_graph.Graph(), reference_graph.Pairs()),
-    ):
-        from cryptopipe.model.events import LevelFormat
-
-        book = top_of_book(LevelFormat())
+    )
+    for make_book, graph, pairs in cores:
+        book = make_book(LevelFormat())
         full = book.load(b'[["2","1"]]', b'[["4","1"]]', 1, 1, 1)
         base, quote, number = graph.add_node(), graph.add_node(), graph.add_book()
         buy, sell = graph.add_market(number, base, quote, 0, 0)
