@@ -13,9 +13,10 @@ from fractions import Fraction
 from cryptopipe.evaluate.chain import Chain, Sizes, chains
 from cryptopipe.evaluate.curve import ONE, ZERO, Row, boundless
 from cryptopipe.evaluate.edges import Sending, Trade
+from cryptopipe.evaluate.fees import trade_fee
 from cryptopipe.evaluate.steps import Edge, Step
 from cryptopipe.evaluate.walk import walk
-from cryptopipe.model.facts import Asset, Fee, Side
+from cryptopipe.model.facts import Asset, Side
 from cryptopipe.model.trading import Leg
 
 
@@ -165,12 +166,7 @@ def outcome(chain: Chain, sizes: Sizes) -> Outcome:
 
 def _leg(curve: Trade, size: Decimal) -> Leg:
     step, notional = curve.step, curve.notional(size)
-    if curve.in_tokens and step.token is not None:
-        fee = Fee(curve.tokens(size), step.token.asset)
-    elif step.pays_in_base:
-        fee = Fee(size * curve.rate, step.instrument.base)
-    else:
-        fee = Fee(notional * curve.rate, step.instrument.quote)
+    fee = trade_fee(step, size, notional, curve.in_tokens)
     vwap = notional // (size * _VWAP) * _VWAP
     return Leg(step.instrument, step.side, size, curve.limit(size), vwap, fee)
 

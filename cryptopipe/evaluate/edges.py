@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from cryptopipe.evaluate.curve import NO_END, ONE, ZERO, Curve, Row
+from cryptopipe.evaluate.fees import token_amount
 from cryptopipe.evaluate.steps import FINEST, Step, Token, TransferStep
 from cryptopipe.model.facts import Side
 
 
 class Trade(Curve):
-    """A taker order. `token_share` is what of its token's balance this order may take, None where it pays the usual
+    """An order. `token_share` is what of its token's balance this order may take, None where it pays the usual
     fee. `stock_in` and `stock_out` bound what it spends and brings.
 
     With a share the whole fee must fit in it. Without, the whole balance must be too small for the fee: otherwise the
@@ -30,7 +31,7 @@ class Trade(Curve):
         self._values: list[Decimal] = []
         self._share = None if token_share is None else _whole(token_share, step.token)
         self._stock_in, self._stock_out = stock_in, stock_out
-        self.rate = step.fees.taker_rate if self._share is None else ZERO
+        self.rate = step.rate if self._share is None else ZERO
         """Of the fee that the chain of amounts loses."""
 
     def _read(self) -> Iterator[Row]:
@@ -124,11 +125,8 @@ class Trade(Curve):
 
     def tokens(self, size: Decimal) -> Decimal:
         """What the token's fee is or would be, rounded up to its places."""
-        token = self.step.token
-        assert token is not None
-        grain = Decimal(1).scaleb(-token.places)
-        lots, rest = divmod(self.notional(size) * token.rate * token.per_quote, grain)
-        return (lots + 1 if rest else lots) * grain
+        assert self.step.token is not None
+        return token_amount(self.step.token, self.notional(size))
 
     @property
     def in_tokens(self) -> bool:

@@ -51,8 +51,8 @@ class Token:
 
 @dataclass(frozen=True)
 class Step:
-    """One taker trade of a cycle. `at_hand` is the balance of the asset that it spends, on its venue; with a `margin`
-    that bounds it instead. `token` pays the fee where it can.
+    """One trade of a cycle. `at_hand` is the balance of the asset that it spends, on its venue; with a `margin` that
+    bounds it instead. `token` pays the fee where it can. `maker`: it rests, and its ladder is what it hopes for.
     """
 
     instrument: Instrument
@@ -62,6 +62,12 @@ class Step:
     at_hand: Decimal
     token: Token | None = None
     margin: Margin | None = None
+    maker: bool = False
+
+    @property
+    def rate(self) -> Decimal:
+        """Of the usual fee, as a fraction; below zero a rebate."""
+        return self.fees.maker_rate if self.maker else self.fees.taker_rate
 
     @property
     def pays_in_base(self) -> bool:

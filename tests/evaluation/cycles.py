@@ -105,9 +105,11 @@ def inventory(random: Random, asset: str) -> InventoryStep:
     )
 
 
-def case(random: Random) -> Case:
-    """A cycle of two to five edges whose prices are near balance, so that some pay and some do not."""
-    edge = random.choice((4, 10, 20, 40, 80))
+def case(random: Random, edges: Sequence[int] = (4, 10, 20, 40, 80), hindered: float = 0.5) -> Case:
+    """A cycle of two to four edges. `edges` are hundredths between its prices, by default so that some pay and some do
+    not; so many are `hindered` by minimums and by what is at hand.
+    """
+    edge = random.choice(edges)
     shape = random.choice(
         ("pair", "pair", "pair", "sent", "sent", "stock", "triangle", "base", "perpetual", "sent home")
     )
@@ -130,7 +132,7 @@ def case(random: Random) -> Case:
             steps.insert(1, inventory(random, "X"))
             if random.random() < 0.5:
                 steps.append(inventory(random, "Y"))
-    if random.random() < 0.5:
+    if random.random() >= hindered:
         steps = [unhindered(step) for step in steps]
     cap = D(random.choice((10**6,) * 5 + (100, 40, 25, 12, 0)))
     return Case(tuple(steps), cap, D(random.choice(("1", "1", "1.0001", "1.01"))))
