@@ -112,8 +112,11 @@ class AtVenues:
         """As it is now: at the end of the run."""
         orders = [f"order {one.client_id} on {one.instrument.id}" for one in self.execution.in_flight.values()]
         silent = [f"closing balances of {venue}" for venue in sorted(set(self._venues) - set(self.differences))]
-        doubts = [f"transfer of plan {one.decision_id}: {one.amount} {one.asset} from {one.source} to {one.target}"
-                  for one in self._trading.transits.in_flight() if one.state in UNDECIDED]  # fmt: skip
+        doubts = [
+            f"transfer of plan {one.decision_id}: {one.amount} {one.asset} from {one.source} to {one.target}"
+            for one in self._trading.transits.in_flight()
+            if one.state in UNDECIDED
+        ]
         return Settled(self.differences, (*orders, *doubts, *silent), self.took)
 
     def _withdraws(self, transit: Transit) -> str:

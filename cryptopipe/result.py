@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cryptopipe import core
+from cryptopipe.act.transit_steps import InFlight
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import ReplayLabel
 from cryptopipe.journal.runs import Run
@@ -80,6 +81,7 @@ class RunResult:
             "halted": summary.halted or None,
             "notes": self.notes,
             "exposure": {asset: plain(amount) for asset, amount in summary.exposure.items()},
+            "in_flight": [_flying(one) for one in summary.in_flight],
             "settled": None if summary.settled is None else _settled(summary.settled),
             "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
         }
@@ -89,6 +91,17 @@ def _balances(summary: Summary) -> dict[str, Any]:
     return {
         venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
         for venue, amounts in summary.balances.items()
+    }
+
+
+def _flying(one: InFlight) -> dict[str, Any]:
+    return {
+        "decision": one.decision_id,
+        "asset": one.asset,
+        "amount": plain(one.amount),
+        "from": one.source,
+        "to": one.target,
+        "state": one.state,
     }
 
 

@@ -102,8 +102,10 @@ class Ledger:
         return entries
 
     def come(self, number: int, source: VenueId, target: VenueId, asset: Asset, amount: Decimal) -> list[Entry]:
-        """They are credited at `target`; what `amount` differs from what left was the network's."""
-        on_the_way = self._balances[_transit(target, number), asset]
+        """They are credited at `target`; what `amount` differs from what left was the network's. Raises
+        `LedgerError` if nothing of the plan is on its way.
+        """
+        on_the_way = self._on_the_way(number, target, asset)
         with exact():
             more = on_the_way - amount
         entries = [(_transit(target, number), asset, -on_the_way), (f"wallet:{target}", asset, amount)]
@@ -112,11 +114,17 @@ class Ledger:
         return entries
 
     def lose(self, number: int, target: VenueId, asset: Asset) -> list[Entry]:
-        """They will never be credited."""
-        on_the_way = self._balances[_transit(target, number), asset]
+        """They will never be credited. Raises as `come`."""
+        on_the_way = self._on_the_way(number, target, asset)
         entries = [(_transit(target, number), asset, -on_the_way), (f"lost:{target}", asset, on_the_way)]
         self.post(entries)
         return entries
+
+    def _on_the_way(self, number: int, target: VenueId, asset: Asset) -> Decimal:
+        amount = self._balances.get((_transit(target, number), asset), _ZERO)
+        if amount <= 0:
+            raise LedgerError(f"nothing of plan {number} is on its way to {target} in {asset}")
+        return amount
 
     def in_flight(self) -> list[tuple[VenueId, Asset, Decimal]]:
         """What is on its way, with the venue that it goes to."""

@@ -65,30 +65,33 @@ class Reckoning:
         self,
         venue: VenueId,
         at: Nanos,
-        use: Callable[[VenueId, Mapping[Asset, Decimal], Nanos], None],
+        use: Callable[[VenueId, Mapping[Asset, Decimal], Nanos, bool], None],
         longest: Nanos,
         after: Nanos = AGAIN_AFTER,
     ) -> None:
+        booked = self._ledger.transactions
+
         def told(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
             if isinstance(outcome, Reports):
-                use(venue, _held(outcome), now)
+                use(venue, _held(outcome), now, self._ledger.transactions != booked)
             else:
                 then = min(2 * after, longest)
                 self._execution.wake_at(now + after, lambda later: self._ask(venue, later, use, longest, then))
 
         self._execution.ask(FetchBalances(venue), at, told)
 
-    def _open(self, venue: VenueId, held: Mapping[Asset, Decimal], at: Nanos) -> None:
+    def _open(self, venue: VenueId, held: Mapping[Asset, Decimal], at: Nanos, since: bool) -> None:
         self.known.add(venue)
         self._opened(venue, held)
 
-    def _compare(self, venue: VenueId, held: Mapping[Asset, Decimal], at: Nanos) -> None:
+    def _compare(self, venue: VenueId, held: Mapping[Asset, Decimal], at: Nanos, since: bool) -> None:
+        """`since`: something was booked since the venue was asked, of which its answer may know or not."""
         booked = {asset: now for asset, (_, now) in self._ledger.balances().get(venue, {}).items()}
         zero = Decimal(0)
         pairs = {asset: (held.get(asset, zero), booked.get(asset, zero)) for asset in sorted({*held, *booked})}
         differs = {asset: pair for asset, pair in pairs.items() if pair[0] != pair[1]}
         times = self._compared[venue] = self._compared.get(venue, 0) + 1
-        if differs and times < COMPARED_AT_MOST and self._on_the_way(venue):
+        if differs and times < COMPARED_AT_MOST and (self._on_the_way(venue) or since):
             self._execution.wake_at(
                 at + AGAIN_AFTER, lambda now: self._ask(venue, now, self._compare, AGAIN_AFTER)
             )  # fmt: skip

@@ -78,7 +78,7 @@ class TransitPlan:
     @property
     def state(self) -> str:
         """The stage in a word; `stuck` for coins that are later than the forecast's time of giving up."""
-        return "stuck" if self._late and self.looking else self.stage.value
+        return "stuck" if self._late and self.stage in (Stage.LEAVING, Stage.TRAVELLING) else self.stage.value
 
     @property
     def looking(self) -> bool:
@@ -278,7 +278,7 @@ class TransitPlan:
 
     def _pause(self) -> Step:
         usual = int(self.transit.forecast.minutes * 60 * SECOND) // 30
-        return Pause(LATE_LOOK if self._late else min(max(LEAST_LOOK, usual), LONGEST_LOOK))
+        return Pause(LATE_LOOK if self.state == "stuck" else min(max(LEAST_LOOK, usual), LONGEST_LOOK))
 
     def _sale_pause(self) -> Step:
         return Pause(min(FIRST_SALE_PAUSE << min(self._tries, 10), LONGEST_SALE_PAUSE))

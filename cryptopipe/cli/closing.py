@@ -125,6 +125,9 @@ def _value(console: "Console", document: dict[str, Any]) -> None:
         _say(console, f"holdings changed by: {changed}")
     for asset, amount in document["exposure"].items():
         _say(console, f"left unhedged by unfilled legs: {_short(amount)} {asset}", style="bold red")
+    for one in document["in_flight"]:
+        what = f"{_short(one['amount'])} {one['asset']} from {one['from']} to {one['to']}: {one['state']}"
+        _say(console, f"on its way when the run ended: {what}", style="yellow")
     if document["settled"] is not None:
         _settled(console, document["settled"])
     value = document["value"]

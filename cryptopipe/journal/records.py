@@ -27,8 +27,10 @@ from cryptopipe.model.trading import Cost, Reason, Transit
 Balances = dict[str, dict[str, Decimal]]
 """Amounts by venue and asset."""
 
-WALLET = "wallet:"
-"""What a venue holds for us is booked on `wallet:<venue>`; all other accounts are the other side of a posting."""
+WALLET, TRANSIT = "wallet:", "transit:"
+"""What a venue holds for us is booked on `wallet:<venue>`, what is on its way to one on `transit:<venue>/<plan>`; all
+other accounts are the other side of a posting.
+"""
 
 EQUITY = "equity"
 """A transaction that has an entry here states an opening balance."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cryptopipe.journal.records import EQUITY, WALLET
+from cryptopipe.journal.records import EQUITY, TRANSIT, WALLET
 from cryptopipe.model.money import exact, plain
 
 Holding = tuple[str, str]
@@ -22,10 +22,11 @@ _ZERO = Decimal(0)
 
 @dataclass
 class Books:
-    """A run's wallets, and `faults`: empty if everything balances."""
+    """A run's wallets, what was on its way by asset when it ended, and `faults`: empty if everything balances."""
 
     opening: dict[Holding, Decimal] = field(default_factory=dict)
     closing: dict[Holding, Decimal] = field(default_factory=dict)
+    in_flight: dict[str, Decimal] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def change(self, holding: Holding) -> Decimal:
@@ -58,6 +59,8 @@ def add_up(
                     if opens:
                         _add(books.opening, holding, amount)
                     _add(books.closing, holding, amount)
+                elif account.startswith(TRANSIT):
+                    books.in_flight[asset] = books.in_flight.get(asset, _ZERO) + amount
         if not any(account == EQUITY for entries in transactions.values() for account, _, _ in entries):
             for holding, amount in stated_opening.items():
                 _add(books.opening, holding, amount)

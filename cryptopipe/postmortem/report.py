@@ -209,6 +209,11 @@ def _add_books(made: Report, one: RunFigures) -> None:
             made.balances[venue][asset] = Balance(before.opening + opening, before.closing + closing)
             if change:
                 made.profit[asset] = made.profit.get(asset, Decimal(0)) + change
+        for asset, amount in one.books.in_flight.items():
+            made.profit[asset] = made.profit.get(asset, Decimal(0)) + amount
+    on_the_way = ", ".join(f"{plain(amount)} {asset}" for asset, amount in one.books.in_flight.items() if amount)
+    if on_the_way:
+        made.notes.append(f"run {one.run_id} ended with {on_the_way} on the way between venues")
     made.profit = {asset: amount for asset, amount in sorted(made.profit.items()) if amount}
 
 
