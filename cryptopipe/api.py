@@ -23,6 +23,7 @@ from cryptopipe.evaluate.cycle import price_ratio
 from cryptopipe.evaluate.price_risk import Aversion, InFlight, judge
 from cryptopipe.evaluate.settlement import money_bound, settlement_bound
 from cryptopipe.evaluate.size import best_cycle
+from cryptopipe.evaluate.skew import Sight, by_bound, by_clock, skew_charge
 from cryptopipe.evaluate.steps import InventoryStep, TransferStep
 from cryptopipe.evaluate.steps import Step as CycleStep
 from cryptopipe.evaluate.ticks import Column
@@ -354,6 +355,7 @@ __all__ = [
     "Send",
     "ShownOrder",
     "Side",
+    "Sight",
     "SimulatedAccount",
     "SimulatedBook",
     "SimulatedDesk",
@@ -399,6 +401,8 @@ __all__ = [
     "apply_always",
     "asset_of",
     "best_cycle",
+    "by_bound",
+    "by_clock",
     "ceil_to",
     "chain_of",
     "closing",
@@ -424,6 +428,7 @@ __all__ = [
     "rows",
     "settlement_bound",
     "simple_exchange",
+    "skew_charge",
     "transfer_time",
     "unnumbered",
     "venue_of",

@@ -24,6 +24,9 @@ from cryptopipe.model.trading import Leg, Opportunity
 _ENOUGH = Decimal(10) ** 15
 _NEWTON_STEPS = 6  # each doubles the digits; a fee begins with three or more
 
+_CHARGES = ("restoring", "skew")
+"""Costs that are no fee and do not depend on the size."""
+
 C = TypeVar("C")
 Fees = Callable[[Instrument], FeeSchedule | None]
 
@@ -132,16 +135,16 @@ def enough(venue: VenueId, asset: Asset) -> Decimal:
 
 
 def break_even_fee_bps(opportunity: Opportunity, fees: Fees) -> Decimal:
-    """The taker fee, the same on every leg, at which the best prices just pay, restoring included; before depth.
+    """The taker fee, the same on every leg, at which the best prices just pay, with what no venue takes; before depth.
 
     Where a buyer pays in quote a fee f leaves 1 / (1 + f) of a leg, elsewhere 1 − f; Newton's method finds the f at
-    which their product is (1 + restoring) / (1 + gross). Negative: only a rebate would make it pay.
+    which their product is (1 + restoring + skew) / (1 + gross). Negative: only a rebate would make it pay.
     """
-    restoring = sum((cost.bps for cost in opportunity.costs if cost.name == "restoring"), Decimal(0))
+    charged = sum((cost.bps for cost in opportunity.costs if cost.name in _CHARGES), Decimal(0))
     on_top = sum(_on_top(leg, fees(leg.instrument)) for leg in opportunity.legs)
     taken_off = len(opportunity.legs) - on_top
     with localcontext(Context(prec=40)):
-        wanted = ((BPS + restoring) / (BPS + opportunity.gross_bps)).ln()
+        wanted = ((BPS + charged) / (BPS + opportunity.gross_bps)).ln()
         fee = -wanted / len(opportunity.legs)
         for _ in range(_NEWTON_STEPS):
             left = taken_off * (1 - fee).ln() - on_top * (1 + fee).ln()

@@ -36,7 +36,7 @@ class Flight:
     """Estimates by instrument and pair, each renewed after `estimate_every`; laws by route."""
 
     def __init__(self, settings: TransferSettings) -> None:
-        self._settings, self._wanted = settings, Wanted(minutes=settings.least_minutes)
+        self._settings, self._wanted = settings, Wanted(minutes=float(settings.least_minutes))
         self._made: dict[tuple[str, ...], tuple[Nanos, Any]] = {}
 
     def law(self, route: TransferRoute) -> TransferTime | Reason:
@@ -68,6 +68,11 @@ class Flight:
             return volatility(bid.times, bid.prices, view.now, self._wanted)
 
         return self._lately(view.now, ("volatility", sell.id), made)
+
+    def sigma(self, view: MarketView, one: Instrument, assumed: float) -> float:
+        """Of its bid, per root minute; `assumed` where the window does not tell."""
+        moves = self.volatility(view, one)
+        return assumed if isinstance(moves, Reason) else moves.with_jumps
 
     def closing(self, view: MarketView, buy: Instrument, sell: Instrument) -> Closing | Reason:
         """Of the edge between them."""

@@ -40,8 +40,8 @@ class TransferSettings(BaseModel):
         Decimal(120), gt=0, description="coins later than this count as stuck: a loss of stuck_loss of the notional"
     )
     stuck_loss: Decimal = Field(Decimal("0.02"), ge=0, le=1, description="what is lost of coins that are stuck")
-    least_minutes: float = Field(
-        5, gt=0, description="of the window that a volatility needs; without them no coins travel"
+    least_minutes: Decimal = Field(
+        Decimal(5), gt=0, description="of the window that a volatility needs; without them no coins travel"
     )
     estimate_minutes: int = Field(60, gt=0, description="how far back volatility and closing are estimated")
     estimate_every_s: int = Field(5, gt=0, description="seconds that an estimate is used before it is made anew")
@@ -88,6 +88,14 @@ class ArbitrageSettings(BaseModel):
         le=1,
         description="share of the net edge that the limits of its orders may give up, so that both legs fill",
     )
+    skew_confidence: Decimal = Field(
+        Decimal("0.9"), ge=Decimal("0.5"), lt=1,
+        description="of two quotes not seen at one instant so much certainty is charged to an edge; 0.5: nothing",
+    )  # fmt: skip
+    assumed_volatility: Decimal = Field(
+        Decimal("0.8"), ge=0, description="a year, of a price whose window does not tell it, for skew_confidence"
+    )
+    way_bound_ms: int = Field(50, ge=0, description="milliseconds that a frame is at most on its way to us")
     stake: dict[str, Decimal] = Field(
         {asset: Decimal(amount) for asset, amount in _STAKE.items()},
         description="the most that one cycle may spend, by the asset it starts and ends in; others are never a start",

@@ -7,6 +7,7 @@ decides: the screen compares exact integers, the size is exact.
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,12 +31,26 @@ from cryptopipe.api import (
     price_ratio,
 )
 from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases
+from cryptopipe_arbitrage.flight import Flight
 from cryptopipe_arbitrage.limits import conceding
 from cryptopipe_arbitrage.rounds import Rounds
 from cryptopipe_arbitrage.settings import ArbitrageSettings
+from cryptopipe_arbitrage.skew import Skew
 from cryptopipe_arbitrage.transfers import Transfers
 
 _NO_FEE = FeeSchedule.flat(maker="0", taker="0", source="stands for an unknown fee; the edge is refused", as_of="-")
+
+
+class Charges(NamedTuple):
+    """Fractions of the notional that no venue takes: for moving value back one day, for quotes that may be old."""
+
+    restoring: Decimal
+    skew: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Both."""
+        return self.restoring + self.skew
 
 
 class Arbitrage:
@@ -45,7 +60,8 @@ class Arbitrage:
         self._settings = settings
         self._cycles: dict[str, list[Cycle]] = {}
         self._rounds = Rounds(settings.stake, settings.most_edges, settings.restoring_bps)
-        self._transfers = Transfers(settings)
+        flight = Flight(settings.transfer)
+        self._skew, self._transfers = Skew(settings, flight), Transfers(settings, flight)
         self._turn, self._seen = -1, set[str]()
 
     def start(self, instruments: Sequence[Instrument]) -> None:
@@ -103,12 +119,10 @@ class Arbitrage:
             return None
         obstacles = self._obstacles(view, cycle)
         restoring = self._settings.restoring_bps * cycle.restored / 10_000
-        outcome = None
-        net = _net_ratio(steps, gross)
-        if not obstacles and net > 1 + Fraction(restoring):
-            cap = self._settings.stake[cycle.start]
-            outcome = best_cycle(steps, cap, hurdle=1 + restoring)
-        found = _opportunity(cycle, steps, gross, net, restoring, outcome, obstacles)
+        outcome, net, charges = None, _net_ratio(steps, gross), Charges(restoring, self._skew.charge(view, steps))
+        if not obstacles and net > 1 + Fraction(charges.total):
+            outcome = best_cycle(steps, self._settings.stake[cycle.start], hurdle=1 + charges.total)
+        found = _opportunity(cycle, steps, gross, net, charges, outcome, obstacles)
         if outcome is None:
             return found
         legs = conceding(found.legs, steps, found.net_bps, self._settings.concede)
@@ -136,7 +150,7 @@ def _opportunity(
     steps: Sequence[CycleStep],
     gross: Fraction,
     net_ratio: Fraction,
-    restoring: Decimal,
+    charges: Charges,
     outcome: CycleOutcome | None,
     obstacles: tuple[Reason, ...],
 ) -> Opportunity:
@@ -151,29 +165,28 @@ def _opportunity(
     )
     if outcome is None:
         legs: tuple[Leg, ...] = tuple(_unsized(step) for step in steps)
-        net = _bps(net_ratio - 1 - Fraction(restoring))
+        net = _bps(net_ratio - 1 - Fraction(charges.total))
         return Opportunity(
-            cycle.name, legs, gross_bps, net, _costs(steps, gross_bps, net, restoring), {}, Decimal(0),
+            cycle.name, legs, gross_bps, net, _costs(steps, gross_bps, net, charges), {}, Decimal(0),
             cycle.start, Decimal(0), group, obstacles,
         )  # fmt: skip
     with exact():
-        value = outcome.profit - restoring * outcome.spent
+        value = outcome.profit - charges.total * outcome.spent
         profit = {cycle.start: outcome.profit}
         for leg, dust in zip(outcome.legs[1:], outcome.dust, strict=True):
             asset = leg.instrument.base if leg.side is Side.SELL else leg.instrument.quote
             profit[asset] = profit.get(asset, Decimal(0)) + dust
     net = in_bps(value, outcome.spent)
     return Opportunity(
-        cycle.name, outcome.legs, gross_bps, net, _costs(steps, gross_bps, net, restoring), profit, value,
+        cycle.name, outcome.legs, gross_bps, net, _costs(steps, gross_bps, net, charges), profit, value,
         cycle.start, outcome.spent, group, obstacles,
     )  # fmt: skip
 
 
-def _costs(steps: Sequence[CycleStep], gross: Decimal, net: Decimal, restoring: Decimal) -> tuple[Cost, ...]:
+def _costs(steps: Sequence[CycleStep], gross: Decimal, net: Decimal, charges: Charges) -> tuple[Cost, ...]:
     """Lines from gross to net that sum exactly; the last takes depth, lots and compounding together."""
     lines = [Cost(f"fee {step.instrument.venue}", step.fees.taker_rate * 10_000) for step in steps]
-    if restoring:
-        lines.append(Cost("restoring", restoring * 10_000))
+    lines += [Cost(name, part * 10_000) for name, part in zip(charges._fields, charges, strict=True) if part]
     with exact():
         rest = gross - net - sum(line.bps for line in lines)
     return (*lines, Cost("depth and lots", rest))

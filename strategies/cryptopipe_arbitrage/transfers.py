@@ -23,8 +23,8 @@ _ENOUGH = Decimal(10) ** 15
 class Transfers:
     """The kind `transfer` of the strategy."""
 
-    def __init__(self, settings: ArbitrageSettings) -> None:
-        self._stakes, self._ways = settings.stake, Ways(settings, Flight(settings.transfer))
+    def __init__(self, settings: ArbitrageSettings, flight: Flight) -> None:
+        self._stakes, self._ways = settings.stake, Ways(settings, flight)
         self._pairs: dict[str, list[tuple[Instrument, Instrument]]] = {}
         self._perpetuals: dict[tuple[str, str], Instrument] = {}
         self._turn, self._seen = -1, set[tuple[str, str]]()

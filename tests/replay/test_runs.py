@@ -127,7 +127,7 @@ def test_the_generated_capture_shows_a_triangle_and_two_venues(tmp_path: Path) -
     accepted = {d["edge"].split()[0] for d in journal(result, "decided") if d["accepted"]}
     assert "triangle" in accepted
     ends = [d for d in journal(result, "decided") if d["phase"] == "end"]
-    assert {d["edge"].split()[0] for d in ends} == {"triangle", "two_venue"}
+    assert {d["edge"].split()[0] for d in ends} == {"triangle", "two_venue", "round", "transfer"}
     assert result.summary.halted == ""
 
 

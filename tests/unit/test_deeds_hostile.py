@@ -58,7 +58,9 @@ def test_a_look_that_fails_does_not_end_the_wait_for_a_withdrawal(monkeypatch: p
     )  # fmt: skip
     network = Network("SOL", "solana", "", True, True, D(0))
     withdrawal = Withdraw(A, "SOL", "SOL", "addr", D(1), "ours")
-    send = deed_transfers.Send(cast("Any", None), withdrawal, deed_transfers.Way(network, network), B, wait=True)
+    send = deed_transfers.Send(
+        cast("Any", None), withdrawal, deed_transfers.Way(Asset("X"), network, network), B, wait=True
+    )
     asked = Deeded(True, ["accepted as 7"], {"id": "7"})
     end = send._looked_for(cast("Any", answers), asked, Stop())
     assert end.done and end.facts["credited"] == "1"

@@ -99,7 +99,8 @@ class Run:
 
     def __init__(self, settings: PipeSettings = SETTINGS, log: MemoryLog | None = None, **strategy: Any) -> None:
         self.log = log or MemoryLog()
-        strategy = {"restoring_bps": settings.restoring_bps, **strategy}
+        plain = {"kinds": ("inventory", "cycle"), "skew_confidence": D("0.5")}
+        strategy = {"restoring_bps": settings.restoring_bps, **plain, **strategy}
         self.pipe = Pipe(PLUGINS, Arbitrage(ArbitrageSettings(**strategy)), settings, self.log)
         self.seq, self.turn, self.at = 0, 0, SECOND
         self.one_turn = False

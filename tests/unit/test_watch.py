@@ -51,7 +51,7 @@ def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str,
 def test_edges(capsys: pytest.CaptureFixture[str]) -> None:
     documents = lines(capsys, "--edges", "--set=arbitrage.restoring_bps=0.7")
     edges = [document for document in documents if not document.get("closed")]
-    assert {edge["edge"].split()[0] for edge in edges} == {"two_venue", "triangle"}
+    assert {edge["edge"].split()[0] for edge in edges} == {"two_venue", "triangle", "round", "transfer"}
     alive: set[str] = set()
     for document in documents:
         assert parse_at(document["at"])
@@ -63,9 +63,10 @@ def test_edges(capsys: pytest.CaptureFixture[str]) -> None:
         assert D(document["gross_bps"]) > 0
         costs = [(cost["name"], D(cost["bps"])) for cost in document["costs"]]
         assert D(document["gross_bps"]) - sum(bps for _, bps in costs) == D(document["net_bps"])
-        assert ("restoring" in dict(costs)) == document["edge"].startswith("two_venue")
+        kind, *path = document["edge"].split()
+        assert ("restoring" in dict(costs)) == (kind in ("two_venue", "round"))
         legs = sum(name.startswith("fee ") for name, _ in costs)
-        assert legs == (2 if document["edge"].startswith("two_venue") else 3)
+        assert legs == (len(path) if kind in ("two_venue", "transfer") else len(path) // 2)
     assert len({edge["edge"] for edge in edges}) < len(edges)
 
 
