@@ -1,4 +1,4 @@
-"""`cryptopipe bench feed|replay|book|detect|load`: what the paths cost, beside other libraries where installed.
+"""`cryptopipe bench feed|replay|book|window|detect|load`: what the paths cost, beside other libraries where installed.
 
 Enters: recordings, or simulated venues. Leaves: a table or JSON. Never: a figure from a time other than this run's.
 """
@@ -126,6 +126,32 @@ def book(common: Common, events: int, runs: int, seed: int) -> None:
 
 
 @bench.command()
+@click.option("--only", multiple=True, metavar="NAME", help="Only this recording; repeatable.")
+@click.option(
+    "--runs", type=click.IntRange(1), default=7, show_default=True, help="Passes a row, after one to warm up."
+)
+@click.option("--rows", type=click.IntRange(1_000), default=1_000_000, show_default=True, help="Sealed and scanned.")
+@common_options
+def window(common: Common, only: tuple[str, ...], runs: int, rows: int) -> None:
+    """A day of tops: bytes a row, appends with their share of sealing, scans of hot and cold rows.
+
+    
+    Examples:
+      cryptopipe bench window
+      cryptopipe bench window --only NAME --runs 3 --json
+    """
+    from cryptopipe.bench.recordings import chosen, recordings
+    from cryptopipe.bench.window import measure
+
+    found, notes = recordings()
+    report = measure(chosen(found, only), runs, rows, lambda name: click.echo(f"measuring {name}", err=True))
+    if common.json:
+        print_json({**report.document(), "notes": [*notes, *report.notes]})
+        return
+    _show(report)
+
+
+@bench.command()
 @click.option("--changes", type=click.IntRange(100), default=5_000, show_default=True, help="Of tops, a pass.")
 @click.option(
     "--runs", type=click.IntRange(1), default=7, show_default=True, help="Passes a row, after one to warm up."
@@ -233,17 +259,18 @@ def _show(report: "Report") -> None:
     console = Console()
     peers = list(dict.fromkeys(name for row in report.rows for name in row.peers))
     unit = report.rows[0].unit
-    title = f"bench {report.bench}, {report.core} core, {unit}: median (min to max)"
+    mixed = any(row.unit != unit for row in report.rows)
+    title = f"bench {report.bench}, {report.core} core{'' if mixed else f', {unit}'}: median (min to max)"
     table = Table(title=title, title_justify="left")
     reference = any(row.reference for row in report.rows)
     proofs = any(row.proof for row in report.rows)
     table.add_column("")
-    for column in ("n", *["proof"] * proofs, "cryptopipe", *peers, *["reference core"] * reference):
-        table.add_column(column, justify="left" if column == "proof" else "right")
+    for column in ("n", *["proof"] * proofs, *["unit"] * mixed, "cryptopipe", *peers, *["reference core"] * reference):
+        table.add_column(column, justify="left" if column in ("proof", "unit") else "right")
     places = 0 if unit.endswith("/s") else 2
     for row in report.rows:
         ours = row.spread
-        cells = [row.name, f"{row.n:,}", *[row.proof] * proofs]
+        cells = [row.name, f"{row.n:,}", *[row.proof] * proofs, *[row.unit] * mixed]
         cells.append(f"{ours.value:,.{places}f} ({ours.min:,.{places}f} to {ours.max:,.{places}f})")
         for name in peers:
             peer = row.peers.get(name)
