@@ -45,12 +45,11 @@ class Sampler:
         self.last_at = entry.at
         if entry.conn.endswith(PRIVATE) or entry.request.startswith(ACTION):
             return
-        refused = self._refused(entry)
         self.market.receive(entry)
         moved = self.market.take_changed()
-        is_frame = entry.direction is Direction.RECV and self._refused(entry) == refused
-        if moved or is_frame:
-            told = {event.symbol for event in self.market.events if type(event) is TopUpdate} if is_frame else set()
+        events = self.market.events if entry.direction is Direction.RECV else ()
+        told = {event.symbol for event in events if type(event) is TopUpdate}
+        if moved or told:
             self._see(entry, moved.values(), told)
         self.market.transitions.clear()
         self.market.listings.news.clear()
@@ -93,10 +92,6 @@ class Sampler:
         for pair in sorted(by_move | by_word):
             quotes = self._quotes(self._grouped()[pair], entry.at)
             self.states.setdefault(pair, States()).see(quotes, pair in by_word, pair in by_move)
-
-    def _refused(self, entry: Input) -> int:
-        counts = self.market.counts.get(VenueId(entry.venue))
-        return 0 if counts is None else counts.refused
 
     def _grouped(self) -> dict[str, list[BookSync]]:
         """The books by pair; books are never taken away."""

@@ -150,6 +150,12 @@ def test_a_cell_holds_the_probability_of_its_value(at: list[float], value: float
     assert not any(below < p < reached for _, p in points)
 
 
+def test_at_a_known_quantile_the_value_may_be_an_atom() -> None:
+    """P(R ≤ 0) is known, P(R < 0) is not."""
+    assert cell_of([(0.0, 0.2), (1.0, 0.8)], 0.0) == (0.0, 0.2)
+    assert cell_of([(0.0, 0.2), (1.0, 0.8)], 1.0) == (0.2, 0.8)
+
+
 @pytest.mark.parametrize("points", [[(0.0, 0.9), (1.0, 0.1)], [(0.0, 1.5)], [(0.0, -0.1)]])
 def test_points_that_are_no_law_are_refused(points: list[tuple[float, float]]) -> None:
     with pytest.raises(ValueError, match="distribution"):

@@ -113,7 +113,7 @@ def test_what_was_not_carried_to_its_end_is_left_out_and_told(
 ) -> None:
     ends = [
         ended(1, "-0.002", "-2"),
-        ended(2, None, "-1000", "lost"),
+        ended(2, "-0.9", "-900", "lost"),
         ended(3, "0.001", "1", "returned"),
         ended(4, None, "0", "nothing"),
         ended(5, None, "0", "kept"),

@@ -147,6 +147,11 @@ def test_a_quote_is_as_old_as_the_last_frame_of_its_book() -> None:
     play.nothing(4.5, "one")  # a trade is no word on the book
     play.nothing(5, "one")
     assert looked(play.sampler) == (1, 1)
+    silent = Play(sampler())
+    silent.book(3, "one", 100, 101)
+    silent.book(3, "two", 103, 104)
+    silent.nothing(100, "one")  # the look at 5 is made up for, that at 10 is of nothing fresh
+    assert looked(silent.sampler) == (1, 1)
     late = Play(sampler(max_age=2 * SECOND - 1))
     late.book(3, "one", 100, 101)
     late.book(3, "two", 103, 104)
@@ -198,8 +203,8 @@ def test_states_are_counted_after_each_told_top_and_after_each_move() -> None:
     play.top(1.3, "two", 102, 103)  # told, moved, above zero
     play.versions["two"] -= 1
     play.top(1.4, "two", 102, 103)  # told again: told, above zero, not moved
-    play.nothing(1.5, "two")
-    play.frame(1.6, "two", "no frame at all")  # refused: nothing was told
+    play.frame(1.5, "two", "no frame at all")  # refused, right after one that told a top
+    play.nothing(1.6, "two")
     assert play.sampler.states == {PAIR: States(told=2, told_positive=2, moved=2, moved_positive=1)}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cryptopipe.cli import main
+from cryptopipe.clock import parse_at
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -136,6 +137,14 @@ def test_one_venue_alone_has_no_index_and_says_so(capsys: pytest.CaptureFixture[
 def test_what_cannot_be_meant_is_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["index", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_last_stamp_is_looked_at_if_it_is_on_the_grid(capsys: pytest.CaptureFixture[str]) -> None:
+    last = parse_at(printed(capsys, "--replay=generated", "--for=10s")["to_at"])
+    document = printed(capsys, "--replay=generated", "--for=10s", f"--every={last}ns", "--size=0")
+    assert (document["instants"], document["stopped_by"]) == (1, "duration")
+    assert {parse_at(row["at"]) for row in document["gaps"]} == {last}
+    assert all(row["quoted"] == 1 for row in document["gaps"])
 
 
 @pytest.mark.slow
