@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 
-from cryptopipe.evaluate.snapshot import Node, Route, Shown, Snapshot, pieces
+from cryptopipe.evaluate.snapshot import Node, Route, Shown, Snapshot
 from cryptopipe.model.facts import Asset, Fee, Side, VenueId, ceil_to, floor_to
 from cryptopipe.model.money import exact, ratio
 from cryptopipe.model.trading import Leg
@@ -96,12 +96,10 @@ class Lack(Enum):
     """A pool ends with less than it began with."""
     STOCK = "stock"
     """More leaves a place than is there."""
-    NOTIONAL = "notional"
-    """An order is below the venue's minimum at its own price."""
 
 
-Lacking = tuple[Lack, object]
-"""Of what, and which: a pool, a place, or a book's number with a side."""
+Lacking = tuple[Lack, Node]
+"""Of what, and where."""
 
 
 def plan_of(
@@ -109,20 +107,15 @@ def plan_of(
 ) -> tuple[Plan, dict[Lacking, Fraction]]:
     """The plan of a proposal, and what it lacks; nothing if it is feasible."""
     ledger = _Ledger()
-    legs = []
-    lacks: dict[Lacking, Fraction] = {}
-    for (number, side), quantity in sorted(quantities.items(), key=lambda pair: (pair[0][0], pair[0][1].value)):
-        leg, missing = _traded(snapshot.books[number], side, quantity, ledger)
-        legs.append(leg)
-        if missing > 0 and question.lots:
-            lacks[Lack.NOTIONAL, (number, side)] = Fraction(missing)
+    ordered = sorted(quantities.items(), key=lambda pair: (pair[0][0], pair[0][1].value))
+    legs = tuple(_traded(snapshot.books[number], side, quantity, ledger) for (number, side), quantity in ordered)
     sent = tuple(_sent(snapshot.routes[number], amount, ledger) for number, amount in sorted(amounts.items()))
-    lacks |= dict(_short(snapshot, question, ledger))
+    lacks = dict(_short(snapshot, question, ledger))
     gains = [change for (_, asset), change in ledger.change.items() if asset == question.numeraire]
     with exact():
         gain = sum(gains, Decimal(0))
     change = {node: one for node, one in sorted(ledger.change.items()) if one}
-    return Plan(question, tuple(legs), sent, change, gain, bound, ceiling), lacks
+    return Plan(question, legs, sent, change, gain, bound, ceiling), lacks
 
 
 class _Ledger:
@@ -139,8 +132,7 @@ class _Ledger:
             self.leaves[source] = self.leaves.get(source, Decimal(0)) + spent
 
 
-def _traded(shown: Shown, side: Side, quantity: Decimal, ledger: _Ledger) -> tuple[Leg, Decimal]:
-    """The leg, and what it lacks of the least notional, which venues judge at the order's own price."""
+def _traded(shown: Shown, side: Side, quantity: Decimal, ledger: _Ledger) -> Leg:
     notional, left, worst = Decimal(0), quantity, Decimal(0)
     rate = shown.fees.taker_rate
     with exact():
@@ -160,10 +152,7 @@ def _traded(shown: Shown, side: Side, quantity: Decimal, ledger: _Ledger) -> tup
         else:
             fee = Fee(notional * rate, shown.instrument.quote)
             ledger.book(shown.quote, notional + fee.amount, shown.base, quantity)
-        rules = shown.instrument.rules
-        judged = min(notional, quantity * worst)
-        missing = Decimal(0) if rules is None else rules.min_notional - judged
-    return Leg(shown.instrument, side, quantity, worst, ratio(notional, quantity), fee), missing
+    return Leg(shown.instrument, side, quantity, worst, ratio(notional, quantity), fee)
 
 
 def _sent(route: Route, amount: Decimal, ledger: _Ledger) -> Sent:
@@ -201,6 +190,22 @@ def on_places(route: Route, amount: Decimal) -> Decimal:
     return floored if floored >= route.smallest else floored + place
 
 
-def depth(shown: Shown, side: Side) -> Fraction:
-    """All that a book shows to a taker on `side`, in base."""
-    return sum((piece.size or Fraction(0) for piece in pieces(shown, side)), Fraction(0))
+def sizes(shown: Shown, side: Side) -> list[tuple[int, int]]:
+    """The orders that a venue takes of what it shows, in lots: (fewest, most) of each unbroken range. A venue judges an
+    order's notional at its own price, so that a sale that reaches a worse level may be too small again.
+    """
+    rules = shown.instrument.rules
+    assert rules is not None, "a book without a grid is not traded on"
+    step, least = Fraction(rules.step), Fraction(rules.min_notional)
+    found: list[tuple[int, int]] = []
+    before, paid = Fraction(0), Fraction(0)
+    for price, size in shown.ladder(side):
+        at, after = Fraction(price), before + Fraction(size)
+        enough = least / at if side is Side.SELL else before + (least - paid) / at
+        fewest = max(before // step + 1, -(-max(enough, Fraction(rules.min_size)) // step))
+        most = after // step
+        if fewest <= most:
+            joined = found and found[-1][1] == fewest - 1
+            found[-1 if joined else len(found) :] = [(found[-1][0] if joined else fewest, most)]
+        before, paid = after, paid + at * Fraction(size)
+    return found

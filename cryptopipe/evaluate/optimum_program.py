@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from cryptopipe.evaluate.optimum_plan import Amounts, Lack, Lacking, Quantities, Question, depth, on_places
+from cryptopipe.evaluate.optimum_plan import Amounts, Lack, Lacking, Quantities, Question, on_places, sizes
 from cryptopipe.evaluate.program import Program, Solution
 from cryptopipe.evaluate.snapshot import Node, Piece, Route, Shown, Snapshot, passage, pieces, undominated
-from cryptopipe.model.facts import Asset, Side, TradingRules
+from cryptopipe.model.facts import Asset, Side
 from cryptopipe.model.money import exact, rounded
 
 _FULL = Decimal("1e-9")
@@ -66,7 +66,7 @@ class Layout:
         self._levels[number, side] = columns
         if self._question.lots:
             assert shown.instrument.rules is not None, "a book without a grid is not tradable"
-            self._whole(number, shown, side, shown.instrument.rules, unit)
+            self._whole((number, side), shown, Fraction(shown.instrument.rules.step), unit)
 
     def _flow(self, column: int, piece: Piece) -> None:
         """A column that spends at one node and brings at another."""
@@ -90,25 +90,22 @@ class Layout:
             self.stocks[node] = self.program.row("<=", max(Fraction(0), least), self._unit(node[1]))
         return self.stocks[node]
 
-    def _whole(self, number: int, shown: Shown, side: Side, rules: TradingRules, unit: Fraction) -> None:
-        """The levels together are whole lots, and nothing or at least the venue's minimums."""
-        program, columns = self.program, self._levels[number, side]
-        most = depth(shown, side) // Fraction(rules.step) * Fraction(rules.step)
-        self._lots[number, side] = self._in_lots(columns, Fraction(rules.step), most, unit)
-        reserve = self._reserves.get((Lack.NOTIONAL, (number, side)), Fraction(0))
-        if rules.min_size <= rules.step and not rules.min_notional:
+    def _whole(self, key: tuple[int, Side], shown: Shown, step: Fraction, unit: Fraction) -> None:
+        """The levels together are nothing, or a number of lots that the venue takes."""
+        ranges = sizes(shown, key[1])
+        most = ranges[-1][1] if ranges else 0
+        lots = self._lots[key] = self._in_lots(self._levels[key], step, most * step, unit)
+        if not ranges or ranges[0] == (1, most):
             return
-        any_at_all = program.column(0, 1, whole=True)
-        small = program.row(">=", 0, unit)
-        large = program.row("<=", 0, unit)
-        worth = program.row(">=", 0, self._unit(shown.instrument.quote))
-        program.add(small, any_at_all, -rules.min_size)
-        program.add(large, any_at_all, -most)
-        program.add(worth, any_at_all, -Fraction(rules.min_notional) - reserve)
-        for column, (price, _) in zip(columns, shown.ladder(side), strict=True):
-            program.add(small, column, 1)
-            program.add(large, column, 1)
-            program.add(worth, column, price)
+        program = self.program
+        fewest, highest, one = program.row(">=", 0), program.row("<=", 0), program.row("<=", 1)
+        program.add(fewest, lots, 1)
+        program.add(highest, lots, 1)
+        for low, high in ranges:
+            within = program.column(0, 1, whole=True)
+            program.add(fewest, within, -low)
+            program.add(highest, within, -high)
+            program.add(one, within, 1)
 
     def _in_lots(self, columns: Sequence[int], lot: Fraction, most: Fraction, unit: Fraction) -> int:
         """The columns together are a whole number of lots: its column."""

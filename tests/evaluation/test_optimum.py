@@ -28,6 +28,7 @@ from evaluation.small_markets import (
 from scipy.optimize import linprog
 
 from cryptopipe.evaluate.optimum import Certificate, Keep, NoPlan, Plan, Question, solve
+from cryptopipe.evaluate.optimum_plan import sizes
 from cryptopipe.evaluate.snapshot import Node, Route, Shown, Snapshot
 from cryptopipe.model.facts import Asset, Side, VenueId
 
@@ -166,6 +167,8 @@ def _solved(
     snapshot: Snapshot, question: Question, nodes: dict[Node, int], moved: tuple[Any, ...], bounds: list[Any]
 ) -> float:
     change, leaving, fixed, fixed_leaving = moved
+    if not bounds:
+        return 0.0
     above, limits = [], []
     for kept in {node if question.keep is Keep.PLACE else node[1] for node in nodes}:
         places = [at for node, at in nodes.items() if kept in (node, node[1])]
@@ -288,6 +291,25 @@ def test_a_fixed_fee_decides() -> None:
     dear = solve(Snapshot(0, books, held, ways("51")), Question(MONEY))
     assert isinstance(dear, NoPlan) and "fixed fees" in dear.why
     assert 0 < dear.relaxed <= dear.ceiling <= 50, "what would be left if a part of the fee could be paid"
+
+
+def test_a_minimum_is_met_by_a_larger_order_and_not_by_a_worse_price() -> None:
+    # At least 10 M an order: 3 at 3 are 9, and 2 at 3 with 1 at 4 would be 10 if one could choose.
+    least = msgspec.structs.replace(LOT, min_notional=D(10))
+    books = (book("a", "X", (), rows((3, 3), (4, 2)), rules=least), book("b", "X", rows((9, 3)), ()))
+    answer = solve(Snapshot(0, books, {(A, MONEY): D(40), (B, X): D(40)}), Question(MONEY, Keep.ASSET, lots=True))
+    assert isinstance(answer, Plan) and answer.gain == 27 - 13
+    assert [leg.quantity for leg in answer.legs] == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("side", "ranges"),
+    [(Side.BUY, [(4, 6)]), (Side.SELL, [(3, 3), (5, 6)])],
+)
+def test_a_sale_that_reaches_a_worse_level_may_be_too_small_again(side: Side, ranges: list[tuple[int, int]]) -> None:
+    # At the order's own price: 3 sold at 4 are 12; 4, of which one at 2, are 8; 5 are 10. Bought: 3 at 3, 4 at 13.
+    least = msgspec.structs.replace(LOT, min_notional=D(10))
+    assert sizes(book("a", "X", rows((4, 3), (2, 3)), rows((3, 3), (4, 3)), rules=least), side) == ranges
 
 
 def test_what_is_not_known_is_not_used() -> None:
