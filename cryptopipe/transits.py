@@ -12,7 +12,7 @@ from cryptopipe.act.execution import Execution
 from cryptopipe.act.plan import Naming, Plan
 from cryptopipe.act.pursuit import AskFor, Pause
 from cryptopipe.act.sale import NoSale, sale
-from cryptopipe.act.transit import TransitPlan
+from cryptopipe.act.transit import TransitPlan, bare
 from cryptopipe.act.transit_result import TransitResult, result_of, sums
 from cryptopipe.act.transit_steps import Came, Gone, InFlight, Left, Over, Sell, Send, Stage, Step, Verdict, Weigh
 from cryptopipe.act.unwind import missing_order
@@ -27,7 +27,7 @@ from cryptopipe.lookouts import Lookouts
 from cryptopipe.model.actions import Action, ListTransfers, Withdraw
 from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.money import exact
-from cryptopipe.model.outcomes import Outcome
+from cryptopipe.model.outcomes import Outcome, TransferReport
 from cryptopipe.model.trading import Decision, Fill, Order, Transit, Way
 from cryptopipe.transit_means import Means, Running
 
@@ -40,6 +40,8 @@ class Transits:
         self.running: dict[int, Running] = {}
         self._transfers: set[tuple[VenueId, str]] = set()
         """Venues' ids of withdrawals that are known to be ours."""
+        self._names: set[str] = set()
+        """Our own ids of all of them."""
         self._lookouts = Lookouts()
         self._stopped = False
 
@@ -47,10 +49,8 @@ class Transits:
         """Carry out an accepted decision whose coins travel."""
         number, transit = decision.decision_id, decision.opportunity.transit
         assert transit is not None, "only what travels is carried out here"
-        claimed = self._transfers
-        plan = TransitPlan(
-            number, transit, naming(f"d{number}-w"), lambda transfer: (transit.source, transfer) in claimed
-        )  # fmt: skip
+        plan = TransitPlan(number, transit, naming(f"d{number}-w"), self._claimed)
+        self._names.add(bare(plan.client_id))
         one = self.running[number] = Running(decision, plan, naming, execution)
         self._note(one)
         self._order(one, Plan.of(decision, naming=naming).orders[: len(first_legs(decision.opportunity))])
@@ -106,6 +106,10 @@ class Transits:
             for number, one in sorted(self.running.items())
             for way in (one.transit,)
         )
+
+    def _claimed(self, report: TransferReport) -> bool:
+        """Whether a transfer is known to be of one plan, or is named as one's."""
+        return (report.venue, report.transfer_id) in self._transfers or bare(report.client_id) in self._names
 
     @property
     def _now(self) -> Nanos:

@@ -5,7 +5,7 @@ withdrawal, pauses, facts to book, amounts to sell. Never: a second withdrawal, 
 that are taken for gone or arrived before their venue says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from cryptopipe.act.pursuit import AskFor, Pause
@@ -50,11 +50,15 @@ _ZERO = Decimal(0)
 class TransitPlan:
     """`bought` once, then `told`, `woken`, `weighed`, `sold`, `unsold` or `too_little`, as each step asks for it.
 
-    `claimed` says of a venue's transfer whether it is another plan's.
+    `claimed` says of a transfer in a venue's list whether it is another plan's.
     """
 
     def __init__(
-        self, number: int, transit: Transit, client_id: str, claimed: Callable[[str], bool] = lambda transfer: False
+        self,
+        number: int,
+        transit: Transit,
+        client_id: str,
+        claimed: Callable[[TransferReport], bool] = lambda transfer: False,
     ) -> None:
         self.number, self.transit, self.client_id, self._claimed = number, transit, client_id, claimed
         self.stage = Stage.BUYING
@@ -210,7 +214,7 @@ class TransitPlan:
     def _listed_at_source(self, outcome: Outcome | CryptopipeError, at: Nanos) -> tuple[Step, ...]:
         if not isinstance(outcome, Reports):
             return (self._pause(),)
-        own = next((one for one in outcome.transfers if self._is_ours(one)), None)
+        own = self._ours_of(outcome.transfers)
         if own is None:
             return self._not_listed(at)
         self.transfer_id, self.stage = own.transfer_id, Stage.LEAVING
@@ -233,20 +237,22 @@ class TransitPlan:
             return (Pause(LEAST_LOOK),)
         return self._go_back(f"never withdrawn ({self.reason}): its venue lists no such withdrawal")
 
-    def _is_ours(self, report: TransferReport) -> bool:
+    def _ours_of(self, told: Sequence[TransferReport]) -> TransferReport | None:
         """By the venue's id or ours; where the answer was lost, and the list tells another id than ours or none, by
         where it went, how much and when.
         """
         if self.transfer_id:
-            return report.transfer_id == self.transfer_id
-        if _bare(report.client_id) == _bare(self.client_id):
-            return True
+            return next((one for one in told if one.transfer_id == self.transfer_id), None)
+        named = (one for one in told if bare(one.client_id) == bare(self.client_id))
+        return next(named, None) or next((one for one in told if self._may_be_ours(one)), None)
+
+    def _may_be_ours(self, report: TransferReport) -> bool:
         assert self._address is not None, "what was withdrawn had an address"
         with exact():
             amounts = {self.sent, self.sent - self.fee, self.sent - (report.fee or _ZERO)}
         recent = not report.at or report.at >= self.asked_at - EARLIER
         there = report.address == self._address.address
-        return there and report.amount in amounts and recent and not self._claimed(report.transfer_id)
+        return there and report.amount in amounts and recent and not self._claimed(report)
 
     def _listed_at_target(self, outcome: Outcome | CryptopipeError, at: Nanos) -> tuple[Step, ...]:
         told = outcome.transfers if isinstance(outcome, Reports) else ()
@@ -284,7 +290,7 @@ class TransitPlan:
         return Pause(min(FIRST_SALE_PAUSE << min(self._tries, 10), LONGEST_SALE_PAUSE))
 
 
-def _bare(client_id: str) -> str:
+def bare(client_id: str) -> str:
     """As venues that take letters and digits alone give it back."""
     return client_id.replace("-", "")
 

@@ -251,20 +251,37 @@ def test_what_nobody_lists_was_never_made_and_that_takes_its_time() -> None:
     assert "never withdrawn" in done.plan.reason
 
 
-def test_another_plans_withdrawal_of_the_same_amount_is_not_ours() -> None:
-    claimed = {"77"}
-    plan = TransitPlan(8, transit(), ID, claimed.__contains__)
+def unknown(claimed: set[str]) -> TransitPlan:
+    """A plan whose withdrawal got no answer; `claimed` are transfers of others."""
+    plan = TransitPlan(8, transit(), ID, lambda report: report.transfer_id in claimed)
     plan.bought(HELD, D(0), START)
     plan.told(Reports(address=AddressReport(X, "NET", "here", "memo")), START)
     plan.weighed(Go(AMOUNT, FEE), START)
     plan.told(UnknownOutcome("no answer"), START)
-    road = Road(names="nothing", at=START)
-    told = road.answer(ListTransfers(ALPHA, False), START + SECOND)
-    plan.told(told, START + SECOND)
+    assert plan.state == "unknown"
+    return plan
+
+
+def listed(number: str, client_id: str) -> TransferReport:
+    """A withdrawal of the same amount to the same address, just now."""
+    state = TransferState.PENDING
+    return TransferReport(ALPHA, number, False, X, "net", "here", AMOUNT - FEE, FEE, state, "", client_id, START)
+
+
+def test_another_plans_withdrawal_of_the_same_amount_is_not_ours() -> None:
+    claimed = {"77"}
+    plan = unknown(claimed)
+    plan.told(Reports(transfers=(listed("77", ""),)), START + SECOND)
     assert plan.state == "unknown"
     claimed.clear()
-    plan.told(told, START + SECOND)
-    assert plan.state == "leaving"
+    plan.told(Reports(transfers=(listed("77", ""),)), START + SECOND)
+    assert (plan.state, plan.transfer_id) == ("leaving", "77")
+
+
+def test_the_one_that_is_named_ours_is_ours_wherever_it_stands() -> None:
+    plan = unknown(set())
+    plan.told(Reports(transfers=(listed("76", ""), listed("77", ID), listed("78", "other"))), START + SECOND)
+    assert plan.transfer_id == "77"
 
 
 def test_coins_later_than_the_time_of_giving_up_are_stuck_and_still_found() -> None:
