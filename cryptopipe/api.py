@@ -20,6 +20,7 @@ from cryptopipe.evaluate.arrival import Drift
 from cryptopipe.evaluate.closing import Closing, closing
 from cryptopipe.evaluate.cycle import Outcome as CycleOutcome
 from cryptopipe.evaluate.cycle import price_ratio
+from cryptopipe.evaluate.loading import load_libraries
 from cryptopipe.evaluate.price_risk import Aversion, InFlight, judge
 from cryptopipe.evaluate.settlement import money_bound, settlement_bound
 from cryptopipe.evaluate.size import best_cycle
@@ -413,6 +414,7 @@ __all__ = [
     "identified",
     "in_bps",
     "judge",
+    "load_libraries",
     "logarithm",
     "money_bound",
     "number_of",

@@ -122,7 +122,7 @@ class Wiring:
         risk, numeraire = self.settings.risk, Asset(self.settings.numeraire)
         return Pipe(
             self.plugins,
-            registry.strategy(self.strategy).make(section),
+            registry.strategy(self.strategy).made(section),
             PipeSettings(
                 limits=Limits(numeraire=numeraire, **{name: getattr(risk, name) for name in type(risk).model_fields}),
                 latency=self.settings.paper.latency,
@@ -159,7 +159,7 @@ class Wiring:
         """A market and a strategy that only look."""
         market = Market(self.plugins, self._kept)
         fees = {venue: self.fees(venue) for venue in self.plugins}
-        strategy = registry.strategy(self.strategy).make(self.settings.strategy(self.strategy))
+        strategy = registry.strategy(self.strategy).made(self.settings.strategy(self.strategy))
         in_force = FeesInForce(fees, self._own_fees())
         return Watcher(market, strategy, View(market, in_force, enough, {}), in_force)
 

@@ -283,7 +283,9 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class StrategyPlugin:
-    """What an entry point of `cryptopipe.strategies` names. `settings` is its section of the configuration."""
+    """What an entry point of `cryptopipe.strategies` names. `settings` is its section of the configuration; `load`
+    imports what its first evaluation would, so that no frame waits for it.
+    """
 
     name: str
     api_version: int
@@ -291,3 +293,10 @@ class StrategyPlugin:
     settings: type[Any]
     make: Callable[[Any], Strategy]
     capabilities: frozenset[str] = field(default_factory=frozenset)
+    load: Callable[[], None] | None = None
+
+    def made(self, settings: Any) -> Strategy:
+        """A strategy that is ready for a run."""
+        if self.load is not None:
+            self.load()
+        return self.make(settings)

@@ -53,6 +53,8 @@ class StrategyConformance(Judged):
         modules = plugin_modules(self.strategy.make, self.strategy.settings)
         found = [what for path in modules for what in forbidden_in(path)]
         require(not found, f"{self.strategy.name} is not pure: {'; '.join(found)}")
+        if self.strategy.load is not None:
+            self.strategy.load()
         with trapped() as touched:
             self._proposed(seed=1)
         require(not touched, f"{self.strategy.name} touches {touched} while it evaluates")
