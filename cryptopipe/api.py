@@ -74,15 +74,10 @@ from cryptopipe.model.contracts import (
     ExchangeFamily,
     ExchangePlugin,
     Instruments,
-    Ladder,
     Limit,
     Listing,
-    MarketView,
     MetadataCodec,
     SnapshotCodec,
-    Strategy,
-    StrategyPlugin,
-    Top,
 )
 from cryptopipe.model.custody import Closed, CustodyTerms, Routes, TransferRoute, WalletMove
 from cryptopipe.model.desk import (
@@ -181,6 +176,7 @@ from cryptopipe.model.simulated import (
     Told,
     TradePrint,
 )
+from cryptopipe.model.strategies import Ladder, MarketView, Strategy, StrategyPlugin, Top
 from cryptopipe.model.stream import (
     USUAL_CHANNELS,
     Channel,

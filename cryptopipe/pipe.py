@@ -25,8 +25,9 @@ from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.networks import Networks
 from cryptopipe.market.view import View
-from cryptopipe.model.contracts import ExchangePlugin, Strategy
+from cryptopipe.model.contracts import ExchangePlugin
 from cryptopipe.model.facts import Asset, Side, VenueId
+from cryptopipe.model.strategies import Strategy
 from cryptopipe.model.trading import Fill, Opportunity, Order
 from cryptopipe.pipe_settings import PipeSettings as PipeSettings
 from cryptopipe.summary import BestEdges, Summary, venue_counts

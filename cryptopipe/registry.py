@@ -14,7 +14,8 @@ from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Literal, TypeVar
 
 from cryptopipe.errors import PluginError, UsageError, did_you_mean
-from cryptopipe.model.contracts import API_VERSION, ExchangeFamily, ExchangePlugin, StrategyPlugin
+from cryptopipe.model.contracts import API_VERSION, ExchangeFamily, ExchangePlugin
+from cryptopipe.model.strategies import StrategyPlugin
 
 PluginKind = Literal["exchange", "strategy"]
 

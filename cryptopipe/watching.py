@@ -16,9 +16,9 @@ from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.unified import unified_record
 from cryptopipe.market.view import View
-from cryptopipe.model.contracts import Strategy
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
 from cryptopipe.model.money import BPS, in_bps, plain
+from cryptopipe.model.strategies import Strategy
 from cryptopipe.model.trading import Leg, Opportunity
 
 _ENOUGH = Decimal(10) ** 15

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context, Decimal
 
 from cryptopipe.evaluate.steps import Step, Token, TransferStep
-from cryptopipe.model.contracts import Ladder
 from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Network, Side
 from cryptopipe.model.money import exact
+from cryptopipe.model.strategies import Ladder
 
 _ZERO = Decimal(0)
 _UP = Context(prec=18, rounding=ROUND_CEILING)

@@ -8,8 +8,8 @@ unusable; it is not free.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cryptopipe.model.contracts import Ladder
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side
+from cryptopipe.model.strategies import Ladder
 
 FINEST = Decimal("1E-18")
 """The grid of a transfer whose network states none, and to which what is divided is cut."""

@@ -6,9 +6,9 @@ numeraire. Never: a mid price, or one asset taken for another because its name r
 
 from decimal import Decimal
 
-from cryptopipe.model.contracts import MarketView
 from cryptopipe.model.facts import Asset, Instrument, Kind
 from cryptopipe.model.money import exact, ratio
+from cryptopipe.model.strategies import MarketView
 
 
 def executable_value(view: MarketView, asset: Asset, amount: Decimal, numeraire: Asset) -> Decimal | None:

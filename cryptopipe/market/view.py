@@ -13,9 +13,9 @@ from cryptopipe.core import SCALE, Book, TopOfBook, Window
 from cryptopipe.market.market import Market
 from cryptopipe.market.networks import Networks
 from cryptopipe.market.sync import BookState, BookSync
-from cryptopipe.model.contracts import Ladder
 from cryptopipe.model.custody import Routes
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side, VenueId
+from cryptopipe.model.strategies import Ladder
 from cryptopipe.model.stream import Proof
 
 _CHUNK = 2

@@ -1,17 +1,16 @@
-"""What an exchange plugin and a strategy plugin are.
+"""What an exchange plugin is.
 
-Enters: nothing. Leaves: the protocols and the two records that entry points name. Never: an implementation.
+Enters: nothing. Leaves: the protocols, and the record that an entry point names. Never: an implementation.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cryptopipe.clock import Nanos
-from cryptopipe.model.custody import CustodyTerms, Routes
+from cryptopipe.model.custody import CustodyTerms
 from cryptopipe.model.events import BookSnapshot, OrdersSnapshot
-from cryptopipe.model.facts import Asset, Currency, FeeSchedule, Instrument, Side, VenueId
+from cryptopipe.model.facts import Currency, FeeSchedule, Instrument, VenueId
 from cryptopipe.model.stream import (
     Channel,
     Credentials,
@@ -19,11 +18,9 @@ from cryptopipe.model.stream import (
     Frame,
     HttpRequest,
     HttpResponse,
-    Proof,
     StreamSigner,
     Subscription,
 )
-from cryptopipe.model.trading import Opportunity
 
 if TYPE_CHECKING:
     from cryptopipe.model.accounts import SimulatedDesk
@@ -204,99 +201,3 @@ class Dialect:
     speaks: Callable[[str, Frame], bool]
     channels: frozenset[Channel] = frozenset()
     snapshots: SnapshotCodec | None = None
-
-
-class Top(Protocol):
-    """The best prices of one book, as the core gives them; sizes in base (or contracts), None for an empty side."""
-
-    @property
-    def bid(self) -> Decimal | None: ...
-    @property
-    def bid_size(self) -> Decimal | None: ...
-    @property
-    def ask(self) -> Decimal | None: ...
-    @property
-    def ask_size(self) -> Decimal | None: ...
-    @property
-    def bid_units(self) -> int | None:
-        """The bid in units of 10⁻¹²."""
-
-    @property
-    def ask_units(self) -> int | None:
-        """The ask in units of 10⁻¹²."""
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def event_time(self) -> Nanos: ...
-    @property
-    def received_at(self) -> Nanos: ...
-
-
-Ladder = Sequence[tuple[Decimal, Decimal]]  # best first, as displayed now and not yet taken by our own paper orders
-
-
-class MarketView(Protocol):
-    """What a strategy may read: live books only, at the stamp of the turn. While `turn` is the same nothing changes."""
-
-    @property
-    def now(self) -> Nanos: ...
-    @property
-    def turn(self) -> int: ...
-    @property
-    def instruments(self) -> Sequence[Instrument]: ...
-    def top(self, instrument: Instrument) -> Top | None:
-        """None unless the book is live and both its sides have a level."""
-
-    def ladder(self, instrument: Instrument, side: Side) -> Ladder:
-        """What a taker on `side` can take: the asks for a buyer. Empty unless the book is live."""
-
-    def proof(self, instrument: Instrument) -> Proof: ...
-    def age(self, instrument: Instrument) -> Nanos:
-        """Since the last frame of this instrument."""
-
-    def fees(self, instrument: Instrument) -> FeeSchedule | None:
-        """What the account pays there; None if unknown."""
-
-    def balance(self, venue: VenueId, asset: Asset) -> Decimal: ...
-    def column(self, instrument: Instrument, name: str, since: Nanos, until: Nanos) -> tuple[Any, int]:
-        """(values, places) of the tops received with since <= received_at < until: `received_at`, `event_time`, `bid`,
-        `bid_size`, `ask`, `ask_size` as numpy int64 (objects where one does not fit) in units of 10⁻ᵖˡᵃᶜᵉˢ; a price of
-        0: that side was empty. Empty without a book.
-        """
-
-    def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
-        """By which networks the asset may go now, and why not by the others."""
-
-
-class Strategy(Protocol):
-    """Looks at the market and proposes. Never orders, sleeps or reads a clock.
-
-    `start` is told every instrument of the run, again when one appears or a venue tells another state or other rules of
-    one: those told last hold, and a leg priced by others is refused; `evaluate` is asked once a turn for each
-    changed instrument, and yields every edge whose gross value is above zero: the gate says which are refused.
-    """
-
-    def start(self, instruments: Sequence[Instrument]) -> None: ...
-    def evaluate(self, view: MarketView, changed: Instrument) -> Iterable[Opportunity]: ...
-
-
-@dataclass(frozen=True)
-class StrategyPlugin:
-    """What an entry point of `cryptopipe.strategies` names. `settings` is its section of the configuration; `load`
-    imports what its first evaluation would, so that no frame waits for it.
-    """
-
-    name: str
-    api_version: int
-    docs: str
-    settings: type[Any]
-    make: Callable[[Any], Strategy]
-    capabilities: frozenset[str] = field(default_factory=frozenset)
-    load: Callable[[], None] | None = None
-
-    def made(self, settings: Any) -> Strategy:
-        """A strategy that is ready for a run."""
-        if self.load is not None:
-            self.load()
-        return self.make(settings)
