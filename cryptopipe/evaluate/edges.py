@@ -44,6 +44,8 @@ class Trade(Curve):
         most = ONE if base else ONE + max(ZERO, self.rate)
         end = value = ZERO
         for price, size in step.ladder:
+            if not size:
+                continue
             rest = price % tick
             limit = price if not rest else price - rest if selling else price - rest + tick
             top = end + size
