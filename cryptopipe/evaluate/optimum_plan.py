@@ -6,7 +6,7 @@ favour.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -20,6 +20,9 @@ Quantities = Mapping[tuple[int, Side], Decimal]
 """Of base, by the book's number in the snapshot and the taker's side."""
 Amounts = Mapping[int, Decimal]
 """What leaves the account, by the route's number in the snapshot."""
+
+Flow = tuple[Node, Decimal, Node, Decimal]
+"""(from where, how much leaves, where to, how much arrives), fees included."""
 
 EVERYWHERE = VenueId("")
 """In place of a venue, where an asset is counted over all of them."""
@@ -106,26 +109,47 @@ def plan_of(
     snapshot: Snapshot, question: Question, quantities: Quantities, amounts: Amounts, bound: Decimal, ceiling: Fraction
 ) -> tuple[Plan, dict[Lacking, Fraction]]:
     """The plan of a proposal, and what it lacks; nothing if it is feasible."""
+    done = priced(snapshot, quantities, amounts)
+    lacks = dict(_short(snapshot, question, done))
+    gains = [change for (_, asset), change in done.change.items() if asset == question.numeraire]
+    with exact():
+        gain = sum(gains, Decimal(0))
+    change = {node: one for node, one in sorted(done.change.items()) if one}
+    return Plan(question, done.legs, done.sent, change, gain, bound, ceiling), lacks
+
+
+@dataclass(frozen=True)
+class Done:
+    """Trades and transfers, priced. `flows` is what each of them moves, the legs' first; `change` that of each place
+    they touch, `leaves` what goes out of it.
+    """
+
+    legs: tuple[Leg, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    change: Mapping[Node, Decimal] = field(default_factory=dict)
+    leaves: Mapping[Node, Decimal] = field(default_factory=dict)
+
+
+def priced(snapshot: Snapshot, quantities: Quantities, amounts: Amounts) -> Done:
+    """Exactly, by walking the ladders. Raises `ValueError` for an order of more than is shown."""
     ledger = _Ledger()
     ordered = sorted(quantities.items(), key=lambda pair: (pair[0][0], pair[0][1].value))
     legs = tuple(_traded(snapshot.books[number], side, quantity, ledger) for (number, side), quantity in ordered)
     sent = tuple(_sent(snapshot.routes[number], amount, ledger) for number, amount in sorted(amounts.items()))
-    lacks = dict(_short(snapshot, question, ledger))
-    gains = [change for (_, asset), change in ledger.change.items() if asset == question.numeraire]
-    with exact():
-        gain = sum(gains, Decimal(0))
-    change = {node: one for node, one in sorted(ledger.change.items()) if one}
-    return Plan(question, legs, sent, change, gain, bound, ceiling), lacks
+    return Done(legs, sent, tuple(ledger.flows), ledger.change, ledger.leaves)
 
 
 class _Ledger:
     """What each place gives and gets."""
 
     def __init__(self) -> None:
+        self.flows: list[Flow] = []
         self.change: dict[Node, Decimal] = {}
         self.leaves: dict[Node, Decimal] = {}
 
     def book(self, source: Node, spent: Decimal, target: Node, brought: Decimal) -> None:
+        self.flows.append((source, spent, target, brought))
         with exact():
             self.change[source] = self.change.get(source, Decimal(0)) - spent
             self.change[target] = self.change.get(target, Decimal(0)) + brought
@@ -167,15 +191,15 @@ def _sent(route: Route, amount: Decimal, ledger: _Ledger) -> Sent:
     return Sent(route, amount, fee, arrives)
 
 
-def _short(snapshot: Snapshot, question: Question, ledger: _Ledger) -> Iterator[tuple[Lacking, Fraction]]:
+def _short(snapshot: Snapshot, question: Question, done: Done) -> Iterator[tuple[Lacking, Fraction]]:
     pools: dict[Node, Fraction] = {}
-    for node, change in ledger.change.items():
+    for node, change in done.change.items():
         pool = question.pool(node)
         pools[pool] = pools.get(pool, Fraction(0)) + Fraction(change)
     for pool, total in sorted(pools.items()):
         if total < 0:
             yield (Lack.POOL, pool), -total
-    for node, leaves in sorted(ledger.leaves.items()):
+    for node, leaves in sorted(done.leaves.items()):
         over = Fraction(leaves) - snapshot.held(node)
         if question.bounds(node) and over > 0:
             yield (Lack.STOCK, node), over

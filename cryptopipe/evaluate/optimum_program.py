@@ -65,8 +65,7 @@ class Layout:
         self.pieces += found
         self._levels[number, side] = columns
         if self._question.lots:
-            assert shown.instrument.rules is not None, "a book without a grid is not tradable"
-            self._whole((number, side), shown, Fraction(shown.instrument.rules.step), unit)
+            self._lots[number, side] = in_orders(self.program, columns, shown, side, unit)
 
     def _flow(self, column: int, piece: Piece) -> None:
         """A column that spends at one node and brings at another."""
@@ -90,31 +89,6 @@ class Layout:
             self.stocks[node] = self.program.row("<=", max(Fraction(0), least), self._unit(node[1]))
         return self.stocks[node]
 
-    def _whole(self, key: tuple[int, Side], shown: Shown, step: Fraction, unit: Fraction) -> None:
-        """The levels together are nothing, or a number of lots that the venue takes."""
-        ranges = sizes(shown, key[1])
-        most = ranges[-1][1] if ranges else 0
-        lots = self._lots[key] = self._in_lots(self._levels[key], step, most * step, unit)
-        if not ranges or ranges[0] == (1, most):
-            return
-        program = self.program
-        fewest, highest, one = program.row(">=", 0), program.row("<=", 0), program.row("<=", 1)
-        program.add(fewest, lots, 1)
-        program.add(highest, lots, 1)
-        for low, high in ranges:
-            within = program.column(0, 1, whole=True)
-            program.add(fewest, within, -low)
-            program.add(highest, within, -high)
-            program.add(one, within, 1)
-
-    def _in_lots(self, columns: Sequence[int], lot: Fraction, most: Fraction, unit: Fraction) -> int:
-        """The columns together are a whole number of lots: its column."""
-        lots, on_grid = self.program.column(0, most / lot, whole=True), self.program.row("=", 0, unit)
-        self.program.add(on_grid, lots, -lot)
-        for column in columns:
-            self.program.add(on_grid, column, 1)
-        return lots
-
     def _route(self, number: int, route: Route) -> None:
         source, target = route.ends
         most = self._most(route)
@@ -126,17 +100,12 @@ class Layout:
         self._flow(column, line)
         self.pieces.append(passage(route, most))
         if self._question.lots and route.precision is not None and most * 10**route.precision <= _COUNTED:
-            self._in_lots([column], Fraction(1, 10**route.precision), most, unit)
+            in_lots(program, [column], Fraction(1, 10**route.precision), most, unit)
         if not route.smallest:
             self._sent[number] = column, None
             return
-        goes = program.column(0, 1, whole=True)
+        goes = at_least(program, column, route.smallest, most, unit)
         self._change(goes, target, -route.kept * Fraction(route.fee))
-        least, largest = program.row(">=", 0, unit), program.row("<=", 0, unit)
-        program.add(least, column, 1)
-        program.add(least, goes, -route.smallest)
-        program.add(largest, column, 1)
-        program.add(largest, goes, -most)
         self._sent[number] = column, goes
 
     def _most(self, route: Route) -> Fraction:
@@ -174,3 +143,42 @@ class Layout:
                 taken = rounded(max(0.0, solution.amounts[column]))
                 total += size if taken >= size * (1 - _FULL) else taken
         return total
+
+
+def in_lots(program: Program, columns: Sequence[int], lot: Fraction, most: Fraction, unit: Fraction) -> int:
+    """The columns together are a whole number of lots: its column."""
+    lots, on_grid = program.column(0, most / lot, whole=True), program.row("=", 0, unit)
+    program.add(on_grid, lots, -lot)
+    for column in columns:
+        program.add(on_grid, column, 1)
+    return lots
+
+
+def in_orders(program: Program, levels: Sequence[int], shown: Shown, side: Side, unit: Fraction) -> int:
+    """The levels together are nothing, or a number of lots that the venue takes: its column."""
+    assert shown.instrument.rules is not None, "a book without a grid is not tradable"
+    step, ranges = Fraction(shown.instrument.rules.step), sizes(shown, side)
+    most = ranges[-1][1] if ranges else 0
+    lots = in_lots(program, levels, step, most * step, unit)
+    if not ranges or ranges[0] == (1, most):
+        return lots
+    fewest, highest, one = program.row(">=", 0), program.row("<=", 0), program.row("<=", 1)
+    program.add(fewest, lots, 1)
+    program.add(highest, lots, 1)
+    for low, high in ranges:
+        within = program.column(0, 1, whole=True)
+        program.add(fewest, within, -low)
+        program.add(highest, within, -high)
+        program.add(one, within, 1)
+    return lots
+
+
+def at_least(program: Program, column: int, smallest: Fraction, most: Fraction, unit: Fraction) -> int:
+    """The column is zero, or between the two: the column that says whether it is anything."""
+    anything = program.column(0, 1, whole=True)
+    least, largest = program.row(">=", 0, unit), program.row("<=", 0, unit)
+    program.add(least, column, 1)
+    program.add(least, anything, -smallest)
+    program.add(largest, column, 1)
+    program.add(largest, anything, -most)
+    return anything
