@@ -1,10 +1,10 @@
 """`cryptopipe index`: how far apart the venues' prices are, as the literature measures it. Never trades.
 
-Enters: a market, recordings, or the capture of a run. Leaves: a table or one JSON object, a CSV file, a plot. Never: an
-order, a fee, or an index of moved clocks that is not called one.
+Enters: a market, recordings, the capture of a run, or saved windows. Leaves: a table or one JSON object, a CSV file, a
+plot. Never: an order, a fee, or an index of moved clocks that is not called one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from cryptopipe.errors import UsageError
 if TYPE_CHECKING:
     from cryptopipe.clock import Nanos
     from cryptopipe.evaluate.sampling import Sampler
+    from cryptopipe.evaluate.window_sampling import WindowSampler
     from cryptopipe.market.market import Market
     from cryptopipe.model.contracts import ExchangePlugin
     from cryptopipe.model.facts import VenueId
@@ -32,6 +33,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command("index")
 @market_options
 @click.option("--run", "run", metavar="ID|last", help="Over what a run has captured.")
+@click.option("--window", "windows", multiple=True, type=_FILE, metavar="FILE", help="A saved window; repeatable.")
 @click.option("--for", "for_text", metavar="T", help="Stop after this much time (of the recordings, if any): 30s.")
 @click.option("--size", "sizes", multiple=True, metavar="N", help="Least displayed size, in base; repeatable.")
 @click.option("--every", default="5s", show_default=True, metavar="T", help="Between two looks.")
@@ -57,10 +59,7 @@ def index(common: Common, market: MarketOptions, **given: Any) -> None:
 
     sizes = tuple(_size(text) for text in given["sizes"]) or SIZES
     every, max_age = _duration("--every", given["every"]), _duration("--max-age", given["max_age"])
-    files = [file for file in (given["csv_file"], given["plot_file"]) if file is not None]
-    for file in files:
-        if not file.expanduser().absolute().parent.is_dir():
-            raise UsageError(f"no such directory: {file.parent}", where=str(file), fix="make it, or name another one")
+    _writable(given["csv_file"], given["plot_file"])
     settings = common.load([])
 
     def make(books: "Market") -> Sampler:
@@ -68,7 +67,12 @@ def index(common: Common, market: MarketOptions, **given: Any) -> None:
         return Sampler(books, indices, max_age or settings.risk.max_age, every or 1, given["compare_kinds"])
 
     for_ns = duration_option(given["for_text"])
-    measured = _measured(common, market, given["run"], for_ns, make, given["per"])
+    if given["windows"]:
+        _alone("--window", market, given["run"], given["for_text"])
+        sampler = _of_windows(given["windows"], make(_market(())))
+        measured = Measured("window", "", True, "end of recordings", sampler, given["per"])
+    else:
+        measured = _measured(common, market, given["run"], for_ns, make, given["per"])
     if given["csv_file"] is not None:
         write_csv(measured, given["csv_file"].expanduser())
     if given["plot_file"] is not None:
@@ -80,14 +84,55 @@ def index(common: Common, market: MarketOptions, **given: Any) -> None:
     exit_as(measured.stopped_by, common.json)
 
 
+def _writable(*files: Path | None) -> None:
+    """Raises `UsageError` before anything is measured that could not be kept."""
+    for file in files:
+        if file is not None and not file.expanduser().absolute().parent.is_dir():
+            raise UsageError(f"no such directory: {file.parent}", where=str(file), fix="make it, or name another one")
+
+
 def _measured(
     common: Common, market: MarketOptions, run: str | None, for_ns: "Nanos | None", make: Make, per: str | None
 ) -> Measured:
     if run is None:
         return (_of_recordings if market.replays else _of_connections)(common, market, for_ns, make, per)
-    if market.replays or market.venues or market.is_drawn or market.kind == "live":
-        raise UsageError("a run is what it was", where="--run", fix="leave out the options of another market")
+    _alone("--run", market)
     return _of_run(common, run, for_ns, make, per)
+
+
+def _alone(option: str, market: MarketOptions, *others: object) -> None:
+    """Raises `UsageError` if something says where quotes come from beside the option."""
+    if any((market.replays, market.venues, market.is_drawn, market.kind == "live", *others)):
+        raise UsageError("it says what is measured", where=option, fix="leave out the options of another market")
+
+
+def _of_windows(files: Sequence[Path], like: "Sampler") -> "WindowSampler":
+    """Of an instrument's windows the rows that they hold, whenever they were saved. Raises `WindowFileError`."""
+    from cryptopipe import registry
+    from cryptopipe.evaluate.window_sampling import WindowSampler
+    from cryptopipe.market.window_files import load_window
+
+    windows = []
+    for file in files:
+        restored = load_window(file.expanduser(), _newest(file.expanduser()))
+        venue, _, symbol = restored.instrument.partition(":")
+        windows.append((registry.exchange(venue).instruments.find(symbol), restored.window))
+    sampler = WindowSampler(windows, like.indices, like.max_age, like.every, like.compare_kinds)
+    sampler.sample()
+    return sampler
+
+
+def _newest(file: Path) -> "Nanos":
+    """The newest stamp of a window file, with which all that it holds is of its span; 0 for what is none."""
+    import numpy as np
+    import pyarrow as pa
+
+    try:
+        with pa.OSFile(str(file)) as source, pa.ipc.open_file(source) as reader:
+            stamps = [reader.get_batch(one).column("received_at") for one in range(reader.num_record_batches)]
+            return max((np.asarray(one.cast(pa.int64())).max().item() for one in stamps if len(one)), default=0)
+    except (pa.ArrowException, OSError, LookupError):
+        return 0  # whoever loads it says what is wrong
 
 
 def _of_recordings(

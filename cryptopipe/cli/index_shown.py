@@ -9,12 +9,11 @@ import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cryptopipe.cli.output import terminal
 from cryptopipe.clock import SECOND, format_at
-from cryptopipe.evaluate.indices import DAY, HOUR, GapRow, RatioRow, states_seen
-from cryptopipe.evaluate.sampling import Sampler
+from cryptopipe.evaluate.indices import DAY, HOUR, GapRow, Indices, RatioRow, States, states_seen
 from cryptopipe.model.money import plain
 
 if TYPE_CHECKING:
@@ -38,6 +37,23 @@ _COLUMNS = (
 _NOT_PROFIT = "no fees, transfers or latency in it: not a profit (docs/arbitrage-index.md)"
 
 
+class Sampled(Protocol):
+    """What was looked at, and how."""
+
+    indices: Indices
+    states: dict[str, States]
+    first_at: int
+    last_at: int
+    every: int
+    max_age: int
+    compare_kinds: bool
+
+    @property
+    def instants(self) -> int: ...
+    @property
+    def caveats(self) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class Measured:
     """What was measured, on what. `per` is `hour`, `day`, or None: by the day if there is a whole one."""
@@ -46,7 +62,7 @@ class Measured:
     label: str
     simultaneous: bool
     stopped_by: str
-    sampler: Sampler
+    sampler: Sampled
     per: str | None
 
     @property
@@ -68,9 +84,7 @@ class Measured:
             said.append(f"not simultaneous: {self.label}")
         if not self.sampler.indices.ratios():
             said.append("no pair was quoted at two places at once, by live books that are fresh enough")
-        if self.sampler.unproven:
-            said.append(f"streams that cannot show a gap: {', '.join(self.sampler.unproven)}")
-        return said
+        return said + self.sampler.caveats
 
     def document(self) -> dict[str, Any]:
         """The contract of `index --json`."""

@@ -65,7 +65,7 @@ class Sampler:
         return self.last_at // self.every - (self.first_at - 1) // self.every if self.first_at else 0
 
     @property
-    def unproven(self) -> list[str]:
+    def caveats(self) -> list[str]:
         """The instruments whose stream cannot show a gap, of pairs that several places quote."""
         found = {
             sync.instrument.id
@@ -73,7 +73,7 @@ class Sampler:
             for sync in syncs
             if len(syncs) > 1 and sync.rule.proof is Proof.NONE
         }
-        return sorted(found)
+        return [f"streams that cannot show a gap: {', '.join(sorted(found))}"] if found else []
 
     def _look_before(self, until: Nanos) -> None:
         known_until = self.last_at + self.max_age
@@ -87,8 +87,8 @@ class Sampler:
     def _see(self, entry: Input, moved: Iterable[BookSync], told: set[str]) -> None:
         """One state of each pair that the frame concerns."""
         books = self.market.books.get(VenueId(entry.venue), {})
-        by_move = {self._pair(sync.instrument) for sync in moved}
-        by_word = {self._pair(books[symbol].instrument) for symbol in told if symbol in books}
+        by_move = {pair_of(sync.instrument, self.compare_kinds) for sync in moved}
+        by_word = {pair_of(books[symbol].instrument, self.compare_kinds) for symbol in told if symbol in books}
         for pair in sorted(by_move | by_word):
             quotes = self._quotes(self._grouped()[pair], entry.at)
             self.states.setdefault(pair, States()).see(quotes, pair in by_word, pair in by_move)
@@ -100,12 +100,8 @@ class Sampler:
             self._books, self._pairs = books, {}
             syncs = (sync for venue in self.market.books.values() for sync in venue.values())
             for sync in sorted(syncs, key=lambda sync: sync.id):
-                self._pairs.setdefault(self._pair(sync.instrument), []).append(sync)
+                self._pairs.setdefault(pair_of(sync.instrument, self.compare_kinds), []).append(sync)
         return self._pairs
-
-    def _pair(self, one: Instrument) -> str:
-        apart = "" if one.kind is Kind.SPOT or self.compare_kinds else f" {one.kind.value}"
-        return f"{one.base}/{one.quote}{apart}"
 
     def _quotes(self, syncs: Iterable[BookSync], at: Nanos) -> Iterator[VenueQuote]:
         """What may be looked at of a pair's books."""
@@ -117,8 +113,22 @@ class Sampler:
             if bid is None or bid_size is None or ask is None or ask_size is None or bid <= 0:
                 continue
             if one.state is TradingState.TRADING:
-                place = one.id if self.compare_kinds else one.venue
-                yield VenueQuote(place, bid, in_base(one, bid_size, bid), ask, in_base(one, ask_size, ask))
+                yield quote_of(one, self.compare_kinds, bid, bid_size, ask, ask_size)
+
+
+def pair_of(instrument: Instrument, compare_kinds: bool) -> str:
+    """What an instrument is compared under: `BTC/USDT`, or `BTC/USDT linear_perpetual` where kinds are apart."""
+    apart = "" if instrument.kind is Kind.SPOT or compare_kinds else f" {instrument.kind.value}"
+    return f"{instrument.base}/{instrument.quote}{apart}"
+
+
+def quote_of(
+    instrument: Instrument, compare_kinds: bool, bid: Decimal, bid_size: Decimal, ask: Decimal, ask_size: Decimal
+) -> VenueQuote:
+    """Best prices with sizes as the venue displays them, as the quote of a place."""
+    place = instrument.id if compare_kinds else instrument.venue
+    sizes = in_base(instrument, bid_size, bid), in_base(instrument, ask_size, ask)
+    return VenueQuote(place, bid, sizes[0], ask, sizes[1])
 
 
 def in_base(instrument: Instrument, size: Decimal, price: Decimal) -> Decimal:

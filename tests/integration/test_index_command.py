@@ -128,9 +128,11 @@ def test_one_venue_alone_has_no_index_and_says_so(capsys: pytest.CaptureFixture[
         (["--every=0s"], "not above zero"),
         (["--max-age=soon"], "not a duration"),
         (["--csv=absent/rows.csv"], "no such directory"),
-        (["--run=last", "--replay=generated"], "a run is what it was"),
-        (["--run=last", "--seed=1"], "a run is what it was"),
+        (["--run=last", "--replay=generated"], "it says what is measured"),
+        (["--run=last", "--seed=1"], "it says what is measured"),
         (["--run=all"], "one run"),
+        (["--window=x.feather", "--run=last"], "it says what is measured"),
+        (["--window=x.feather", "--for=3s"], "it says what is measured"),
         (["--run=last", "--data-dir=empty"], "no run in"),
     ],
 )
