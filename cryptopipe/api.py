@@ -20,12 +20,23 @@ from cryptopipe.evaluate.arrival import Drift
 from cryptopipe.evaluate.closing import Closing, closing
 from cryptopipe.evaluate.cycle import Outcome as CycleOutcome
 from cryptopipe.evaluate.cycle import price_ratio
+from cryptopipe.evaluate.fees import (
+    AccountFees,
+    FeeTier,
+    NetworkFees,
+    TokenFunds,
+    TokenTerms,
+    trade_step,
+    transfer_step,
+)
+from cryptopipe.evaluate.group import Candidate as CycleCandidate
+from cryptopipe.evaluate.joint import joint
 from cryptopipe.evaluate.loading import load_libraries
 from cryptopipe.evaluate.price_risk import Aversion, InFlight, judge
 from cryptopipe.evaluate.settlement import money_bound, settlement_bound
 from cryptopipe.evaluate.size import best_cycle
 from cryptopipe.evaluate.skew import Sight, by_bound, by_clock, skew_charge
-from cryptopipe.evaluate.steps import InventoryStep, TransferStep
+from cryptopipe.evaluate.steps import InventoryStep, Margin, TransferStep
 from cryptopipe.evaluate.steps import Step as CycleStep
 from cryptopipe.evaluate.ticks import Column
 from cryptopipe.evaluate.transfer_parts import Fixed
@@ -210,6 +221,7 @@ __all__ = [
     "TRADING",
     "USUAL_CHANNELS",
     "Accepted",
+    "AccountFees",
     "Action",
     "ActionCodec",
     "ActionRules",
@@ -240,6 +252,7 @@ __all__ = [
     "CryptopipeError",
     "Currency",
     "CustodyTerms",
+    "CycleCandidate",
     "CycleOutcome",
     "CycleStep",
     "Decision",
@@ -258,6 +271,7 @@ __all__ = [
     "ExchangePlugin",
     "Fee",
     "FeeSchedule",
+    "FeeTier",
     "FeedCodec",
     "FeedEvent",
     "Fetch",
@@ -300,6 +314,7 @@ __all__ = [
     "ListTransfers",
     "Listing",
     "Lost",
+    "Margin",
     "MarketView",
     "Means",
     "MetadataCodec",
@@ -308,6 +323,7 @@ __all__ = [
     "Mutation",
     "Nanos",
     "Network",
+    "NetworkFees",
     "NewOrder",
     "NotFound",
     "Notice",
@@ -365,6 +381,8 @@ __all__ = [
     "Subscription",
     "SyncRule",
     "TimeInForce",
+    "TokenFunds",
+    "TokenTerms",
     "Told",
     "Top",
     "TopOfBook",
@@ -409,6 +427,7 @@ __all__ = [
     "format_at",
     "identified",
     "in_bps",
+    "joint",
     "judge",
     "load_libraries",
     "logarithm",
@@ -427,6 +446,8 @@ __all__ = [
     "settlement_bound",
     "simple_exchange",
     "skew_charge",
+    "trade_step",
+    "transfer_step",
     "transfer_time",
     "unnumbered",
     "venue_of",
