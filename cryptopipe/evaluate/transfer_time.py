@@ -22,8 +22,8 @@ from cryptopipe.model.trading import Reason
 if TYPE_CHECKING:
     from cryptopipe.evaluate.transfer_parts import Array
 
-_TICK = 1e-6
-"""Minutes: times of batches and slots are multiples of it."""
+_TICKS = 60_000_000
+"""Of a minute: times of batches and slots are whole microseconds."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,9 @@ def _phase(slot: float, batch: float) -> Part:
     """To the next slot. Batches and slots are both multiples of a time since 1970, so that of what is sent in batches
     the wait is a multiple of their greatest common divisor.
     """
-    step = gcd(round(slot / _TICK), round(batch / _TICK)) * _TICK
-    count = round(slot / step)
-    return Uniform(slot) if not batch else Phase(step, count) if count > 1 else Fixed(slot)
+    ticks = round(slot * _TICKS)
+    count = ticks // gcd(ticks, round(batch * _TICKS))
+    return Uniform(slot) if not batch else Phase(slot / count, count) if count > 1 else Fixed(slot)
 
 
 def _after(row: ChainTime, count: int, correlated: bool) -> list[Part]:

@@ -88,6 +88,28 @@ def test_without_closing_the_bounds_are_the_published_ones(gamma: float) -> None
     assert found.certainty == pytest.approx(exact, rel=1e-9)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
+def test_near_the_end_of_the_moment_the_tail_is_not_cut(share: float) -> None:
+    """The certainty of a gamma time by its closed form, at `share` of the way to where it ends."""
+    averse = sqrt(2 * share / 10) / SIGMA
+    law = TransferTime((Gamma(2.0, 10.0),))
+    found = judged(0.5, averse * 1000, law, Drift(SIGMA), Aversion(2.0, 1000.0))
+    assert found.certainty == pytest.approx(0.5 + 2 * log1p(-share) / averse, rel=1e-9)
+
+
+@pytest.mark.parametrize("averse", [1e-6, 0.1, 3.0, 40.0, 300.0, 5e4])
+def test_a_chance_of_loss_is_mixed_within_the_utility(averse: float) -> None:
+    """-(1/a)·log(0.7·exp(-aδ) + 0.3·exp(a·loss)), by mpmath."""
+    law = TransferTime((Fixed(5.0), Rarely(0.3, Never())))
+    found = judged(0.02, averse * 1000, law, Drift(0.0), Aversion(2.0, 1000.0, 60.0, 0.01))
+    with mpmath.workdps(60):
+        a, stuck = mpmath.mpf(averse), mpmath.mpf(0.3)
+        felt = (1 - stuck) * mpmath.exp(-a * mpmath.mpf(0.02)) + stuck * mpmath.exp(a * mpmath.mpf(0.01))
+        exact = float(-mpmath.log(felt) / a)
+    assert found.certainty == pytest.approx(exact, rel=1e-9)
+    assert found.late_price == pytest.approx(0.02 - exact, rel=1e-9)
+
+
 @pytest.mark.parametrize("scale", [2.0, 20.0])
 @pytest.mark.parametrize("transient", [0.0, 0.008, -0.004])
 def test_the_certainty_is_the_integral_over_the_time(scale: float, transient: float) -> None:
@@ -224,6 +246,8 @@ def test_a_closing_with_an_error_is_clipped_at_zero_and_spread() -> None:
         assert found.predictive_cdf(x)[1] == pytest.approx((returns <= x).mean(), abs=0.004)
     felt = -log(np.exp(-returns).mean())
     assert found.certainty == pytest.approx(felt, rel=2e-3)
+    large = judged(0.01, 100_000.0, law, drift, Aversion(2.0, 1000.0, 60.0, 0.0), transient=0.01)
+    assert large.certainty == pytest.approx(-log(np.exp(-100 * returns).mean()) / 100, rel=5e-3)
     known = judged(0.01, 1000.0, law, Drift(SIGMA, 0.05), Aversion(2.0, 1000.0, 60.0, 0.0), transient=0.01)
     assert found.interval[1] - found.interval[0] > known.interval[1] - known.interval[0]
 

@@ -167,6 +167,19 @@ def test_blocks_that_are_one_draw_have_the_replications_variance() -> None:
     assert together.variance - apart.variance == pytest.approx(100 * (3**2 - 3))
 
 
+@pytest.mark.parametrize(("slot_s", "batch_s"), [(12, 15), (12, 4), (12, 12), (3, 60), (10, 4), (6, 15)])
+def test_batches_meet_slots_where_their_multiples_do(slot_s: int, batch_s: int) -> None:
+    """What leaves at a multiple of a batch waits for the next slot after it: by counting through a day."""
+    row = ChainTime("x", "slots", slot_s, 0, 1, 0, 1, 1, "", "")
+    law = law_of(row, 1, Processing(Fixed(0.0), batch=batch_s / 60), Fixed(0.0))
+    waits = [slot_s - at % slot_s for at in range(0, 86_400, batch_s)]
+    mean = sum(waits) / len(waits)
+    variance = sum((one - mean) ** 2 for one in waits) / len(waits)
+    assert law.mean * 60 == pytest.approx(batch_s / 2 + mean, rel=1e-9)
+    assert law.variance * 3600 == pytest.approx(batch_s**2 / 12 + variance, rel=1e-9)
+    assert law.quantile(0.0) * 60 == pytest.approx(min(waits), rel=1e-9)
+
+
 def test_more_confirmations_take_longer_at_every_time() -> None:
     for chain in ("bitcoin", "ethereum", "cardano"):
         laws = [law_for(chain, count) for count in (1, 2, 6, 30)]

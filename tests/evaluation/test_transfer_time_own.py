@@ -40,7 +40,7 @@ def test_where_all_arrived_it_is_the_mixture(arrived: list[float], strength: flo
     assert law.mean == pytest.approx(mean, rel=1e-4)
     square = (strength * 200 + sum(one**2 for one in arrived)) / whole
     assert law.variance == pytest.approx(square - mean**2, rel=1e-4)
-    for s in (-0.1, 0.004):
+    for s in (-0.1, 0.004, 0.09):
         moment = (strength / (1 - 10 * s) + sum(exp(s * one) for one in arrived)) / whole
         assert law.log_mgf(s) == pytest.approx(log(moment), abs=3e-5)
     assert law.log_mgf(0.11) == inf
