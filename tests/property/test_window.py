@@ -136,13 +136,10 @@ def test_many_streams(seed: int) -> None:
     """Longer streams of every kind in the native core and in the plain one."""
     from differential.test_window import agree
 
-    odds = (0, 0, 3, 50, 900)
     number = seed * 2_654_435_761 % 2**32
-    flow = Flow(
-        seed, 6000, (0, 1_000, 10**6, 10**9)[seed % 4], *(odds[number >> 3 * n & 3] for n in range(1)),
-        event=(0, 1, 10**3, 10**6, 10**9)[seed % 5], places=(0, 2, 8, 12)[number >> 5 & 3],
-        dust=odds[number >> 8 & 3], empty=odds[number >> 11 & 3], wide=odds[number >> 14 & 3],
-        wild=odds[number >> 17 & 3],
-    )  # fmt: skip
-    keep = ((8 * 10**8, DAY, 2**62)[seed % 3], (0, 3 * 10**8, DAY)[number >> 20 & 1], (None, None, 60_000)[number % 3])
+    late, dust, empty, wide, wild = ((0, 0, 50, 900, 3)[number >> 3 * n & 3] for n in range(5))
+    step, event = (0, 1_000, 10**6, 10**9)[seed % 4], (0, 1, 10**3, 10**6, 10**9)[seed % 5]
+    flow = Flow(seed, 6000, step, late, event, (0, 2, 8, 12)[number >> 15 & 3], dust, empty, wide, wild)
+    span, hot = (8 * 10**8, DAY, 2**62)[seed % 3], (0, 3 * 10**8, DAY)[number % 3]
+    keep = (span, hot, 60_000 if number >> 17 & 1 else None)
     agree(flow, keep, [seed * 37, seed * 91], [number >> 3, number >> 7, number >> 9], bool(seed & 1))
