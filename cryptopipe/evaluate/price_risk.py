@@ -114,11 +114,10 @@ def judge(
     cost = _cost(law, drift, aversion, exposed, transient, averse)
     if isinstance(cost, Reason):
         return cost
-    expected = edge - transient * (arrivals.weights @ exposed.closed).item()
+    expected: float = edge - transient * (arrivals.weights @ exposed.closed).item()
     arrived = expected if not averse else edge - cost / averse
     certainty = _with_stuck(arrived, averse, arrivals.stuck, aversion.stuck_loss)
     mean, variance = (law.mean, law.variance) if isinf(aversion.abandon) else (arrivals.mean, arrivals.variance)
-    prospect = Prospect(exposed, edge, transient)
     return InFlight(
         edge=edge,
         notional=notional,
@@ -128,7 +127,7 @@ def judge(
         expected=expected,
         certainty=certainty,
         late_price=arrived - certainty,
-        probability=(1 - arrivals.stuck) * prospect.above(0.0),
+        probability=(1 - arrivals.stuck) * (prospect := Prospect(exposed, edge, transient)).above(0.0),
         prospect=prospect,
     )
 
