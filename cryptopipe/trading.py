@@ -129,10 +129,9 @@ class Trading:
                 plan.close_with(orders)
                 self._send(orders, execution)
                 return
-        restoring = Decimal(0)
-        if plan.legs == 2:
-            with exact():
-                restoring = plan.moved() * plan.price * self._restoring_bps / 10_000
+        with exact():
+            restoring = plan.moved() * self._restoring_bps if plan.legs == 2 else plan.charged("restoring")
+            restoring *= plan.price / 10_000
         self.state.plan_in_flight, self.plan = None, None
         self._left(plan.decision.decision_id, dust, exposure, restoring)
 

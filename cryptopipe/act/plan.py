@@ -119,6 +119,14 @@ class Plan:
             sold = -sum((amount for amount in net.values() if amount < 0), Decimal(0))
         return min(bought, sold)
 
+    def charged(self, cost: str) -> Decimal:
+        """A cost of the decision that no venue takes, in the start asset times 10,000: of what the first leg spent."""
+        bps = sum((one.bps for one in self.decision.opportunity.costs if one.name == cost), Decimal(0))
+        first = self.orders[0].client_id
+        with exact():
+            spent = (f.spent if f.side is Side.BUY else f.quantity for f in self.fills if f.client_id == first)
+            return bps * sum(spent, Decimal(0))
+
 
 def _lot_of(leg: Leg, asset: Asset) -> Decimal:
     """The smallest amount of `asset` that the leg's market trades: a step of base, or the price of one in quote."""

@@ -6,9 +6,10 @@ from decimal import Decimal as D
 import pytest
 from unit.test_edges import market, seen
 
-from cryptopipe.model.facts import Instrument
+from cryptopipe.act.plan import Plan
+from cryptopipe.model.facts import Fee, Instrument
 from cryptopipe.model.money import in_bps
-from cryptopipe.model.trading import Opportunity
+from cryptopipe.model.trading import Decision, Fill, Opportunity
 
 pytestmark = pytest.mark.core
 
@@ -48,3 +49,15 @@ def test_pairs_and_triangles_are_told_once() -> None:
     names = [one.edge for one in seen(three)]
     assert len(names) == len(set(names))
     assert not [name for name in names if name.startswith("round ")]
+
+
+def test_what_a_way_round_moves_between_venues_is_accrued_by_what_it_spent() -> None:
+    """2 of 3 units filled at 100: a basis point of 200, whatever the other legs are quoted in."""
+    (found,) = seen({**FAIR, B: ("102", "102.2")}, {"restoring_bps": D(1), "kinds": ("cycle",)})
+    plan = Plan.of(Decision(1, found, True, (), 0))
+    first = plan.orders[0]
+    plan.fills.append(
+        Fill(first.client_id, first.instrument, first.side, D(100), D(2), Fee(D(0), first.instrument.quote), 0)
+    )
+    assert plan.charged("restoring") == 200
+    assert plan.charged("nothing") == 0
