@@ -4,7 +4,7 @@ Enters: a run's codecs and books of account, answers, the word to settle. Leaves
 and differences, how long each venue takes. Never: an order, or a plan that is started once the run settles.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -22,6 +22,7 @@ from cryptopipe.model.actions import (
     ActionCodec,
     CancelOrder,
     FetchAddress,
+    FetchBalances,
     FetchCurrencies,
     FindOrder,
     ListFills,
@@ -68,7 +69,9 @@ class AtVenues:
         self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
         trading.state.room = self.execution.room
         self.streams = PrivateStreams(private, self.execution, tell)
-        self._reckoning = Reckoning(self.execution, ledger, opened, self._reckoned, trading.transits.look)
+        self._reckoning = Reckoning(
+            self.execution, ledger, opened, self._reckoned, trading.transits.look, trading.transits.wallets.before
+        )
         trading.state.flights.withdraws = self._withdraws
         self.differences: dict[VenueId, Differences] = {}
         """By venue what it held at the end and our books did not say; empty for one whose balances are equal."""
@@ -119,12 +122,13 @@ class AtVenues:
         ]
         return Settled(self.differences, (*orders, *doubts, *silent), self.took)
 
-    def _withdraws(self, transit: Transit) -> str:
+    def _withdraws(self, transit: Transit, moving: Collection[VenueId]) -> str:
         """Why nothing may be sent; empty if it may. What a run may withdraw from is no strategy's to say."""
         if transit.source not in self._withdrawals:
             return f"this run may not withdraw from {transit.source}"
-        wanted = ((transit.source, (Withdraw, ListTransfers)), (transit.target, (FetchAddress, ListTransfers)))
-        for venue, kinds in wanted:
+        moves = [(venue, (MoveFunds, FetchBalances)) for venue in moving]
+        ends = [(transit.source, (Withdraw, ListTransfers)), (transit.target, (FetchAddress, ListTransfers))]
+        for venue, kinds in (*ends, *moves):
             missing = [kind.__name__ for kind in kinds if kind not in self._codecs[venue].supports]
             if missing:
                 return f"{venue} cannot be asked to {' and '.join(missing)}"

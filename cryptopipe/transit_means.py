@@ -55,6 +55,8 @@ class Running:
     """The number of the pause that counts, if there is one: an older one wakes nobody."""
     pausing: bool = False
     topped_up: bool = False
+    asking: bool = False
+    """A withdrawal, or a move between wallets, is under way."""
 
     @property
     def transit(self) -> Transit:

@@ -12,9 +12,10 @@ from cryptopipe.act.execution import Execution
 from cryptopipe.act.plan import Naming, Plan
 from cryptopipe.act.pursuit import AskFor, Pause
 from cryptopipe.act.sale import NoSale, sale
-from cryptopipe.act.transit import TransitPlan, bare
-from cryptopipe.act.transit_result import TransitResult, result_of, sums
-from cryptopipe.act.transit_steps import Came, Gone, InFlight, Left, Over, Sell, Send, Stage, Step, Verdict, Weigh
+from cryptopipe.act.transit import TransitPlan
+from cryptopipe.act.transit_match import bare
+from cryptopipe.act.transit_result import left_over, may_have_changed, on_its_way, result_of, sums
+from cryptopipe.act.transit_steps import Came, Go, Gone, InFlight, Left, Over, Sell, Send, Stage, Step, Weigh
 from cryptopipe.act.unwind import missing_order
 from cryptopipe.act.weighing import Reconsider, weigh
 from cryptopipe.clock import Nanos
@@ -24,11 +25,12 @@ from cryptopipe.gate.transfers import first_legs
 from cryptopipe.journal import told
 from cryptopipe.journal.account_records import TransferCredited, TransferSent, TransitChanged
 from cryptopipe.lookouts import Lookouts
-from cryptopipe.model.actions import Action, ListTransfers, Withdraw
-from cryptopipe.model.facts import Asset, Side, VenueId
+from cryptopipe.model.actions import Action, ListTransfers, MoveFunds, Withdraw
+from cryptopipe.model.facts import Side, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import Outcome, TransferReport
 from cryptopipe.model.trading import Decision, Fill, Order, Transit, Way
+from cryptopipe.side_wallets import SideWallets
 from cryptopipe.transit_means import Means, Running
 
 
@@ -42,6 +44,7 @@ class Transits:
         """Venues' ids of withdrawals that are known to be ours."""
         self._names: set[str] = set()
         """Our own ids of all of them."""
+        self.wallets = SideWallets()
         self._lookouts = Lookouts()
         self._stopped = False
 
@@ -49,7 +52,7 @@ class Transits:
         """Carry out an accepted decision whose coins travel."""
         number, transit = decision.decision_id, decision.opportunity.transit
         assert transit is not None, "only what travels is carried out here"
-        plan = TransitPlan(number, transit, naming(f"d{number}-w"), self._claimed)
+        plan = TransitPlan(number, transit, naming, self._claimed)
         self._names.add(bare(plan.client_id))
         one = self.running[number] = Running(decision, plan, naming, execution)
         self._note(one)
@@ -87,12 +90,12 @@ class Transits:
     @property
     def busy(self) -> bool:
         """Whether an order is on its way, or nobody knows if a withdrawal was made."""
-        return any(one.orders or one.plan.undecided for one in self.running.values())
+        return any(one.orders or one.asking or one.plan.undecided for one in self.running.values())
 
     def look(self, venue: VenueId) -> bool:
         """Whether something of a venue is on its way, which is looked at now."""
         found = [one for one in self.running.values() if one.plan.looking]
-        found = [one for one in found if venue in _ends(one.plan)]
+        found = [one for one in found if venue in may_have_changed(one.plan)]
         for one in found:
             if one.pausing:
                 one.pause, one.pausing = one.pause + 1, False
@@ -102,7 +105,7 @@ class Transits:
     def in_flight(self) -> tuple[InFlight, ...]:
         """What is on its way now."""
         return tuple(
-            InFlight(number, way.asset, _amount(one.plan), way.source, way.target, one.plan.state)
+            InFlight(number, way.asset, on_its_way(one.plan), way.source, way.target, one.plan.state)
             for number, one in sorted(self.running.items())
             for way in (one.transit,)
         )
@@ -158,9 +161,9 @@ class Transits:
             case Pause(lasts=lasts):
                 self._pause(one, at + lasts)
             case Weigh() if not self._stopped:
-                self._follow(one, plan.weighed(self._weighed(one), at), at)
-            case Send(withdrawal=withdrawal):
-                self._withdraw(one, withdrawal, at)
+                self._weigh(one, at)
+            case Send(action=action) if not self._stopped:
+                self._send(one, action, at)
             case Left() | Came() | Gone():
                 self._book(one, step)
             case Sell(at_source=at_source, amount=amount) if not self._stopped:
@@ -188,24 +191,29 @@ class Transits:
 
         one.execution.wake_at(until, wake)
 
-    def _weighed(self, one: Running) -> Verdict:
+    def _weigh(self, one: Running, at: Nanos) -> None:
         means = self._means
-        return weigh(
+        verdict = weigh(
             one.decision.opportunity, one.plan.held, means.view, means.fees, means.limits.numeraire, self._reconsider
         )  # fmt: skip
+        if isinstance(verdict, Go):
+            verdict = self.wallets.known(one.transit, verdict, one.execution, at)
+        self._follow(one, one.plan.weighed(verdict, at), at)
 
-    def _withdraw(self, one: Running, withdrawal: Withdraw, at: Nanos) -> None:
+    def _send(self, one: Running, action: Withdraw | MoveFunds, at: Nanos) -> None:
         """The intent first, durable; only then is it asked for, once."""
-        self._means.tell(told.transfer_intended(withdrawal, one.transit))
+        self._means.tell(told.transfer_intended(action, one.transit))
         self._means.durable()
+        one.asking = True
 
         def answered(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
+            one.asking = False
             steps = one.plan.told(outcome, now)
             if one.plan.transfer_id:
                 self._transfers.add((one.transit.source, one.plan.transfer_id))
             self._follow(one, steps, now)
 
-        one.execution.ask(withdrawal, at, answered)
+        one.execution.ask(action, at, answered)
 
     def _book(self, one: Running, step: Left | Came | Gone) -> None:
         means, plan, transit, ledger = self._means, one.plan, one.transit, self._means.ledger
@@ -258,27 +266,4 @@ class Transits:
         means.state.flights.worth.pop(number, None)
         result = result_of(one.plan, one.fills, lambda asset, held: executable_value(means.view, asset, held, unit))
         means.tell(told.transit_ended(one.plan, result, unit, one.decision.at, at))
-        means.ended(number, *_left_over(one.plan, result))
-
-
-def _left_over(plan: TransitPlan, result: TransitResult) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
-    """(dust, exposure): what is more is less than its market trades, or went with the network's fee; what is less is
-    stock that is gone.
-    """
-    asset, lost = plan.transit.asset, plan.stage is Stage.LOST
-    rest = {asset: result.rest} if result.rest and not lost else {}
-    return (rest, {}) if result.rest > 0 else ({}, rest)
-
-
-def _amount(plan: TransitPlan) -> Decimal:
-    if plan.stage is Stage.SELLING:
-        return plan.arrived
-    if not plan.left:
-        return plan.held
-    with exact():
-        return plan.sent - plan.fee
-
-
-def _ends(plan: TransitPlan) -> tuple[VenueId, ...]:
-    """Where what the books say of coins on their way may have changed already."""
-    return (plan.transit.target,) if plan.left else (plan.transit.source, plan.transit.target)
+        means.ended(number, *left_over(one.plan, result))

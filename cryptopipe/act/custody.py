@@ -16,7 +16,7 @@ from random import Random
 
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.errors import VenueError
-from cryptopipe.model.actions import Action, FetchAddress, ListTransfers, Withdraw, venue_of
+from cryptopipe.model.actions import Action, FetchAddress, FetchBalances, ListTransfers, MoveFunds, Withdraw, venue_of
 from cryptopipe.model.facts import VenueId
 from cryptopipe.model.money import exact, rounded
 from cryptopipe.model.outcomes import Accepted, AddressReport, Outcome, Reports, TransferReport, TransferState
@@ -58,6 +58,10 @@ class PaperCustody:
             case FetchAddress(venue=venue, code=code, network=network):
                 asset = code
                 return Reports(address=AddressReport(asset, network, f"paper:{venue}"))  # type: ignore[arg-type]
+            case MoveFunds(client_id=client_id):
+                return Accepted(client_id)
+            case FetchBalances():  # of a wallet that nothing is kept in
+                return Reports()
             case Withdraw():
                 return self._withdraw(action, at)
             case ListTransfers(venue=venue, deposits=deposits):

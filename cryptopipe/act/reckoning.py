@@ -38,12 +38,14 @@ class Reckoning:
         opened: Callable[[VenueId, Mapping[Asset, Decimal]], None],
         reckoned: Callable[[VenueId, Differences], None],
         on_the_way: Callable[[VenueId], bool] = lambda venue: False,
+        beside: Callable[[VenueId], Mapping[str, Mapping[Asset, Decimal]]] = lambda venue: {},
     ) -> None:
         """`on_the_way`: whether coins are between a venue and another, which is looked at then: they may have left, or
-        come, since it was known last, and what differs is compared anew.
+        come, since it was known last, and what differs is compared anew. `beside`: further wallets that the run's coins
+        went through, with what was in them before.
         """
         self._execution, self._ledger, self._opened, self._reckoned = execution, ledger, opened, reckoned
-        self._on_the_way = on_the_way
+        self._on_the_way, self._beside = on_the_way, beside
         self._compared: dict[VenueId, int] = {}
         self.known: set[VenueId] = set()
         """Venues that told what they hold at the beginning."""
@@ -70,13 +72,20 @@ class Reckoning:
         after: Nanos = AGAIN_AFTER,
     ) -> None:
         booked = self._ledger.transactions
+        wallets = ["", *self._beside(venue)]
+        sums: dict[Asset, Decimal] = {}
 
         def told(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
-            if isinstance(outcome, Reports):
-                use(venue, _held(outcome), now, self._ledger.transactions != booked)
-            else:
+            if not isinstance(outcome, Reports):
                 then = min(2 * after, longest)
                 self._execution.wake_at(now + after, lambda later: self._ask(venue, later, use, longest, then))
+                return
+            wallet = wallets.pop(0)
+            _add(sums, held_of(outcome), self._beside(venue).get(wallet, {}))
+            if wallets:
+                self._execution.ask(FetchBalances(venue, wallets[0]), now, told)
+            else:
+                use(venue, _without_zeros(sums), now, self._ledger.transactions != booked)
 
         self._execution.ask(FetchBalances(venue), at, told)
 
@@ -100,10 +109,20 @@ class Reckoning:
         self._reckoned(venue, differs)
 
 
-def _held(reports: Reports) -> dict[Asset, Decimal]:
+def held_of(reports: Reports) -> dict[Asset, Decimal]:
     """Free and held back together; assets of which there is nothing are left out."""
     held: dict[Asset, Decimal] = {}
     with exact():
         for one in reports.balances:
             held[one.asset] = held.get(one.asset, Decimal(0)) + one.free + one.locked
+    return _without_zeros(held)
+
+
+def _add(sums: dict[Asset, Decimal], held: Mapping[Asset, Decimal], before: Mapping[Asset, Decimal]) -> None:
+    with exact():
+        for asset in {*held, *before}:
+            sums[asset] = sums.get(asset, Decimal(0)) + held.get(asset, Decimal(0)) - before.get(asset, Decimal(0))
+
+
+def _without_zeros(held: Mapping[Asset, Decimal]) -> dict[Asset, Decimal]:
     return {asset: amount for asset, amount in sorted(held.items()) if amount}

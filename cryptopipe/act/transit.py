@@ -5,44 +5,21 @@ withdrawal, pauses, facts to book, amounts to sell. Never: a second withdrawal, 
 that are taken for gone or arrived before their venue says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 
+from cryptopipe.act import transit_pauses as pauses
 from cryptopipe.act.pursuit import AskFor, Pause
-from cryptopipe.act.transit_steps import (
-    Back,
-    Came,
-    Go,
-    Gone,
-    Later,
-    Left,
-    Over,
-    Sell,
-    Send,
-    Stage,
-    Step,
-    Verdict,
-    Weigh,
-)
+from cryptopipe.act.transit_match import Claimed, nobodys, ours_of
+from cryptopipe.act.transit_moves import Move, in_words
+from cryptopipe.act.transit_steps import Back, Came, Go, Gone, Later, Left, Over, Sell, Send, Stage, Step, Weigh
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.errors import CryptopipeError, UnknownOutcome
 from cryptopipe.model.actions import FetchAddress, ListTransfers, Withdraw
+from cryptopipe.model.custody import WalletMove
 from cryptopipe.model.money import exact
-from cryptopipe.model.outcomes import Accepted, AddressReport, Outcome, Reports, TransferReport, TransferState
+from cryptopipe.model.outcomes import Accepted, AddressReport, Outcome, Reports, TransferState
 from cryptopipe.model.trading import Transit, Way
-
-NEVER_MADE_AFTER: Nanos = 60 * SECOND
-"""A withdrawal whose answer was lost, and that its venue does not list so long afterwards, was never made: requests are
-taken for seconds, and lists are late by seconds.
-"""
-HELD_FOR: Nanos = 60 * SECOND
-"""Coins that cannot be weighed so long, for want of a live book or an answer, are sold where they are."""
-FIRST_SALE_PAUSE, LONGEST_SALE_PAUSE = SECOND // 5, 5 * SECOND
-"""After an order that left something unsold, doubled each time up to the other."""
-LEAST_LOOK, LONGEST_LOOK, LATE_LOOK = SECOND, 30 * SECOND, 60 * SECOND
-"""Between two looks at a transfer: a thirtieth of its mean time within these bounds; the last where it is late."""
-EARLIER: Nanos = 60 * SECOND
-"""Transfers are listed from so long before they were asked for: venues' clocks differ."""
 
 _ZERO = Decimal(0)
 
@@ -50,17 +27,19 @@ _ZERO = Decimal(0)
 class TransitPlan:
     """`bought` once, then `told`, `woken`, `weighed`, `sold`, `unsold` or `too_little`, as each step asks for it.
 
-    `claimed` says of a transfer in a venue's list whether it is another plan's.
+    `naming` makes the ids of its actions; `claimed` says of a transfer in a venue's list whether it is another plan's.
     """
 
     def __init__(
         self,
         number: int,
         transit: Transit,
-        client_id: str,
-        claimed: Callable[[TransferReport], bool] = lambda transfer: False,
+        naming: Callable[[str], str],
+        claimed: Claimed = nobodys,
     ) -> None:
-        self.number, self.transit, self.client_id, self._claimed = number, transit, client_id, claimed
+        self.number, self.transit, self._naming, self._claimed = number, transit, naming, claimed
+        self.client_id = naming(f"d{number}-w")
+        """Of the withdrawal."""
         self.stage = Stage.BUYING
         self.reason = ""
         """Why it is where it is, if that is not where it was to go."""
@@ -73,7 +52,11 @@ class TransitPlan:
         self.left = False
         """Whether the coins have left the source."""
         self._address: AddressReport | None = None
-        self._hold: Nanos = 0
+        self._go = Go(_ZERO, _ZERO)
+        self._move: Move | None = None
+        """Between wallets, while that is what is done."""
+        self._moves = 0
+        self._moved_out = False
         self._since: Nanos = 0
         """Since when this stage has been waiting for what it needs."""
         self._tries = 0
@@ -91,8 +74,8 @@ class TransitPlan:
 
     @property
     def undecided(self) -> bool:
-        """Whether it is not known if a withdrawal was made."""
-        return self.stage in (Stage.WITHDRAWING, Stage.UNKNOWN)
+        """Whether it is not known if something was done that cannot be asked for twice."""
+        return self.stage in (Stage.WITHDRAWING, Stage.UNKNOWN) or (self._move is not None and self._move.doubted)
 
     @property
     def end(self) -> str:
@@ -114,7 +97,10 @@ class TransitPlan:
 
     def told(self, outcome: Outcome | CryptopipeError, at: Nanos) -> tuple[Step, ...]:
         """The outcome of what was asked for last."""
-        self._late = self._late or (self.asked_at > 0 and at - self.asked_at > self._abandon)
+        abandon = int(self.transit.forecast.abandon_minutes * 60 * SECOND)
+        self._late = self._late or (self.asked_at > 0 and at - self.asked_at > abandon)
+        if self._move is not None:
+            return self._moved(self._move, self._move.told(outcome), at)
         match self.stage:
             case Stage.ADDRESSING:
                 return self._addressed(outcome, at)
@@ -128,6 +114,8 @@ class TransitPlan:
 
     def woken(self, at: Nanos) -> tuple[Step, ...]:
         """A pause is over."""
+        if self._move is not None:
+            return (self._move.woken(),)
         match self.stage:
             case Stage.ADDRESSING:
                 return self._ask_address()
@@ -139,48 +127,70 @@ class TransitPlan:
                 return (Sell(True, self.held),)
         return (self._look(),) if self.looking else ()
 
-    def weighed(self, verdict: Verdict, at: Nanos) -> tuple[Step, ...]:
+    def weighed(self, verdict: Go | Back | Later, at: Nanos) -> tuple[Step, ...]:
         """Whether it is still worth going on."""
         match verdict:
             case Back(reason=reason):
                 return self._go_back(reason)
             case Later(reason=reason):
-                return self._go_back(reason) if at - self._since >= HELD_FOR else (Pause(SECOND),)
-            case Go(amount=amount, fee=fee, hold=hold):
+                return self._go_back(reason) if at - self._since >= pauses.HELD_FOR else (Pause(SECOND),)
+            case Go(amount=amount, fee=fee):
                 assert 0 <= fee < amount <= self.held, f"{fee} of {amount}, of {self.held}"
-                self.stage, self.asked_at = Stage.WITHDRAWING, at
-                self.sent, self.fee, self._hold = amount, fee, hold
-                return (Send(self._withdrawal()),)
+                self._go, self.sent, self.fee = verdict, amount, fee
+                if verdict.move_out is None:
+                    return self._ask_withdrawal(at)
+                return self._begin_move(Stage.MOVING_OUT, verdict.move_out, amount)
 
     def sold(self, quantity: Decimal, at: Nanos) -> tuple[Step, ...]:
         """An order to sell has ended; the rest is tried again."""
+        here = self.stage is Stage.RETURNING
         with exact():
-            if self.stage is Stage.RETURNING:
-                self.held -= quantity
-                left = self.held
-            else:
-                self.arrived -= quantity
-                left = self.arrived
+            left = (self.held if here else self.arrived) - quantity
+        self.held, self.arrived = (left, self.arrived) if here else (self.held, left)
         self._tries = 0 if quantity else self._tries + 1
-        return (self._sale_pause(),) if left > 0 else self._end()
+        return (pauses.sale_pause(self._tries),) if left > 0 else self._end()
 
     def unsold(self) -> tuple[Step, ...]:
         """It could not be tried: the book is not live, or the instrument does not trade."""
         self._tries += 1
-        return (self._sale_pause(),)
+        return (pauses.sale_pause(self._tries),)
 
     def too_little(self) -> tuple[Step, ...]:
         """What is left is less than its market trades."""
         return self._end()
 
-    @property
-    def _abandon(self) -> Nanos:
-        return int(self.transit.forecast.abandon_minutes * 60 * SECOND)
-
-    def _withdrawal(self) -> Withdraw:
+    def _ask_withdrawal(self, at: Nanos) -> tuple[Step, ...]:
         assert self._address is not None, "an address is asked for first"
+        self.stage, self.asked_at = Stage.WITHDRAWING, at
         one, to = self.transit, self._address
-        return Withdraw(one.source, one.code, one.network, to.address, self.sent, self.client_id, to.memo)
+        return (Send(Withdraw(one.source, one.code, one.network, to.address, self.sent, self.client_id, to.memo)),)
+
+    def _begin_move(self, stage: Stage, way: WalletMove, amount: Decimal, after: Nanos = 0) -> tuple[Step, ...]:
+        self.stage, one = stage, self.transit
+        at_target, first = stage is Stage.MOVING_IN, self._moves
+        venue, code = (one.target, one.target_code) if at_target else (one.source, one.code)
+        self._move = Move(
+            venue, one.asset, code, way, stage is Stage.MOVING_OUT,
+            lambda attempt: self._naming(f"d{self.number}-m{first + attempt}"), amount,
+        )  # fmt: skip
+        self._moves += pauses.MOVES_AT_MOST
+        return (Pause(after) if after else self._move.begin(),)
+
+    def _moved(self, move: Move, found: Step | bool, at: Nanos) -> tuple[Step, ...]:
+        """What became of a move between wallets, or what it wants next."""
+        if not isinstance(found, bool):
+            return (found,)
+        if not found and self.stage is not Stage.MOVING_OUT and move.tries < pauses.MOVES_AT_MOST:
+            return (Pause(pauses.MOVED_AGAIN),)
+        self._move = None
+        match self.stage:
+            case Stage.MOVING_OUT:
+                self._moved_out = found
+                return self._ask_withdrawal(at) if found else self._go_back(f"not moved: {move.why}")
+            case Stage.MOVING_IN:
+                return self._sell_arrived()
+        self._moved_out = False
+        return self._go_back(self.reason)
 
     def _ask_address(self) -> tuple[Step, ...]:
         one = self.transit
@@ -190,7 +200,7 @@ class TransitPlan:
         if isinstance(outcome, Reports) and outcome.address is not None:
             self._address, self.stage, self._since = outcome.address, Stage.WEIGHING, at
             return (Weigh(),)
-        if at - self._since >= HELD_FOR:
+        if at - self._since >= pauses.HELD_FOR:
             return self._go_back(f"{self.transit.target} tells no address: {in_words(outcome)}")
         return (Pause(2 * SECOND),)
 
@@ -199,29 +209,33 @@ class TransitPlan:
         self._since = at
         if isinstance(outcome, Accepted):
             self.stage, self.transfer_id = Stage.LEAVING, outcome.venue_id
-            return (self._pause(),)
+            return (pauses.look_pause(self.transit.forecast, self.state == "stuck"),)
         if isinstance(outcome, UnknownOutcome):
             self.stage, self.reason = Stage.UNKNOWN, outcome.message
-            return (Pause(LEAST_LOOK),)
+            return (Pause(pauses.LEAST_LOOK),)
         return self._go_back(f"not withdrawn: {in_words(outcome)}")
 
     def _look(self) -> Step:
-        one, since = self.transit, max(0, self.asked_at - EARLIER)
+        one, since = self.transit, max(0, self.asked_at - pauses.EARLIER)
         if self.stage is Stage.TRAVELLING:
             return AskFor(ListTransfers(one.target, True, one.target_code, since))
         return AskFor(ListTransfers(one.source, False, one.code, since))
 
     def _listed_at_source(self, outcome: Outcome | CryptopipeError, at: Nanos) -> tuple[Step, ...]:
         if not isinstance(outcome, Reports):
-            return (self._pause(),)
-        own = self._ours_of(outcome.transfers)
+            return (pauses.look_pause(self.transit.forecast, self.state == "stuck"),)
+        assert self._address is not None, "what was withdrawn had an address"
+        own = ours_of(
+            outcome.transfers, self.transfer_id, self.client_id, self._address.address, self.sent, self.fee,
+            self.asked_at - pauses.EARLIER, self._claimed,
+        )  # fmt: skip
         if own is None:
             return self._not_listed(at)
         self.transfer_id, self.stage = own.transfer_id, Stage.LEAVING
         if own.state in (TransferState.FAILED, TransferState.CANCELLED):
             return self._go_back(f"the withdrawal {own.state.value}")
         if not own.txid and own.state is not TransferState.DONE:
-            return (self._pause(),)
+            return (pauses.look_pause(self.transit.forecast, self.state == "stuck"),)
         with exact():
             self.held -= self.sent
         self.stage, self.txid, self.reason, self.left = Stage.TRAVELLING, own.txid, "", True
@@ -230,49 +244,44 @@ class TransitPlan:
 
     def _not_listed(self, at: Nanos) -> tuple[Step, ...]:
         """Of one that its venue took it is a list that is late."""
-        if self.stage is not Stage.UNKNOWN or at - self._since < NEVER_MADE_AFTER:
-            return (self._pause(),)
+        if self.stage is not Stage.UNKNOWN or at - self._since < pauses.NEVER_MADE_AFTER:
+            return (pauses.look_pause(self.transit.forecast, self.state == "stuck"),)
         if not self._tries:  # once more, for the list may have been made before
             self._tries = 1
-            return (Pause(LEAST_LOOK),)
+            return (Pause(pauses.LEAST_LOOK),)
         return self._go_back(f"never withdrawn ({self.reason}): its venue lists no such withdrawal")
-
-    def _ours_of(self, told: Sequence[TransferReport]) -> TransferReport | None:
-        """By the venue's id or ours; where the answer was lost, and the list tells another id than ours or none, by
-        where it went, how much and when.
-        """
-        if self.transfer_id:
-            return next((one for one in told if one.transfer_id == self.transfer_id), None)
-        named = (one for one in told if bare(one.client_id) == bare(self.client_id))
-        return next(named, None) or next((one for one in told if self._may_be_ours(one)), None)
-
-    def _may_be_ours(self, report: TransferReport) -> bool:
-        assert self._address is not None, "what was withdrawn had an address"
-        with exact():
-            amounts = {self.sent, self.sent - self.fee, self.sent - (report.fee or _ZERO)}
-        recent = not report.at or report.at >= self.asked_at - EARLIER
-        there = report.address == self._address.address
-        return there and report.amount in amounts and recent and not self._claimed(report)
 
     def _listed_at_target(self, outcome: Outcome | CryptopipeError, at: Nanos) -> tuple[Step, ...]:
         told = outcome.transfers if isinstance(outcome, Reports) else ()
         credit = next((one for one in told if self.txid and one.txid == self.txid), None)
         if credit is None or credit.state is TransferState.PENDING:
-            return (self._pause(),)
+            return (pauses.look_pause(self.transit.forecast, self.state == "stuck"),)
         self.came_at = at
         if credit.state is not TransferState.DONE:
             self.stage, self.reason = Stage.LOST, f"the deposit {credit.state.value}"
             return (Gone(), Over())
         with exact():
             self.credited, self.arrived = credit.amount, max(_ZERO, credit.amount - self.owed)
+        came, hold = Came(self.credited), self._go.hold
+        if self._go.move_in is not None:
+            return (came, *self._begin_move(Stage.MOVING_IN, self._go.move_in, self.credited, hold))
+        if hold and self.arrived:
+            self.stage, self._tries = Stage.SELLING, 0
+            return (came, Pause(hold))
+        return (came, *self._sell_arrived())
+
+    def _sell_arrived(self) -> tuple[Step, ...]:
         self.stage, self._tries = Stage.SELLING, 0
-        if not self.arrived:
-            return (Came(self.credited), *self._end())
-        return (Came(self.credited), Pause(self._hold) if self._hold else Sell(False, self.arrived))
+        return (Sell(False, self.arrived),) if self.arrived else self._end()
 
     def _go_back(self, reason: str) -> tuple[Step, ...]:
-        """What was bought ahead of a sale from stock stays; anything else is sold again where it is."""
+        """To the wallet of orders first. What was bought ahead of a sale from stock stays; anything else is sold again
+        where it is.
+        """
         self.reason, self._tries = reason, 0
+        if self._moved_out and self._go.move_out is not None:
+            way = self._go.move_out
+            return self._begin_move(Stage.MOVING_BACK, WalletMove(way.target, way.source), self.sent)
         if self.transit.way is Way.STOCK:
             return self._end()
         self.stage = Stage.RETURNING
@@ -281,23 +290,3 @@ class TransitPlan:
     def _end(self) -> tuple[Step, ...]:
         self.stage = Stage.DONE
         return (Over(),)
-
-    def _pause(self) -> Step:
-        usual = int(self.transit.forecast.minutes * 60 * SECOND) // 30
-        return Pause(LATE_LOOK if self.state == "stuck" else min(max(LEAST_LOOK, usual), LONGEST_LOOK))
-
-    def _sale_pause(self) -> Step:
-        return Pause(min(FIRST_SALE_PAUSE << min(self._tries, 10), LONGEST_SALE_PAUSE))
-
-
-def bare(client_id: str) -> str:
-    """As venues that take letters and digits alone give it back."""
-    return client_id.replace("-", "")
-
-
-def in_words(outcome: Outcome | CryptopipeError) -> str:
-    """Why it is not what was wanted."""
-    if isinstance(outcome, CryptopipeError):
-        return outcome.message
-    code, reason = getattr(outcome, "code", ""), getattr(outcome, "reason", "")
-    return f"{code} {reason}".strip() or "an answer without it"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 
 from cryptopipe.act.transit import TransitPlan
-from cryptopipe.model.facts import Amounts, Asset, Side
+from cryptopipe.act.transit_steps import Stage
+from cryptopipe.model.facts import Amounts, Asset, Side, VenueId
 from cryptopipe.model.money import exact, ratio
 from cryptopipe.model.trading import Fill
 
@@ -93,3 +94,26 @@ def _worth(amounts: Amounts, worth: Worth) -> Decimal | None:
         with exact():
             total += value
     return total
+
+
+def left_over(plan: TransitPlan, result: TransitResult) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
+    """(dust, exposure): what is more is less than its market trades, or went with the network's fee; what is less is
+    stock that is gone. What was lost is neither.
+    """
+    rest = {plan.transit.asset: result.rest} if result.rest and plan.stage is not Stage.LOST else {}
+    return (rest, {}) if result.rest > 0 else ({}, rest)
+
+
+def on_its_way(plan: TransitPlan) -> Decimal:
+    """What is to arrive, or is held at the source or to be sold at the target."""
+    if plan.came_at:
+        return plan.arrived
+    if not plan.left:
+        return plan.held
+    with exact():
+        return plan.sent - plan.fee
+
+
+def may_have_changed(plan: TransitPlan) -> tuple[VenueId, ...]:
+    """Where what the books say of coins on their way may not be true any more."""
+    return (plan.transit.target,) if plan.left else (plan.transit.source, plan.transit.target)

@@ -10,7 +10,8 @@ import msgspec
 
 from cryptopipe.act.pursuit import AskFor, Pause
 from cryptopipe.clock import Nanos
-from cryptopipe.model.actions import Withdraw
+from cryptopipe.model.actions import MoveFunds, Withdraw
+from cryptopipe.model.custody import WalletMove
 from cryptopipe.model.facts import Asset, VenueId
 
 
@@ -20,11 +21,14 @@ class Stage(Enum):
     BUYING = "buying"
     ADDRESSING = "addressing"
     WEIGHING = "weighing"
+    MOVING_OUT = "moving_out"  # to the wallet that withdrawals are paid from
     WITHDRAWING = "withdrawing"
     UNKNOWN = "unknown"  # whether the withdrawal was made
     LEAVING = "leaving"  # its venue has it, and has not sent it
     TRAVELLING = "travelling"
+    MOVING_IN = "moving_in"  # to the wallet that orders are paid from
     SELLING = "selling"
+    MOVING_BACK = "moving_back"
     RETURNING = "returning"  # sold where it was bought
     DONE = "done"
     LOST = "lost"
@@ -50,7 +54,7 @@ class Weigh(msgspec.Struct, frozen=True):
 class Send(msgspec.Struct, frozen=True):
     """Make the intent durable, then ask for this once."""
 
-    withdrawal: Withdraw
+    action: Withdraw | MoveFunds
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -86,11 +90,15 @@ Step = AskFor | Pause | Weigh | Send | Left | Came | Gone | Sell | Over
 
 
 class Go(msgspec.Struct, frozen=True):
-    """Send `amount`, of which the network takes `fee`; what is credited may be sold after `hold`."""
+    """Send `amount`, of which the network takes `fee`; what is credited may be sold after `hold`. Before and after, it
+    is moved between wallets, where there is a way to.
+    """
 
     amount: Decimal
     fee: Decimal
     hold: Nanos = 0
+    move_out: WalletMove | None = None
+    move_in: WalletMove | None = None
 
 
 class Back(msgspec.Struct, frozen=True):

@@ -45,7 +45,8 @@ def weigh(
     why = route.problem(amount, executable_value(view, transit.asset, amount, numeraire))
     if why:
         return Back(why)
-    go = Go(amount, route.fee(amount), int(route.hold_minutes * 60 * SECOND))
+    hold = int(route.hold_minutes * 60 * SECOND)
+    go = Go(amount, route.fee(amount), hold, route.move_out, route.move_in)
     if transit.way is Way.STOCK:  # sold already; the stock is restored
         return go
     if reconsider is not None:

@@ -24,6 +24,7 @@ from cryptopipe.model.actions import (
     FetchAddress,
     FetchCurrencies,
     ListTransfers,
+    MoveFunds,
     PrivateCodec,
     PrivateSigner,
     Withdraw,
@@ -42,7 +43,7 @@ def _never() -> Nanos:
     return LAST
 
 
-_OF_COINS = (FetchAddress, FetchCurrencies, ListTransfers)
+_OF_COINS = (FetchAddress, FetchCurrencies, ListTransfers, MoveFunds)
 
 
 def withdrawing_credentials(plugins: Mapping[VenueId, ExchangePlugin]) -> dict[VenueId, Credentials]:

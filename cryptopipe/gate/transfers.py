@@ -4,13 +4,13 @@ Enters: the way of the coins, the view, what is on its way already. Leaves: reas
 that a run may not withdraw from, or by a network that is not told to be open.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cryptopipe.market.view import View
 from cryptopipe.model.custody import TransferRoute
-from cryptopipe.model.facts import Asset
+from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.money import plain
 from cryptopipe.model.trading import Leg, Opportunity, Reason, Transit, Way
 
@@ -23,8 +23,10 @@ class Flights:
     """By decision, in the numeraire when it was accepted."""
     ordering: set[int] = field(default_factory=set)
     """Those whose orders to sell are on their way."""
-    withdraws: Callable[[Transit], str] | None = None
-    """Where orders go to venues: why nothing may be sent from the one to the other, empty if it may."""
+    withdraws: Callable[[Transit, Collection[VenueId]], str] | None = None
+    """Where orders go to venues: why nothing may be sent from the one to the other, empty if it may; also of the venues
+    at which it would have to be moved between wallets.
+    """
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,11 @@ def transfer_reasons(
     transit: Transit, view: View, flights: Flights, bounds: Bounds, worth: Decimal | None
 ) -> tuple[Reason, ...]:
     """All of them. `worth`: of the opportunity's notional in the numeraire, None without a price."""
+    route = route_of(transit, view)
     return (
         _way(transit),
-        _withdrawals(transit, flights),
-        _route(transit, view),
+        _withdrawals(transit, flights, route),
+        _route(transit, route),
         _transfers(flights, bounds),
         _in_flight(flights, bounds, worth),
     )
@@ -70,25 +73,21 @@ def _way(transit: Transit) -> Reason:
     return Reason("way", not hedged, "transfer or stock", measured)
 
 
-def _withdrawals(transit: Transit, flights: Flights) -> Reason:
-    why = "" if flights.withdraws is None else flights.withdraws(transit)
+def _withdrawals(transit: Transit, flights: Flights, route: TransferRoute | str) -> Reason:
+    moves = () if isinstance(route, str) else _moving(route)
+    why = "" if flights.withdraws is None else flights.withdraws(transit, moves)
     return Reason("withdrawals", not why, f"{transit.source} may be withdrawn from", why or "it may")
 
 
-def _route(transit: Transit, view: View) -> Reason:
-    found = route_of(transit, view)
-    why = found if isinstance(found, str) else _moves(found)
+def _route(transit: Transit, route: TransferRoute | str) -> Reason:
+    why = route if isinstance(route, str) else ""
     return Reason("route", not why, f"{transit.chain} open at both ends", why or "open")
 
 
-def _moves(route: TransferRoute) -> str:
-    """Paid from, and credited to, the wallet that orders are paid from: others are not moved between."""
-    where = [
-        f"{venue} would have to move it from {one.source} to {one.target}"
-        for venue, one in ((route.source, route.move_out), (route.target, route.move_in))
-        if one is not None
-    ]
-    return "; ".join(where)
+def _moving(route: TransferRoute) -> tuple[VenueId, ...]:
+    """Where coins are moved between wallets before they leave, or after they came."""
+    moves = ((route.source, route.move_out), (route.target, route.move_in))
+    return tuple(venue for venue, move in moves if move is not None)
 
 
 def _transfers(flights: Flights, bounds: Bounds) -> Reason:

@@ -28,9 +28,10 @@ class TransferIntended(msgspec.Struct, frozen=True):
 
 
 class TransitChanged(msgspec.Struct, frozen=True):
-    """Where coins that travel for a decision are now: `buying`, `addressing`, `weighing`, `withdrawing`, `unknown`,
-    `leaving`, `travelling`, `selling`, `returning`, `done`, `lost`, or `stuck` where they are later than the forecast's
-    time of giving up. `reason` says why, where that is not where they were to go.
+    """Where coins that travel for a decision are now: `buying`, `addressing`, `weighing`, `moving_out`, `withdrawing`,
+    `unknown`, `leaving`, `travelling`, `moving_in`, `selling`, `moving_back`, `returning`, `done`, `lost`, or `stuck`
+    where they are later than the forecast's time of giving up. `reason` says why, where that is not where they were to
+    go.
     """
 
     kind: ClassVar[str] = "transit_changed"

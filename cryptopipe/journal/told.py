@@ -34,7 +34,7 @@ from cryptopipe.journal.records import (
 from cryptopipe.market.connection import Transition
 from cryptopipe.market.listings import FeesTold as FeesNews
 from cryptopipe.market.listings import InstrumentChange
-from cryptopipe.model.actions import Withdraw
+from cryptopipe.model.actions import MoveFunds, Withdraw
 from cryptopipe.model.facts import Asset, FeeSchedule
 from cryptopipe.model.trading import Fill, Leg, Order, Transit
 from cryptopipe.summary import BestEdge as SeenEdge
@@ -117,9 +117,10 @@ def plan_ended(
     return PlanEnded(decision_id, _texts(dust), _texts(exposure), restoring)
 
 
-def transfer_intended(withdrawal: Withdraw, transit: Transit) -> TransferIntended:
-    """A withdrawal before it is asked for."""
-    one = withdrawal
+def transfer_intended(one: Withdraw | MoveFunds, transit: Transit) -> TransferIntended:
+    """A withdrawal, or a move between wallets, before it is asked for."""
+    if isinstance(one, MoveFunds):
+        return TransferIntended(one.client_id, one.venue, transit.asset, one.amount, one.target)
     return TransferIntended(
         one.client_id, one.venue, transit.asset, one.amount, transit.target, one.network, one.address, one.memo
     )  # fmt: skip

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopipe.act.pursuit import AskFor, Pause
-from cryptopipe.act.transit import LATE_LOOK, NEVER_MADE_AFTER, TransitPlan
+from cryptopipe.act.transit import TransitPlan
+from cryptopipe.act.transit_pauses import LATE_LOOK, NEVER_MADE_AFTER
 from cryptopipe.act.transit_steps import (
     Back,
     Came,
@@ -28,9 +29,19 @@ from cryptopipe.act.transit_steps import (
 )
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
 from cryptopipe.errors import CryptopipeError, ProtocolError, RateLimited, UnknownOutcome, VenueError
-from cryptopipe.model.actions import Action, FetchAddress, ListTransfers, Withdraw
+from cryptopipe.model.actions import Action, FetchAddress, FetchBalances, ListTransfers, MoveFunds, Withdraw
+from cryptopipe.model.custody import WalletMove
 from cryptopipe.model.facts import Asset, VenueId
-from cryptopipe.model.outcomes import Accepted, AddressReport, Outcome, Refused, Reports, TransferReport, TransferState
+from cryptopipe.model.outcomes import (
+    Accepted,
+    AddressReport,
+    BalanceReport,
+    Outcome,
+    Refused,
+    Reports,
+    TransferReport,
+    TransferState,
+)
 from cryptopipe.model.trading import Forecast, Transit, Way
 
 START = 1_800_000_000 * SECOND
@@ -44,6 +55,11 @@ AMOUNT = D("10.00")
 
 def transit(way: Way = Way.TRANSFER) -> Transit:
     return Transit(way, X, ALPHA, BETA, "chain", "X", "net", "xx", "NET", D(10), FEE, D("9.75"), 2, FORECAST)
+
+
+def named(name: str) -> str:
+    """Our ids: of the withdrawal a UUID, of moves between wallets the name itself."""
+    return ID if name.endswith("-w") else name
 
 
 @dataclass
@@ -62,32 +78,66 @@ class Road:
     listed_after: Nanos = 0
     names: str = "client"
     """By which the list of withdrawals tells ours: `client`, `bare`, `number` (the venue's own), `nothing`."""
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[Verdict | None] = field(default_factory=list)
+    """In this order, None to go on; to go on after the last."""
     portions: list[D] = field(default_factory=list)
     """Of each order to sell, how much of it is filled; all of it after the last; below zero: it cannot be tried."""
     lost: list[bool] = field(default_factory=list)
     """Which answers to questions are lost, in order."""
+    moves: list[str] = field(default_factory=list)
+    """Of each move between wallets what becomes of it: `done`, `refused`, `lost` (done, and not answered), `nowhere`
+    (neither); all are done after the last.
+    """
+    held: dict[tuple[str, str], D] = field(default_factory=lambda: {(ALPHA, "orders"): HELD})
+    """By venue and wallet."""
+    moved: list[MoveFunds] = field(default_factory=list)
     asked: list[Withdraw] = field(default_factory=list)
     at: Nanos = 0
     """When the withdrawal was made, 0 if it was not."""
+    paid_from: str = "orders"
+    comes_to: str = "orders"
+    """The wallets of withdrawals and deposits."""
+    ended: bool = False
+    """It was credited, or given back."""
 
     def answer(self, action: Action, now: Nanos) -> Outcome | CryptopipeError:
         if isinstance(action, Withdraw):
             return self._withdraw(action, now)
+        if isinstance(action, MoveFunds):
+            return self._move(action)
         if self.lost and self.lost.pop(0):
             errors = [RateLimited("slower"), ProtocolError("not JSON"), VenueError("busy"), UnknownOutcome("cut off")]
             return errors[len(self.lost) % 4]
+        if isinstance(action, FetchBalances):
+            free = self.held.get((action.venue, action.wallet), D(0))
+            return Reports(balances=(BalanceReport(action.venue, X, free, D(0), action.wallet),))
         if isinstance(action, FetchAddress):
             assert (action.venue, action.code, action.network) == (BETA, "xx", "NET")
             return Reports(address=AddressReport(X, "NET", "here", "memo"))
         assert isinstance(action, ListTransfers)
         return Reports(transfers=(_stranger(action, now), *self._transfers(action, now)))
 
+    def _move(self, action: MoveFunds) -> Outcome | CryptopipeError:
+        self.moved.append(action)
+        word = self.moves.pop(0) if self.moves else "done"
+        enough = self.held.get((action.venue, action.source), D(0)) >= action.amount
+        if word == "refused" or not enough:
+            return Refused("-1", "no")
+        if word != "nowhere":
+            self.put(action.venue, action.source, -action.amount)
+            self.put(action.venue, action.target, action.amount)
+        return Accepted("m") if word == "done" else UnknownOutcome("no answer")
+
+    def put(self, venue: str, wallet: str, amount: D) -> None:
+        self.held[venue, wallet] = self.held.get((venue, wallet), D(0)) + amount
+        assert self.held[venue, wallet] >= 0, (venue, wallet)
+
     def _withdraw(self, action: Withdraw, now: Nanos) -> Outcome | CryptopipeError:
         self.asked.append(action)
         if self.answered == "refused":
             return Refused("-1", "no")
         self.at = now if self.reaches else 0
+        self.put(ALPHA, self.paid_from, -action.amount if self.at else D(0))
         if self.answered == "lost" or not self.reaches:
             return UnknownOutcome("no answer")
         return Accepted("77")
@@ -99,12 +149,18 @@ class Road:
         state = TransferState.PENDING
         if action.deposits:
             if now >= left and not self.gives_back:
+                if now >= done and not self.ended:
+                    self.ended = True
+                    self.put(BETA, self.comes_to, D(0) if self.never_credited else AMOUNT - FEE)
                 if now >= done:
                     state = TransferState.FAILED if self.never_credited else TransferState.DONE
                 yield TransferReport(BETA, "3", True, X, "NET", "here", AMOUNT - FEE, None, state, "txid", "", left)
             return
         if now >= left:
             state = TransferState.FAILED if self.gives_back else TransferState.PENDING
+            if self.gives_back and not self.ended:
+                self.ended = True
+                self.put(ALPHA, self.paid_from, AMOUNT)
         txid = "txid" if now >= left and not self.gives_back else ""
         name = {"client": ID, "bare": ID.replace("-", ""), "number": "123", "nothing": ""}[self.names]
         yield TransferReport(ALPHA, "77", False, X, "net", "here", AMOUNT - FEE, FEE, state, txid, name, made)
@@ -133,7 +189,7 @@ class Journey:
 
 def travel(road: Road, way: Way = Way.TRANSFER, held: D = HELD, owed: D = D(0)) -> Journey:
     """To the end."""
-    plan = TransitPlan(7, transit(way), ID)
+    plan = TransitPlan(7, transit(way), named)
     done, now = Journey(plan), START
     due: list[tuple[Step, ...]] = [plan.bought(held, owed, now)]
     while due:
@@ -144,7 +200,7 @@ def travel(road: Road, way: Way = Way.TRANSFER, held: D = HELD, owed: D = D(0)) 
                 case AskFor(action=action):
                     now += 20 * MILLISECOND
                     due.append(plan.told(road.answer(action, now), now))
-                case Send(withdrawal=withdrawal):
+                case Send(action=withdrawal):
                     now += 20 * MILLISECOND
                     due.append(plan.told(road.answer(withdrawal, now), now))
                 case Pause(lasts=lasts):
@@ -152,8 +208,10 @@ def travel(road: Road, way: Way = Way.TRANSFER, held: D = HELD, owed: D = D(0)) 
                     now += lasts
                     due.append(plan.woken(now))
                 case Weigh():
-                    go = Go(AMOUNT, FEE)
-                    due.append(plan.weighed(road.verdicts.pop(0) if road.verdicts else go, now))
+                    out = WalletMove("orders", road.paid_from) if road.paid_from != "orders" else None
+                    into = WalletMove(road.comes_to, "orders") if road.comes_to != "orders" else None
+                    go = Go(AMOUNT, FEE, 0, out, into)
+                    due.append(plan.weighed((road.verdicts.pop(0) if road.verdicts else None) or go, now))
                 case Sell():
                     due.append(_sell(road, done, step, now))
         assert len(done.steps) < 10_000, "it never ends"
@@ -169,6 +227,9 @@ def _sell(road: Road, done: Journey, step: Sell, now: Nanos) -> tuple[Step, ...]
     if portion < 0:
         return done.plan.unsold()
     filled = quantity * portion // STEP * STEP
+    venue = ALPHA if step.at_source else BETA
+    assert filled <= road.held.get((venue, "orders"), D(0)), "what is sold is there"
+    road.put(venue, "orders", -filled)
     if step.at_source:
         done.sold_here += filled
     else:
@@ -186,9 +247,12 @@ ROADS = st.builds(
     never_credited=st.booleans(),
     listed_after=st.sampled_from([0, SECOND, 20 * SECOND]),
     names=st.sampled_from(["client", "bare", "number", "nothing"]),
-    verdicts=st.lists(st.sampled_from([Go(AMOUNT, FEE), Later("no book"), Back("no edge")]), max_size=3),
+    verdicts=st.lists(st.sampled_from([None, Later("no book"), Back("no edge")]), max_size=3),
     portions=st.lists(st.sampled_from([D(-1), D(0), D("0.3"), D(1)]), max_size=6),
     lost=st.lists(st.booleans(), max_size=12),
+    moves=st.lists(st.sampled_from(["done", "refused", "lost", "nowhere"]), max_size=6),
+    paid_from=st.sampled_from(["orders", "funding"]),
+    comes_to=st.sampled_from(["orders", "funding"]),
 )
 
 
@@ -196,7 +260,7 @@ ROADS = st.builds(
 def test_coins_are_sent_once_and_found_where_they_are(road: Road) -> None:
     done = travel(road)
     plan, count = done.plan, Counter(type(step) for step in done.steps)
-    assert len(road.asked) == count[Send] <= 1
+    assert len(road.asked) <= 1 and len(road.asked) + len(road.moved) == count[Send]
     assert count[Over] == 1 and isinstance(done.steps[-1], Over)
     really_left = road.at > 0 and not road.gives_back
     assert count[Left] == plan.left == really_left
@@ -217,6 +281,17 @@ def test_the_intent_names_what_was_told(road: Road) -> None:
     travel(road)
     for one in road.asked:
         assert one == Withdraw(ALPHA, "X", "net", "here", AMOUNT, ID, "memo")
+
+
+@given(ROADS)
+def test_coins_end_in_the_wallet_of_orders_and_each_move_has_a_name_of_its_own(road: Road) -> None:
+    done = travel(road)
+    assert len({move.client_id for move in road.moved}) == len(road.moved)
+    assert all(not held for (_, wallet), held in road.held.items() if wallet != "orders")
+    assert {move.venue for move in road.moved} <= {
+        venue for venue, wallet in ((ALPHA, road.paid_from), (BETA, road.comes_to)) if wallet != "orders"
+    }
+    assert sum(road.held.values()) == done.plan.held + done.plan.arrived
 
 
 @given(ROADS)
@@ -253,7 +328,7 @@ def test_what_nobody_lists_was_never_made_and_that_takes_its_time() -> None:
 
 def unknown(claimed: set[str]) -> TransitPlan:
     """A plan whose withdrawal got no answer; `claimed` are transfers of others."""
-    plan = TransitPlan(8, transit(), ID, lambda report: report.transfer_id in claimed)
+    plan = TransitPlan(8, transit(), named, lambda report: report.transfer_id in claimed)
     plan.bought(HELD, D(0), START)
     plan.told(Reports(address=AddressReport(X, "NET", "here", "memo")), START)
     plan.weighed(Go(AMOUNT, FEE), START)

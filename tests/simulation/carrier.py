@@ -10,7 +10,7 @@ from itertools import permutations
 
 from cryptopipe.market.view import View
 from cryptopipe.model.custody import TransferRoute
-from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Kind, Side, ceil_to, floor_to
+from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Kind, Side, VenueId, ceil_to, floor_to
 from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Forecast, Leg, Opportunity, Transit, Way
 
@@ -31,6 +31,7 @@ class Carrier:
     ways: Sequence[Way] = (Way.TRANSFER,)
     go_on: bool | None = True
     asked: list[tuple[Transit, D]] = field(default_factory=list)
+    seen: dict[tuple[VenueId, VenueId], list[TransferRoute]] = field(default_factory=dict)
     _markets: list[Instrument] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,9 +45,13 @@ class Carrier:
     def evaluate(self, view: View, changed: Instrument) -> Iterable[Opportunity]:
         for here, there in permutations(self._markets, 2):
             if changed.id == here.id:
-                for route in view.routes(self.asset, here.venue, there.venue).open:
+                for route in self.routes(view, here.venue, there.venue):
                     for way in self.ways:
                         yield from self._offered(view, here, there, route, way)
+
+    def routes(self, view: View, source: VenueId, target: VenueId) -> Sequence[TransferRoute]:
+        """By which it would send."""
+        return view.routes(self.asset, source, target).open
 
     def _reconsider(self, view: View, transit: Transit, held: D) -> bool:
         self.asked.append((transit, held))

@@ -4,6 +4,7 @@ on its way is what the books say, to the last unit; nothing is sent twice; the s
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from decimal import Decimal as D
 from functools import cache, partial
 from itertools import pairwise
@@ -12,6 +13,8 @@ import pytest
 from simulation.carried import SOL, START, USDT, Carried, Carrier, again, run, wiring
 
 from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.market.view import View
+from cryptopipe.model.custody import TransferRoute
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.money import exact
 from cryptopipe.model.trading import Way
@@ -22,6 +25,9 @@ from cryptopipe.wiring import PAPER, VENUE
 PAIR = ("binance", "coinbase_exchange")
 MAKE = partial(Carrier, SOL, USDT, D(2))
 MOST = 3
+CHANGES = ("Withdraw", "PlaceOrder", "MoveFunds")
+WALLETS = ("binance", "bybit")
+"""The second has a wallet of its own for withdrawals and deposits."""
 
 
 def books(one: Carried) -> dict[str, dict[str, D]]:
@@ -109,7 +115,7 @@ def reconciles(one: Carried) -> None:
     assert one.summary.settled.unknown == () and not any(one.summary.settled.differences.values())
     ids = one.withdrawals()
     assert len(ids) == len(set(ids)) and len(ids) <= len(one.told("transfer_intended"))
-    asked = Counter(b["client_id"] for b in one.told("action_answered") if b["action"] in ("Withdraw", "PlaceOrder"))
+    asked = Counter(b["client_id"] for b in one.told("action_answered") if b["action"] in CHANGES)
     assert max(asked.values(), default=1) == 1, "everything that changes something is asked once"
     sums, coins = books(one), one.world.custody.coins
     for asset in (SOL, USDT):
@@ -200,6 +206,49 @@ def test_under_faults_nothing_is_lost_or_sent_twice(name: str, seed: int) -> Non
     assert state in states(one), states(one)
     assert ends(one)[end] >= 1, ends(one)
     assert again(wiring(VENUE, PAIR), MAKE, one.inputs) == one.journal
+
+
+MOVES = {
+    "none": (),
+    "answers to moves are lost": (Fault("lost_response", venue="bybit", words={"of": "move"}, probability=0.6),),
+    "moves are lost": (Fault("lost_request", venue="bybit", words={"of": "move"}, probability=0.6),),
+    "moves are refused": (Fault("reject", venue="bybit", words={"of": "move"}, probability=0.6),),
+    "withdrawals come back": (Fault("failed_transfer", venue="bybit"),),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", MOVES)
+def test_coins_are_moved_between_wallets_on_their_way(name: str, seed: int) -> None:
+    one = run(wiring(VENUE, WALLETS), MAKE, seed, 200 * SECOND, *MOVES[name])
+    holds(one)
+    reconciles(one)
+    assert "moving_in" in states(one) and {"sold", "returned"} & set(ends(one))
+    assert ends(one)["sold"] >= 3 or name != "none"
+    assert again(wiring(VENUE, WALLETS), MAKE, one.inputs) == one.journal
+
+
+class Stubborn(Carrier):
+    """Remembers the routes that it saw first, and goes on to propose them."""
+
+    def routes(self, view: View, source: VenueId, target: VenueId) -> Sequence[TransferRoute]:
+        known = self.seen.setdefault((source, target), list(super().routes(view, source, target)))
+        known.extend(() if known else super().routes(view, source, target))
+        return known
+
+
+@pytest.mark.long
+def test_no_transfer_by_a_network_that_was_told_to_be_shut() -> None:
+    """Networks are asked for each minute."""
+    shut = Fault("suspended_wallet", at=20 * SECOND, venue="binance", words={"of": "withdrawals"})
+    one = run(wiring(VENUE, PAIR), partial(Stubborn, SOL, USDT, D(2)), 1, 150 * SECOND, shut)
+    holds(one)
+    reconciles(one)
+    assert one.summary.refusals["route"] > 0
+    told = [r for r in one.records if r["kind"] == "decided" and r["at"] > START + 130 * SECOND]
+    from_binance = [r["body"] for r in told if r["body"]["transit"]["source"] == "binance"]
+    assert from_binance and not any(body["accepted"] for body in from_binance)
 
 
 @pytest.mark.parametrize("execution", [PAPER, pytest.param(VENUE, marks=pytest.mark.long)])

@@ -27,7 +27,7 @@ from cryptopipe.lookouts import Lookouts
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
-from cryptopipe.model.actions import Action, FetchBalances, ListOpenOrders, ListTransfers, Withdraw
+from cryptopipe.model.actions import Action, FetchBalances, FetchTime, ListOpenOrders, ListTransfers, Withdraw
 from cryptopipe.model.contracts import Limit
 from cryptopipe.model.events import BookSnapshot
 from cryptopipe.model.facts import FeeSchedule, Instrument, TradingRules, TradingState, VenueId
@@ -305,5 +305,5 @@ def test_custody_on_paper_takes_a_withdrawal_once_and_credits_it_in_its_time() -
 
 def test_what_paper_cannot_do_is_refused_by_name() -> None:
     custody = PaperCustody(1, lambda client_id: None)
-    outcome = custody.answer(FetchBalances(ALPHA), START)
-    assert isinstance(outcome, VenueError) and "FetchBalances" in outcome.message
+    outcome = custody.answer(FetchTime(ALPHA), START)
+    assert isinstance(outcome, VenueError) and "FetchTime" in outcome.message
