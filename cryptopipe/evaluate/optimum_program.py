@@ -17,7 +17,7 @@ from cryptopipe.model.money import exact, rounded
 _FULL = Decimal("1e-9")
 """A level of which less than this share is left is taken whole."""
 _COUNTED = 10**6
-"""A route's amount of more decimal steps is not counted in whole ones: what cutting it loses is asked for again."""
+"""Lots, or decimal steps of a transfer. Of more they are not counted."""
 Reserves = Mapping[Lacking, Fraction]
 
 
@@ -33,7 +33,6 @@ class Layout:
         self.stocks: dict[Node, int] = {}
         """The row of each balance that bounds."""
         self._levels: dict[tuple[int, Side], list[int]] = {}
-        self._lots: dict[tuple[int, Side], int] = {}
         self._sent: dict[int, tuple[int, int | None]] = {}
         """Of a route: what leaves, and whether anything does."""
         self._supplies: dict[Asset, Fraction] = {}
@@ -65,7 +64,7 @@ class Layout:
         self.pieces += found
         self._levels[number, side] = columns
         if self._question.lots:
-            self._lots[number, side] = in_orders(self.program, columns, shown, side, unit)
+            in_orders(self.program, columns, shown, side, unit)
 
     def _flow(self, column: int, piece: Piece) -> None:
         """A column that spends at one node and brings at another."""
@@ -134,9 +133,8 @@ class Layout:
 
     def _quantity(self, key: tuple[int, Side], solution: Solution) -> Decimal:
         shown = self._snapshot.books[key[0]]
-        if key in self._lots:
-            assert shown.instrument.rules is not None, "a book without a grid has no lots"
-            return round(solution.amounts[self._lots[key]]) * shown.instrument.rules.step
+        if self._question.lots:
+            return order(shown, key[1], [solution.amounts[column] for column in self._levels[key]])
         total = Decimal(0)
         with exact():
             for column, (_, size) in zip(self._levels[key], shown.ladder(key[1]), strict=True):
@@ -154,23 +152,36 @@ def in_lots(program: Program, columns: Sequence[int], lot: Fraction, most: Fract
     return lots
 
 
-def in_orders(program: Program, levels: Sequence[int], shown: Shown, side: Side, unit: Fraction) -> int:
-    """The levels together are nothing, or a number of lots that the venue takes: its column."""
+def in_orders(program: Program, levels: Sequence[int], shown: Shown, side: Side, unit: Fraction) -> None:
+    """The levels together are nothing, or a number of lots that the venue takes. Lots that are many are not counted:
+    what cutting to one loses is asked for again, and a solver takes numbers of many digits for what they are not.
+    """
     assert shown.instrument.rules is not None, "a book without a grid is not tradable"
     step, ranges = Fraction(shown.instrument.rules.step), sizes(shown, side)
     most = ranges[-1][1] if ranges else 0
-    lots = in_lots(program, levels, step, most * step, unit)
-    if not ranges or ranges[0] == (1, most):
-        return lots
-    fewest, highest, one = program.row(">=", 0), program.row("<=", 0), program.row("<=", 1)
-    program.add(fewest, lots, 1)
-    program.add(highest, lots, 1)
+    if most <= _COUNTED:
+        in_lots(program, levels, step, most * step, unit)
+    if ranges and ranges[0] == (1, most):
+        return
+    fewest, highest, one = program.row(">=", 0, unit), program.row("<=", 0, unit), program.row("<=", 1)
+    for column in levels:
+        program.add(fewest, column, 1)
+        program.add(highest, column, 1)
     for low, high in ranges:
         within = program.column(0, 1, whole=True)
-        program.add(fewest, within, -low)
-        program.add(highest, within, -high)
+        program.add(fewest, within, -low * step)
+        program.add(highest, within, -high * step)
         program.add(one, within, 1)
-    return lots
+
+
+def order(shown: Shown, side: Side, taken: Sequence[float]) -> Decimal:
+    """What was taken of each level as one order on the venue's grid, the nearest; at most what it takes."""
+    assert shown.instrument.rules is not None, "a book without a grid is not tradable"
+    ranges, step = sizes(shown, side), shown.instrument.rules.step
+    with exact():
+        total = sum((rounded(max(0.0, one)) for one in taken), Decimal(0))
+        lots = min(round(Fraction(total) / Fraction(step)), ranges[-1][1] if ranges else 0)
+        return lots * step
 
 
 def at_least(program: Program, column: int, smallest: Fraction, most: Fraction, unit: Fraction) -> int:

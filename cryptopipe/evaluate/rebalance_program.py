@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from cryptopipe.evaluate.optimum_plan import Amounts, Quantities, on_places
-from cryptopipe.evaluate.optimum_program import at_least, in_orders
+from cryptopipe.evaluate.optimum_program import at_least, in_orders, order
 from cryptopipe.evaluate.program import Program, Solution
 from cryptopipe.evaluate.rebalance_terms import Wish, lost
 from cryptopipe.evaluate.snapshot import Node, Route, Shown, Snapshot, passage, pieces, undominated
@@ -27,7 +27,7 @@ class Rebalancing:
         self.balances: dict[Node, int] = {}
         """The row of each place: what is left there is what was, less what goes, with what comes."""
         self._left: dict[Node, int] = {}
-        self._lots: dict[tuple[int, Side], int] = {}
+        self._levels: dict[tuple[int, Side], list[int]] = {}
         self._sent: dict[int, tuple[int, int | None]] = {}
         for node in snapshot.nodes:
             if node[1] in self._values:
@@ -72,7 +72,8 @@ class Rebalancing:
             self.program.add(self.balances[piece.source], column, piece.spends)
             self.program.add(self.balances[piece.target], column, -piece.brings)
             columns.append(column)
-        self._lots[number, side] = in_orders(self.program, columns, shown, side, unit)
+        in_orders(self.program, columns, shown, side, unit)
+        self._levels[number, side] = columns
 
     def _route(self, number: int, route: Route) -> None:
         most, value, program = self._most(route), self._value(route.asset), self.program
@@ -109,14 +110,13 @@ class Rebalancing:
 
     def read(self, solution: Solution) -> tuple[Quantities, Amounts]:
         """What the solution proposes, on every grid; zeros left out."""
-        quantities = {}
-        for (number, side), lots in self._lots.items():
-            rules = self._snapshot.books[number].instrument.rules
-            assert rules is not None, "a book without a grid is not traded on"
-            if count := round(solution.amounts[lots]):
-                quantities[number, side] = count * rules.step
+        books, told = self._snapshot.books, solution.amounts
+        quantities = {
+            (number, side): order(books[number], side, [told[column] for column in columns])
+            for (number, side), columns in self._levels.items()
+        }
         amounts = {}
         for number, (column, goes) in self._sent.items():
             if goes is None or round(solution.amounts[goes]):
                 amounts[number] = on_places(self._snapshot.routes[number], rounded(max(0.0, solution.amounts[column])))
-        return quantities, {number: amount for number, amount in amounts.items() if amount}
+        return {k: one for k, one in quantities.items() if one}, {k: one for k, one in amounts.items() if one}

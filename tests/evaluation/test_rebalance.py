@@ -247,6 +247,29 @@ def test_more_never_costs_more(count: int) -> None:
             assert rebalance(other, wanted).cost.total <= before, number
 
 
+@pytest.mark.parametrize("count", [6, pytest.param(1_000, marks=pytest.mark.long)])
+def test_what_may_be_traded_besides_never_makes_it_dearer(count: int) -> None:
+    """Of dollars on real grids: eight decimal places, and orders of at least five."""
+    fine = msgspec.structs.replace(LOT, tick=D("0.00001"), step=D("1e-8"), min_size=D(5))
+    traded_for = 0
+    for number in range(count):
+        random = Random(number)
+        levels = [rows(*((f"{1 + sign * 0.0001 * n:.5f}", f"{random.uniform(100, 30_000):.8f}") for n in range(1, 4)))
+                  for sign in (-1, 1)]  # fmt: skip
+        books = tuple(book(venue, "M", *levels, fee="0.0004", quote="D", rules=fine) for venue in "ab")
+        held = {node: f"{random.uniform(0, 1e5):.8f}" for node in product((A, B), (MONEY, DOLLAR))}
+        market = snapshot(held, way("M", "a", "b", "1", precision=6), way("M", "b", "a", "2.5"), books=books)
+        wanted = wish({node: f"{random.uniform(0, 1e5):.2f}" for node in held}, risk_bps=D("0.1"), shortfall_bps=D(50))
+        without, besides = (
+            rebalance(market, replace(wanted, convertible=frozenset(those))) for those in ((), (MONEY, DOLLAR))
+        )
+        assert besides.cost.total <= without.cost.total + F(1, 10**4), (number, besides.cost, without.cost)
+        traded_for += besides.cost.total < without.cost.total
+        assert abs(F(besides.bound) - besides.cost.total) < F(1, 10**4), (number, besides.bound, besides.cost)
+        _assert_sound(market, besides)
+    assert traded_for > count / 3
+
+
 def _easier(market: Snapshot, random: Random) -> Iterator[Snapshot]:
     yield replace(market, routes=(*market.routes, way("X", *random.sample("abc", 2), "0.3")))
     if market.routes:
