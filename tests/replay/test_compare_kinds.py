@@ -187,7 +187,8 @@ def fees(spot: str, perpetual: str, restoring: str) -> list[str]:
 )
 def test_the_evaluation_of_every_state(spot: str, perpetual: str, restoring: str, positive: bool) -> None:
     """After each best-price frame the edge is asked for, and is what those frames say: sold on spot, bought on the
-    perpetual, fees in quote on either. At zero fees each has a size that can be traded."""
+    perpetual, fees in quote on either, less what is charged for quotes of two instants (below one basis point here). At
+    zero fees each has a size that can be traded."""
     watcher = wiring(*fees(spot, perpetual, restoring)).watcher()
     expected = {at: (one, other) for at, one, other in states()}
     seen, equal = Counter[str](), 0
@@ -209,7 +210,10 @@ def test_the_evaluation_of_every_state(spot: str, perpetual: str, restoring: str
         kept = (
             (1 + gross(*expected[entry.at])) * (1 - Fraction(D(spot)) / 10_000) / (1 + Fraction(D(perpetual)) / 10_000)
         )
-        equal += abs(Fraction(edge.net_bps) - (kept - 1) * 10_000 + Fraction(D(restoring))) < Fraction(1, 10**6)
+        skew = sum((cost.bps for cost in edge.costs if cost.name == "skew"), D(0))
+        assert 0 <= skew < 1
+        net = (kept - 1) * 10_000 - Fraction(D(restoring) + skew)
+        equal += abs(Fraction(edge.net_bps) - net) < Fraction(1, 10**6)
     live = 37_695 - 48
     assert (seen["states"], seen["no live book"], seen["gross above zero"]) == (37_695, 48, live)
     assert (seen["net above zero"], seen["sized"]) == ((live, live) if positive else (0, 0))
@@ -234,6 +238,6 @@ def test_at_10_and_5_basis_points_one_check_refuses_every_evaluation(
     (edge,) = told["edges"]
     best = max(gross(spot, perpetual) for _, spot, perpetual in states())
     net = ((1 + best) * Fraction(999, 1000) / Fraction(10_005, 10_000) - 1) * 10_000 - 1
-    assert abs(Fraction(D(edge["best_net_bps"])) - net) < Fraction(1, 10**6)
+    assert -1 < Fraction(D(edge["best_net_bps"])) - net <= 0, "beyond fees and restoring only the skew is charged"
     decided = [json.loads(bytes(record.body)) for record in read(result.run.journal) if record.kind == "decided"]
     assert all(len(one["reasons"]) == len(CHECKS) for one in decided)
