@@ -21,6 +21,8 @@ from cryptopipe.gate.gate import Gate, GateState
 from cryptopipe.journal import told
 from cryptopipe.journal.log import RecordSink
 from cryptopipe.journal.records import Body, RunStarted
+from cryptopipe.lessons import Lessons
+from cryptopipe.market.experience import Experience
 from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.networks import Networks
@@ -52,7 +54,11 @@ class Pipe:
         self._liquidity = TakenLiquidity()
         self._fees = FeesInForce(settings.fees, settings.own_fees)
         self._networks = Networks(self.market.listings, settings.custody)
-        self.view = View(self.market, self._fees, self.ledger.free, self._liquidity.taken, self._networks)
+        experience = Experience(lambda venue: None if settings.codecs else self._paper_latency(venue))
+        self._lessons = Lessons(experience)
+        self.view = View(
+            self.market, self._fees, self.ledger.free, self._liquidity.taken, self._networks, experience
+        )  # fmt: skip
         self._strategy = strategy
         self._settings = settings
         self._sink = sink
@@ -74,13 +80,16 @@ class Pipe:
             self._networks, settings.withdrawals,
         )  # fmt: skip
 
+    def _paper_latency(self, venue: VenueId) -> Nanos:
+        return self._settings.latencies.get(venue, self._settings.latency)
+
     def _paper(self) -> PaperExecution:
         settings = self._settings
         return PaperExecution(
             self.market,
             self._liquidity,
             self._fees,
-            lambda venue: settings.latencies.get(venue, settings.latency),
+            self._paper_latency,
             self._order_ended,
             PaperCustody(settings.transfer_seed, self._trading.transits.known),
         )
@@ -143,6 +152,7 @@ class Pipe:
         while self.at_venues is None and (due := self._execution.next_due()) < LAST:
             self._run_due(due)
         self.view.now = self._now
+        self._lessons.stop(self._now)
         for chapter in self.episodes.close(self._now):
             self._tell(told.decided(chapter))
         if self.at_venues is not None and self.at_venues.execution.in_flight:
@@ -185,6 +195,7 @@ class Pipe:
 
     def _tell(self, body: Body) -> None:
         self._sink.append(self._seq, self._now, body.kind, body)
+        self._lessons.hear(body, self._now)
 
     def _tell_transitions(self) -> None:
         for transition in self.market.transitions:

@@ -1,7 +1,7 @@
 """What a strategy and the gate may read: live books at the stamp of the turn, net of what paper orders took.
 
-Enters: the market's books, the account's fees and balances. Leaves: tops, ladders, ages, proofs. Never: a price of a
-book that is not live.
+Enters: the market's books, the account's fees, balances and experience. Leaves: tops, ladders, ages, proofs. Never: a
+price of a book that is not live.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any, overload
 
 from cryptopipe.clock import Nanos
 from cryptopipe.core import SCALE, Book, TopOfBook, Window
+from cryptopipe.market.experience import Experience, Road
 from cryptopipe.market.market import Market
 from cryptopipe.market.networks import Networks
 from cryptopipe.market.sync import BookState, BookSync
@@ -77,9 +78,11 @@ class View:
         balance: Callable[[VenueId, Asset], Decimal],
         taken: Taken,
         networks: Networks | None = None,
+        experience: Experience | None = None,
     ) -> None:
         self._market = market
         self._networks = networks or Networks(market.listings)
+        self._experience = experience or Experience()
         self._fees = fees
         self._balance = balance
         self._taken = taken
@@ -144,3 +147,18 @@ class View:
 
     def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
         return self._networks.routes(asset, source, target, self.now)
+
+    def lives(self, kind: str) -> Sequence[tuple[Nanos, bool]]:
+        return self._experience.lives(kind)
+
+    def alive_since(self, edge: str) -> Nanos | None:
+        return self._experience.alive_since(edge)
+
+    def plans(self, kind: str) -> tuple[int, int]:
+        return self._experience.plans(kind)
+
+    def latency(self, venue: VenueId) -> Nanos | None:
+        return self._experience.latency(venue)
+
+    def transfers(self, source: VenueId, chain: str, target: VenueId) -> Sequence[tuple[float, bool]]:
+        return self._experience.transfers(Road(source, chain, target), self.now)

@@ -77,6 +77,25 @@ class MarketView(Protocol):
     def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
         """By which networks the asset may go now, and why not by the others."""
 
+    def lives(self, kind: str) -> Sequence[tuple[Nanos, bool]]:
+        """How long edges lived in this run whose names begin with this word, the latest of them; False where it was
+        not seen to close: it was taken, or a book of it could not be read. The same object until there is a new one.
+        """
+
+    def alive_since(self, edge: str) -> Nanos | None:
+        """When the edge of this name opened; None where it is not open, or was not told before this turn."""
+
+    def plans(self, kind: str) -> tuple[int, int]:
+        """(completed, attempted): how many of the run's plans for such edges have ended, and with every leg filled."""
+
+    def latency(self, venue: VenueId) -> Nanos | None:
+        """Of one's own orders there: measured in this run, on paper the modelled one; None while it is unknown."""
+
+    def transfers(self, source: VenueId, chain: str, target: VenueId) -> Sequence[tuple[float, bool]]:
+        """(minutes, True) of the run's own transfers that were credited, (minutes so far, False) of those that were
+        not yet; infinite for one that never will be.
+        """
+
 
 class Strategy(Protocol):
     """Looks at the market and proposes. Never orders, sleeps or reads a clock.

@@ -159,3 +159,23 @@ class ShownMarket:
     def routes(self, asset: Asset, source: VenueId, target: VenueId) -> Routes:
         """None is open."""
         return Routes((), ())
+
+    def lives(self, kind: str) -> Sequence[tuple[Nanos, bool]]:
+        """More by the turn, every third one not followed to its end."""
+        return [(_SECOND * (1 + n % 7), n % 3 > 0) for n in range(self.turn // 2)]
+
+    def alive_since(self, edge: str) -> Nanos | None:
+        """For a second."""
+        return self.now - _SECOND
+
+    def plans(self, kind: str) -> tuple[int, int]:
+        """Nine of ten were filled, ever more of them."""
+        return self.turn - self.turn // 10, self.turn
+
+    def latency(self, venue: VenueId) -> Nanos | None:
+        """Of one of the two nothing is known."""
+        return _SECOND // 10 if venue == "alpha" else None
+
+    def transfers(self, source: VenueId, chain: str, target: VenueId) -> Sequence[tuple[float, bool]]:
+        """One arrived, one has not."""
+        return [(10.0, True), (4.0, False)]
