@@ -191,7 +191,7 @@ def errands(
     heard: Heard = lambda action, outcome, took: None,
 ) -> Iterator[Errands]:
     """While inside, requests can be made."""
-    signatory = Signatory(codecs=codecs, credentials=credentials, rewrite=rewrite)
+    signatory = Signatory(codecs=codecs, credentials=credentials, rewrite=rewrite, withdrawing=credentials)
 
     async def opened() -> aiohttp.ClientSession:
         return session(ANSWER_WITHIN)
