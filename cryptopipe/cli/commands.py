@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "config": Entry("cryptopipe.cli.config", "config", "Show, explain and check the configuration."),
     "plugins": Entry("cryptopipe.cli.plugins", "plugins", "Installed exchanges and strategies."),
     "optimum": Entry("cryptopipe.cli.optimum", "optimum", "The best plan at one moment, or a proof of none."),
+    "rebalance": Entry("cryptopipe.cli.rebalance", "rebalance", "Bring capital where it is wanted, at least cost."),
     "doctor": Entry("cryptopipe.cli.doctor", "doctor", "Is this installation sound?"),
 }
 

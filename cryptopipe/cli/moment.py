@@ -44,22 +44,28 @@ class Moment:
     """A snapshot and what must be said of it. `shut`: for each way that is none, why."""
 
     snapshot: "Snapshot"
+    shut: Sequence[str]
     market: str
     label: str
     seed: int | None
-    shut: Sequence[str]
 
 
-def moment(market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None = None) -> Moment:
-    """Of recordings at their end, or after `for_ns`. Raises `UsageError`, `VenueUnavailable`, `CaptureError`."""
+def moment(
+    market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None = None, timed: bool = False
+) -> Moment:
+    """Of recordings at their end, or after `for_ns`; `timed`: with the mean time of each route. Raises `UsageError`,
+    `VenueUnavailable`, `CaptureError`.
+    """
     if market.replays:
-        return _recorded(market, settings, depth, for_ns)
+        return _recorded(market, settings, depth, for_ns, timed)
     if for_ns is not None and market.kind != "live":
         raise UsageError("a simulated market is looked at as it opens", where="--for", fix="leave it out")
-    return _live(market, settings, depth, for_ns) if market.kind == "live" else _simulated(market, settings, depth)
+    if market.kind == "live":
+        return _live(market, settings, depth, for_ns, timed)
+    return _simulated(market, settings, depth, timed)
 
 
-def _simulated(market: MarketOptions, settings: "Settings", depth: int) -> Moment:
+def _simulated(market: MarketOptions, settings: "Settings", depth: int, timed: bool) -> Moment:
     import time
 
     from cryptopipe.market.listings import Listings
@@ -78,8 +84,8 @@ def _simulated(market: MarketOptions, settings: "Settings", depth: int) -> Momen
     ]
     assumed = {venue: desk.currencies for venue, desk in world.desks.items()}
     networks = Networks(Listings(wiring.plugins), replace(wiring.custody(), assumed=assumed))
-    snapshot, shut = assembled(OPENS, books, paper(books, wiring), networks)
-    return Moment(snapshot, "sandbox", "simulated venues, not a market", seed, shut)
+    snapshot, shut = assembled(OPENS, books, paper(books, wiring), networks, timed)
+    return Moment(snapshot, shut, "sandbox", "simulated venues, not a market", seed)
 
 
 def _wiring(names: Sequence[str], settings: "Settings", market: str) -> "Wiring":
@@ -124,17 +130,17 @@ def _shown_of(engine: "Engine", fees: "FeeSchedule", depth: int) -> "Shown | Non
     return Shown(one, bids, asks, fees) if bids and asks else None
 
 
-def _live(market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None) -> Moment:
+def _live(market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None, timed: bool) -> Moment:
     from cryptopipe.drivers.streams import credentials_for
 
     wiring = _wiring(market.venue_names(settings), settings, "live")
     with market.open(wiring.plugins, settings.assets) as place:
         keys = credentials_for(wiring.plugins, settings, place.kind == "sandbox")
         books, at = looked_at(wiring, place.rewrite, keys, settings, for_ns or WITHIN)
-    return _of_market(books, wiring, at, depth, "live", place.label)
+    return Moment(*_of_market(books, wiring, at, depth, timed), "live", place.label, None)
 
 
-def _recorded(market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None) -> Moment:
+def _recorded(market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None, timed: bool) -> Moment:
     from cryptopipe.drivers.replay import refuse_foreign
     from cryptopipe.drivers.stop import stop_on_interrupt, watched
     from cryptopipe.market.market import Market
@@ -152,7 +158,7 @@ def _recorded(market: MarketOptions, settings: "Settings", depth: int, for_ns: N
         if stop.requested:
             raise click.exceptions.Exit(130)
     refuse_foreign({venue: venue_counts(books, venue) for venue in books.counts})
-    return _of_market(books, wiring, at, depth, "replay", source.label().why)
+    return Moment(*_of_market(books, wiring, at, depth, timed), "replay", source.label().why, None)
 
 
 def looked_at(
@@ -185,13 +191,13 @@ def looked_at(
     return market, last
 
 
-def _of_market(market: "Market", wiring: "Wiring", at: Nanos, depth: int, kind: str, label: str) -> Moment:
+def _of_market(
+    market: "Market", wiring: "Wiring", at: Nanos, depth: int, timed: bool
+) -> "tuple[Snapshot, Sequence[str]]":
     from cryptopipe.market.networks import Networks
 
     books = shown_books(market, wiring.fees, depth)
-    networks = Networks(market.listings, wiring.custody())
-    snapshot, shut = assembled(at, books, paper(books, wiring), networks)
-    return Moment(snapshot, kind, label, None, shut)
+    return assembled(at, books, paper(books, wiring), Networks(market.listings, wiring.custody()), timed)
 
 
 def shown_books(market: "Market", fees: "Callable[[VenueId], FeeSchedule]", depth: int) -> "list[Shown]":

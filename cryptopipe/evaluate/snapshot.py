@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from cryptopipe.clock import Nanos
-from cryptopipe.model.custody import TransferRoute
+from cryptopipe.model.custody import TransferRoute, WalletMove
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Kind, Side, TradingState, VenueId
 from cryptopipe.model.money import ratio
 
@@ -67,7 +67,7 @@ class Route:
     """A way of an asset from one venue to another. Of an amount that leaves the account `fee` is kept, and of the rest
     the share `rate`. At least `minimum` leaves, at most `maximum`, on `precision` decimal places (None: any), and at
     least `least` arrives. `minutes` is its mean time, None where nobody knows. A route that is not `open` is never
-    used: what nobody stated is closed.
+    used: what nobody stated is closed. `move_out` and `move_in`: between wallets, before and after.
     """
 
     asset: Asset
@@ -82,6 +82,8 @@ class Route:
     least: Decimal = Decimal(0)
     minutes: Decimal | None = None
     open: bool = True
+    move_out: WalletMove | None = None
+    move_in: WalletMove | None = None
 
     @classmethod
     def of(cls, route: TransferRoute, minutes: Decimal | None = None, dollars: Decimal | None = None) -> "Route":
@@ -104,6 +106,8 @@ class Route:
             least=route.into.min_deposit or Decimal(0),
             minutes=minutes,
             open=bool(most) and out.withdrawal_fee is not None,
+            move_out=route.move_out,
+            move_in=route.move_in,
         )
 
     @property

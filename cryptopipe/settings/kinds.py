@@ -43,6 +43,9 @@ Duration = Annotated[
 Amount = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, decimal_places=18), _decimal]
 """So much of an asset, exactly; at most 18 decimal places."""
 
+Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=18), _decimal]
+"""A fraction of one."""
+
 Bps = Annotated[Decimal, Field(ge=-10_000, le=1_000_000, decimal_places=12), _decimal]
 """Basis points, 1/10,000; may be negative."""
 

@@ -12,7 +12,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from cryptopipe.model.stream import Credentials
-from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, VenueName
+from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, Share, VenueName
 
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
@@ -142,6 +142,27 @@ class PaperSettings(BaseModel):
     )
 
 
+class CapitalSettings(BaseModel):
+    """Where capital is wanted, and what `rebalance` charges for what it takes to bring it there."""
+
+    model_config = STRICT
+
+    targets: dict[VenueName, Amount] = _setting(
+        dict, description="by venue its share of each asset that it trades; without any all have equal ones"
+    )
+    limits: dict[VenueName, Amount] = _setting(dict, description="by venue the most that it may hold, in the numeraire")
+    default_risk: dict[VenueName, Share] = _setting(
+        dict, description="by venue the fraction of what it holds that is lost in a year, as far as anybody can say"
+    )
+    horizon: Duration = _setting("720h", ge=0, description="for how long an allocation lasts, for default_risk")
+    carrying_rate: Share = _setting("0.05", description="a year's return that coins on their way do not earn")
+    risk_bps: Bps = _setting("0.1", ge=0, description="of what is on its way, a minute: its price may move")
+    shortfall_bps: Bps = _setting("50", ge=0, description="of what a target lacks: what a rebalancing may cost at most")
+    convert: Annotated[tuple[AssetName, ...], BeforeValidator(_names)] = _setting(
+        ("USD", "USDC", "USDT"), description="assets that may be traded for one another to get there"
+    )
+
+
 class RiskSettings(BaseModel):
     """Limits of the gate. Each is judged on every opportunity; each refusal names the limit and what was measured."""
 
@@ -210,6 +231,9 @@ class Settings(BaseModel):
     paper: PaperSettings = _setting(PaperSettings, description="simulated execution")
     risk: RiskSettings = _setting(
         RiskSettings, description="limits of the gate; a refusal names its limit and what was measured"
+    )
+    capital: CapitalSettings = _setting(
+        CapitalSettings, description="where capital is wanted, and what moving it costs beside fees"
     )
 
     def venue(self, name: str) -> VenueSettings:
