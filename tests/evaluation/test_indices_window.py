@@ -49,18 +49,22 @@ ROWS = st.lists(
 ).map(sorted)
 
 
-@given(ROWS, ROWS, st.sampled_from([2 * SECOND, 7 * SECOND, HOUR]))
-def test_looks_are_those_of_a_plain_walk(one: Rows, two: Rows, max_age: int) -> None:
-    looked = WindowSampler(
-        [(instrument("one"), filled(one)), (instrument("two"), filled(two))], Indices([D("0.05")]), max_age
-    )
+def looks(one: Rows, two: Rows, max_age: int, size: str = "0") -> WindowSampler:
+    windows = [(instrument("one"), filled(one)), (instrument("two"), filled(two))]
+    looked = WindowSampler(windows, Indices([D(size)]), max_age)
     looked.sample()
+    return looked
+
+
+@given(ROWS, ROWS, st.sampled_from([2 * SECOND, 7 * SECOND, HOUR]), st.sampled_from([1, 50]))
+def test_looks_are_those_of_a_plain_walk(one: Rows, two: Rows, max_age: int, least: int) -> None:
+    looked = looks(one, two, max_age, f"{least / 1000}" if least > 1 else "0")
     expected = []
     ends = max((T0 + ms * 10**6 for ms, *_ in (*one, *two)), default=0)
     for instant in range(T0, ends + 1, 5 * SECOND):
         last = [[row for row in rows if T0 + row[0] * 10**6 <= instant][-1:] for rows in (one, two)]
         fresh = [row for found in last for row in found if row[2] and instant - T0 - row[0] * 10**6 <= max_age]
-        if len(fresh) == 2 and all(size >= 50 for *_, size in fresh):
+        if len(fresh) == 2 and all(size >= least for *_, size in fresh):
             (low, high) = sorted(bid for _, bid, _ in fresh)
             expected.append((Fraction(high) / (low + 100) - 1) * 10_000)
     rows = looked.indices.gaps(HOUR)
@@ -68,6 +72,25 @@ def test_looks_are_those_of_a_plain_walk(one: Rows, two: Rows, max_age: int) -> 
     assert sum(row.positive for row in rows) == sum(gap > 0 for gap in expected)
     if expected:
         assert abs(Fraction(max(row.widest.bps for row in rows)) - max(expected)) < Fraction(1, 10**8)
+
+
+def test_a_top_that_is_just_young_enough_counts() -> None:
+    one, two = [(0, 10_000, 5)], [(5_000, 10_200, 5)]
+    (row,) = looks(one, two, 5 * SECOND).indices.gaps(HOUR)
+    assert (row.at, row.quoted, row.widest.bid, row.widest.ask) == (T0 + 5 * SECOND, 1, 102, 101)
+    assert looks(one, two, 5 * SECOND - 1).indices.gaps(HOUR) == []
+
+
+def test_a_row_that_is_stamped_before_the_one_ahead_of_it_came_after_it() -> None:
+    """Rows are in order of arrival: what is stamped 6, 3, 4 seconds was all there from the sixth on."""
+    one = [(0, 10_000, 5), (6_000, 10_100, 5), (3_000, 10_200, 5), (4_000, 10_300, 5)]
+    two = [(0, 9_000, 5), (10_000, 9_000, 5)]
+    windows = [(instrument("one"), filled(one)), (instrument("two"), filled(two))]
+    kept = WindowSampler(windows, Indices([D(0)], keep=True), HOUR)
+    kept.sample()
+    assert [(at - T0, gap.bid) for at, _, _, gap in kept.indices.series] == [
+        (0, 100), (5 * SECOND, 100), (10 * SECOND, 103)
+    ]  # fmt: skip
 
 
 def test_a_market_and_its_windows_say_the_same() -> None:
