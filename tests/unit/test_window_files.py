@@ -128,6 +128,7 @@ def test_what_is_no_window_is_refused(tmp_path: Path) -> None:
 def test_a_batch_that_was_taken_out_is_missed(tmp_path: Path) -> None:
     path = tmp_path / "x.feather"
     save_window(filled(Flow(1, 2500).stream()), "alpha:XY", path, batch_rows=1000)
+    assert len(load_window(path, AT + DAY // 2).window) == 2500
     with pa.ipc.open_file(str(path)) as reader:
         batches = [reader.get_batch_with_custom_metadata(number) for number in range(2)]
         schema = reader.schema
