@@ -156,7 +156,7 @@ class Transits:
     def _do(self, one: Running, step: Step, at: Nanos) -> None:
         plan = one.plan
         match step:
-            case AskFor(action=action) if plan.looking or not self._stopped:
+            case AskFor(action=action) if plan.looking or plan.undecided or not self._stopped:
                 self._ask(one, action, at)
             case Pause(lasts=lasts):
                 self._pause(one, at + lasts)

@@ -16,6 +16,7 @@ import msgspec
 from simulation.arena import START, plain
 from simulation.carrier import Carrier
 
+from cryptopipe.act.execution import Instruction
 from cryptopipe.capture.inputs import SETTLE, Input
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.drivers.signatory import Signatory, trading_credentials, withdrawing_credentials
@@ -23,6 +24,7 @@ from cryptopipe.drivers.simulate import Simulation
 from cryptopipe.drivers.streams import instruments_of
 from cryptopipe.journal.log import MemoryLog
 from cryptopipe.market.feeds import Feeds, subscriptions_of
+from cryptopipe.model.actions import MoveFunds, PlaceOrder, Withdraw
 from cryptopipe.model.desk import FUNDING, TRADING
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.money import exact
@@ -63,6 +65,25 @@ def pipe(wired: Wiring, make: Making, journal: MemoryLog) -> Pipe:
         assumed = {venue: one.wallets() for venue, one in wired.plugins.items() if one.wallets is not None}
         settings = replace(settings, custody=replace(settings.custody, assumed=assumed))
     return Pipe(wired.plugins, make(), settings, journal)
+
+
+class Durable(MemoryLog):
+    """Knows which records are on the disk."""
+
+    safe = 0
+
+    def sync(self) -> None:
+        super().sync()
+        self.safe = len(self.lines)
+
+    def intended(self, one: Instruction) -> Instruction:
+        """The same; what changes something has an intent among them."""
+        if isinstance(one.action, PlaceOrder | Withdraw | MoveFunds):
+            mark = f'"client_id":"{one.action.client_id}"'.encode()
+            kinds = (b'"kind":"intended"', b'"kind":"transfer_intended"')
+            own = [line for line in self.lines[: self.safe] if mark in line and any(kind in line for kind in kinds)]
+            assert len(own) == 1, f"{one.action} goes without a durable intent"
+        return one
 
 
 @dataclass(frozen=True)
@@ -113,7 +134,7 @@ def run(wired: Wiring, make: Making, seed: int, until: Nanos, *faults: Fault, se
     houses = {
         venue: House(one, world.books[venue], faults, seed, START, world.desks[venue]) for venue, one in plugins.items()
     }
-    journal, inputs = MemoryLog(), list[Input]()
+    journal, inputs = Durable(), list[Input]()
     one = pipe(wired, make, journal)
     before = _held(world)
 
@@ -122,8 +143,12 @@ def run(wired: Wiring, make: Making, seed: int, until: Nanos, *faults: Fault, se
         one.receive(entry)
 
     by_request = wired.execution == VENUE
+
+    def instructed() -> list[Instruction]:
+        return [journal.intended(each) for each in one.take_instructions()]
+
     signatory = Signatory(
-        one.take_instructions, one.next_due, wired.codecs, trading_credentials(plugins),
+        instructed, one.next_due, wired.codecs, trading_credentials(plugins),
         private=wired.private_lines, sends=one.take_sends, withdrawing=withdrawing_credentials(plugins),
     ) if by_request else Signatory()  # fmt: skip
     wanted = {venue: subscriptions_of(instruments_of(found, assets)) for venue, found in plugins.items()}

@@ -30,6 +30,8 @@ class Carrier:
     size: D
     ways: Sequence[Way] = (Way.TRANSFER,)
     go_on: bool | None = True
+    free: list[D] = field(default_factory=list)
+    """What it was told to have of the asset, each time it was asked."""
     asked: list[tuple[Transit, D]] = field(default_factory=list)
     seen: dict[tuple[VenueId, VenueId], list[TransferRoute]] = field(default_factory=dict)
     _markets: list[Instrument] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Carrier:
     def evaluate(self, view: View, changed: Instrument) -> Iterable[Opportunity]:
         for here, there in permutations(self._markets, 2):
             if changed.id == here.id:
+                self.free.append(view.balance(here.venue, self.asset))
                 for route in self.routes(view, here.venue, there.venue):
                     for way in self.ways:
                         yield from self._offered(view, here, there, route, way)

@@ -55,6 +55,7 @@ def holds(one: Carried) -> None:
         assert {a: now for a, (_, now) in assets.items()} == {Asset(a): v for a, v in sums[f"wallet:{venue}"].items()}
     _intents_come_first(one)
     _limits_are_kept(one)
+    _nothing_begins_while_orders_are_out(one)
     _ends_are_what_was_done(one)
 
 
@@ -79,6 +80,19 @@ def _limits_are_kept(one: Carried) -> None:
     for body in (r["body"] for r in one.records if r["kind"] in ("transit_changed", "transit_ended")):
         (alive.discard if "way" in body else alive.add)(body["decision_id"])
         assert len(alive) <= MOST
+
+
+def _nothing_begins_while_orders_are_out(one: Carried) -> None:
+    out: set[str] = set()
+    for record in one.records:
+        body = record["body"]
+        match record["kind"]:
+            case "intended":
+                out.add(body["client_id"])
+            case "order_ended":
+                out.remove(body["client_id"])
+            case "transit_changed":
+                assert body["state"] != "buying" or not out
 
 
 def _ends_are_what_was_done(one: Carried) -> None:
@@ -224,7 +238,7 @@ def test_coins_are_moved_between_wallets_on_their_way(name: str, seed: int) -> N
     one = run(wiring(VENUE, WALLETS), MAKE, seed, 200 * SECOND, *MOVES[name])
     holds(one)
     reconciles(one)
-    assert "moving_in" in states(one) and {"sold", "returned"} & set(ends(one))
+    assert {"moving_in", "moving_back"} & states(one) and {"sold", "returned"} & set(ends(one))
     assert ends(one)["sold"] >= 3 or name != "none"
     assert again(wiring(VENUE, WALLETS), MAKE, one.inputs) == one.journal
 
@@ -280,6 +294,21 @@ def test_a_strategy_may_think_again() -> None:
     assert {body["reason"] for body in one.told("transit_ended")} == {"the strategy sends it no more"}
 
 
+def test_what_a_plan_holds_is_nobody_elses() -> None:
+    """No venue has coins but those that are on their way."""
+    seen: list[Carrier] = []
+
+    def make() -> Carrier:
+        seen.append(Carrier(SOL, USDT, D(2)))
+        return seen[-1]
+
+    one = run(wiring(PAPER, PAIR, "paper.opening.SOL=0"), make, 1, 45 * SECOND)
+    holds(one)
+    assert ends(one)["sold"] >= 2
+    free = [amount for carrier in seen for amount in carrier.free]
+    assert len(free) > 100 and set(free) == {D(0)}
+
+
 def test_a_hedged_transit_is_refused() -> None:
     one = run(wiring(PAPER, PAIR), partial(Carrier, SOL, USDT, D(2), (Way.HEDGED,)), 1, 3 * SECOND)
     assert one.summary.accepted == 0 and one.summary.refusals["way"] == one.summary.found > 0
@@ -316,6 +345,7 @@ def _at_once(one: Carried) -> list[int]:
 def test_several_travel_at_once_and_each_is_found_by_itself() -> None:
     one = carried(VENUE, 1, 25 * SECOND)
     assert max(_at_once(one)) == MOST
+    assert len({body["decision_id"] for body in one.told("transit_changed")}) > MOST, "an end makes room"
     credited = {body["decision_id"]: body["txid"] for body in one.told("transfer_credited")}
     sent = {body["decision_id"]: body["txid"] for body in one.told("transfer_sent")}
     assert len(set(credited.values())) == len(credited) and credited.items() <= sent.items()

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.test_gate import World
 from unit.test_reckoning import ALPHA, BETA, START, Books, X, Y
 from unit.test_signatory import Stamped
 
@@ -187,6 +188,20 @@ def test_lists_leave_a_share_of_a_venues_limits_to_others(count: int, amount: in
     for n in range(1000):
         assert budget.take(ListTransfers(ALPHA, False), START + n * spacing) == 0
         assert budget.ready(ListTransfers, 1, START + n * spacing + spacing // 2) == 0
+
+
+# The gate.
+
+
+def test_orders_on_their_way_keep_others_waiting_and_coins_do_not() -> None:
+    world = World()
+    world.state.flights.worth[3] = D(500)
+    assert world.decide().accepted
+    world = World()
+    world.state.flights.ordering.add(3)
+    decision = world.decide()
+    failed = [(reason.check, reason.measured) for reason in decision.reasons if not reason.passed]
+    assert failed == [("one_plan", "plan 3")]
 
 
 # Keys.
