@@ -237,7 +237,7 @@ def test_sharpness_is_width_coverage_and_error() -> None:
     assert alone is not None and alone.error_se is None
 
 
-SCIPY = [(n, power) for n in (1, 2, 3, 7, 20, 100, 333, 1_000, 2_000) for power in (1.0, 1.1, 1.4)]
+SCIPY = [(n, power) for n in (1, 2, 3, 7, 20, 100, 333, 1_000, 2_000) for power in (1.0, 1.1)]
 
 
 @pytest.mark.parametrize(("n", "power"), [*SCIPY, (2_001, 1.0), (5_000, 1.02), (20_000, 1.01)])

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryptopipe.evaluate.indices import DAY, HOUR, Indices, States, VenueQuote, widest_gap
@@ -108,6 +108,7 @@ LOOKS = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(LOOKS, st.sampled_from([HOUR, DAY]))
 def test_rows_are_what_a_list_of_all_looks_says(looks: list[tuple[int, str, list[VenueQuote]]], period: int) -> None:
     looks = sorted(looks, key=lambda look: look[0])
@@ -132,6 +133,7 @@ def test_rows_are_what_a_list_of_all_looks_says(looks: list[tuple[int, str, list
         assert row.at in near and abs(Fraction(row.widest.bps) - widest) <= abs(widest) / 10**6
 
 
+@settings(max_examples=40)
 @given(LOOKS)
 def test_ratios_are_what_a_list_of_all_looks_says(looks: list[tuple[int, str, list[VenueQuote]]]) -> None:
     indices = Indices([D(0)])

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from conformance.bitfoo import BitFooInstruments, make
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -94,6 +94,7 @@ def test_a_look_sees_all_frames_up_to_its_instant_and_none_after() -> None:
     assert play.sampler.instants == 1
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.integers(1, 12_000), st.sampled_from(["one", "two"]), st.integers(9_900, 10_100)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from evaluation.test_indices_sampling import T0, Elsewhere
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryptopipe.cli import main
@@ -56,6 +56,7 @@ def looks(one: Rows, two: Rows, max_age: int, size: str = "0") -> WindowSampler:
     return looked
 
 
+@settings(max_examples=50)
 @given(ROWS, ROWS, st.sampled_from([2 * SECOND, 7 * SECOND, HOUR]), st.sampled_from([1, 50]))
 def test_looks_are_those_of_a_plain_walk(one: Rows, two: Rows, max_age: int, least: int) -> None:
     looked = looks(one, two, max_age, f"{least / 1000}" if least > 1 else "0")
