@@ -18,6 +18,8 @@ from cryptopipe.errors import (
 )
 from cryptopipe.evaluate.arrival import Drift
 from cryptopipe.evaluate.closing import Closing, closing
+from cryptopipe.evaluate.completion import Completion, FillEdge, completion, fill_edge
+from cryptopipe.evaluate.completion import Record as CompletionRecord
 from cryptopipe.evaluate.cycle import Outcome as CycleOutcome
 from cryptopipe.evaluate.cycle import price_ratio
 from cryptopipe.evaluate.fees import (
@@ -31,7 +33,10 @@ from cryptopipe.evaluate.fees import (
 )
 from cryptopipe.evaluate.group import Candidate as CycleCandidate
 from cryptopipe.evaluate.joint import joint
+from cryptopipe.evaluate.levels import level_lives
+from cryptopipe.evaluate.lifetime import Chance, Life, Survival
 from cryptopipe.evaluate.loading import load_libraries
+from cryptopipe.evaluate.own_transfers import OwnTransfers, Road, Seen, learned
 from cryptopipe.evaluate.price_risk import Aversion, InFlight, judge
 from cryptopipe.evaluate.settlement import money_bound, settlement_bound
 from cryptopipe.evaluate.size import best_cycle
@@ -39,6 +44,7 @@ from cryptopipe.evaluate.skew import Sight, by_bound, by_clock, skew_charge
 from cryptopipe.evaluate.steps import InventoryStep, Margin, TransferStep
 from cryptopipe.evaluate.steps import Step as CycleStep
 from cryptopipe.evaluate.ticks import Column
+from cryptopipe.evaluate.transfer_law import Law
 from cryptopipe.evaluate.transfer_parts import Fixed
 from cryptopipe.evaluate.transfer_time import Processing, TransferTime, transfer_time
 from cryptopipe.evaluate.value import executable_value
@@ -239,12 +245,15 @@ __all__ = [
     "CancelAll",
     "CancelOrder",
     "CcxtActions",
+    "Chance",
     "Channel",
     "ClockCodec",
     "Closed",
     "Closing",
     "Codes",
     "Column",
+    "Completion",
+    "CompletionRecord",
     "Connect",
     "Cost",
     "Count",
@@ -283,6 +292,7 @@ __all__ = [
     "FetchPositions",
     "FetchTime",
     "Fill",
+    "FillEdge",
     "FillReport",
     "FindOrder",
     "Fixed",
@@ -302,10 +312,12 @@ __all__ = [
     "Kind",
     "Ladder",
     "Lane",
+    "Law",
     "Leg",
     "LevelChange",
     "LevelFormat",
     "Levels",
+    "Life",
     "Limit",
     "Link",
     "ListFills",
@@ -340,6 +352,7 @@ __all__ = [
     "OrdersSnapshot",
     "Outcome",
     "Outgoing",
+    "OwnTransfers",
     "Pairs",
     "Permission",
     "PlaceOrder",
@@ -359,11 +372,13 @@ __all__ = [
     "Refused",
     "Reports",
     "Resync",
+    "Road",
     "Routes",
     "Row",
     "SandboxSession",
     "SandboxVenue",
     "Say",
+    "Seen",
     "SelfTrade",
     "Send",
     "ShownOrder",
@@ -379,6 +394,7 @@ __all__ = [
     "StreamAuth",
     "StreamSigner",
     "Subscription",
+    "Survival",
     "SyncRule",
     "TimeInForce",
     "TokenFunds",
@@ -421,14 +437,18 @@ __all__ = [
     "ceil_to",
     "chain_of",
     "closing",
+    "completion",
     "exact",
     "executable_value",
+    "fill_edge",
     "floor_to",
     "format_at",
     "identified",
     "in_bps",
     "joint",
     "judge",
+    "learned",
+    "level_lives",
     "load_libraries",
     "logarithm",
     "money_bound",

@@ -18,6 +18,8 @@ CHECKS = {
     "trading_state": "market closed",
     "edge_credible": "too good to be true",
     "net_edge": "net too low",
+    "fill_edge": "gone when orders arrive",
+    "completion": "legs may not all fill",
     "size": "no size fits",
     "profit": "profit too low",
     "notional": "size cap",

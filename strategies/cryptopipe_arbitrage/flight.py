@@ -12,14 +12,17 @@ from cryptopipe.api import (
     Drift,
     Fixed,
     Instrument,
+    Law,
     MarketView,
     Nanos,
     Reason,
+    Seen,
     TransferRoute,
     TransferTime,
     Volatility,
     Wanted,
     closing,
+    learned,
     transfer_time,
     volatility,
 )
@@ -39,12 +42,23 @@ class Flight:
         self._settings, self._wanted = settings, Wanted(minutes=float(settings.least_minutes))
         self._made: dict[tuple[str, ...], tuple[Nanos, Any]] = {}
 
-    def law(self, route: TransferRoute) -> TransferTime | Reason:
-        """Of the time from the request to the day that the coins may be sold."""
-        law = transfer_time(route.chain, route.into.confirmations)
-        if isinstance(law, Reason) or not route.hold_minutes:
+    def law(self, view: MarketView, route: TransferRoute) -> Law | Reason:
+        """Of the time from the request to the day that the coins may be sold: the table's, and where there were any the
+        run's own transfers with it, of which those that have not arrived are known to take longer.
+        """
+        confirmed, hold = route.into.confirmations, float(route.hold_minutes)
+        law = transfer_time(route.chain, confirmed)
+        if isinstance(law, Reason):
             return law
-        return TransferTime((*law.parts, Fixed(float(route.hold_minutes))), law.source)
+        table = TransferTime((*law.parts, Fixed(hold)), law.source) if hold else law
+        own = view.transfers(route.source, route.chain, route.target)
+        if not own:
+            return table
+
+        def made() -> Law:
+            return learned(table, [Seen(minutes + hold, arrived) for minutes, arrived in own])
+
+        return self._lately(view.now, ("law", route.source, route.chain, route.target, f"{confirmed} {hold}"), made)
 
     def drift(self, view: MarketView, buy: Instrument, sell: Instrument) -> tuple[Drift, float] | Reason:
         """How the selling bid moves, and the part of the edge that closes on the seller's side."""

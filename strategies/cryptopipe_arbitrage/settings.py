@@ -95,6 +95,16 @@ class ArbitrageSettings(BaseModel):
     assumed_volatility: Decimal = Field(
         Decimal("0.8"), ge=0, description="a year, of a price whose window does not tell it, for skew_confidence"
     )
+    least_completion: Decimal = Field(
+        Decimal(0), ge=0, le=1,
+        description="refuse a sized edge all of whose legs fill with less certainty; 0: it is only told",
+    )  # fmt: skip
+    enough_lives: int = Field(
+        20, gt=0, description="edges or levels to have been followed before what they tell may refuse one"
+    )
+    missed_bps: Decimal = Field(
+        Decimal(0), ge=0, description="what an edge costs that is gone when its orders arrive, for those that filled"
+    )
     way_bound_ms: int = Field(50, ge=0, description="milliseconds that a frame is at most on its way to us")
     stake: dict[str, Decimal] = Field(
         {asset: Decimal(amount) for asset, amount in _STAKE.items()},

@@ -33,6 +33,7 @@ from cryptopipe.api import (
 from cryptopipe_arbitrage.edges import Cycle, by_instrument, pairs, triangles, without_aliases
 from cryptopipe_arbitrage.flight import Flight
 from cryptopipe_arbitrage.limits import conceding
+from cryptopipe_arbitrage.odds import Odds
 from cryptopipe_arbitrage.rounds import Rounds
 from cryptopipe_arbitrage.settings import ArbitrageSettings
 from cryptopipe_arbitrage.skew import Skew
@@ -62,6 +63,7 @@ class Arbitrage:
         self._rounds = Rounds(settings.stake, settings.most_edges, settings.restoring_bps)
         flight = Flight(settings.transfer)
         self._skew, self._transfers = Skew(settings, flight), Transfers(settings, flight)
+        self._odds = Odds(settings, flight)
         self._turn, self._seen = -1, set[str]()
 
     def start(self, instruments: Sequence[Instrument]) -> None:
@@ -126,7 +128,8 @@ class Arbitrage:
         if outcome is None:
             return found
         legs = conceding(found.legs, steps, found.net_bps, self._settings.concede)
-        return msgspec.structs.replace(found, legs=legs)
+        checks = self._odds.checks(view, cycle, steps, found.net_bps)
+        return msgspec.structs.replace(found, legs=legs, obstacles=checks)
 
     def _obstacles(self, view: MarketView, cycle: Cycle) -> tuple[Reason, ...]:
         """What forbids a trade whatever its price: different kinds, contracts, unknown rules, an unknown fee."""

@@ -18,11 +18,11 @@ from cryptopipe.api import (
     Drift,
     InFlight,
     Instrument,
+    Law,
     MarketView,
     Reason,
     TransferRoute,
     TransferStep,
-    TransferTime,
     Way,
     best_cycle,
     judge,
@@ -71,7 +71,7 @@ class Ways:
         found: list[Candidate] = []
         why: list[Reason] = []
         for route in routes:
-            law = self._flight.law(route)
+            law = self._flight.law(view, route)
             if isinstance(law, Reason):
                 why.append(law)
                 continue
@@ -79,7 +79,7 @@ class Ways:
                 (found if isinstance(one, Candidate) else why).append(one)  # type: ignore[arg-type]
         return found, _once(why)
 
-    def _stock(self, view: MarketView, pair: Pair, route: TransferRoute, law: TransferTime) -> Candidate | Reason:
+    def _stock(self, view: MarketView, pair: Pair, route: TransferRoute, law: Law) -> Candidate | Reason:
         """Both trades now, then the transfer: nothing depends on its time."""
         if "stock" not in self._allowed:
             return Reason("ways", False, "a way that is allowed", ", ".join(self._allowed))
@@ -95,9 +95,7 @@ class Ways:
             Way.STOCK, route, outcome, flight, Drift(0.0), self._aversion.abandon, outcome.profit, ()
         )  # fmt: skip
 
-    def _travelling(
-        self, view: MarketView, pair: Pair, route: TransferRoute, law: TransferTime
-    ) -> Iterable[Candidate | Reason]:
+    def _travelling(self, view: MarketView, pair: Pair, route: TransferRoute, law: Law) -> Iterable[Candidate | Reason]:
         """Sold on arrival, at a price that nobody knows yet."""
         if not {"transfer", "hedged"} & set(self._allowed):
             return
@@ -120,7 +118,7 @@ class Ways:
         steps: tuple[CycleStep, TransferStep, CycleStep],
         plain: CycleOutcome,
         route: TransferRoute,
-        law: TransferTime,
+        law: Law,
         drift: Drift,
         transient: float,
     ) -> Candidate | Reason:
@@ -138,7 +136,7 @@ class Ways:
             Way.TRANSFER, route, outcome, flight, drift, self._aversion.abandon, value, (_bound(flight), worth)
         )  # fmt: skip
 
-    def _worth(self, spent: Decimal, received: Decimal, law: TransferTime, drift: Drift, transient: float) -> Decimal:
+    def _worth(self, spent: Decimal, received: Decimal, law: Law, drift: Drift, transient: float) -> Decimal:
         if received <= 0:
             return -spent
         flight = judge(_edge(spent, received), float(spent), law, drift, self._aversion, transient)
@@ -150,7 +148,7 @@ class Ways:
         pair: Pair,
         plain: CycleOutcome,
         route: TransferRoute,
-        law: TransferTime,
+        law: Law,
         transient: float,
     ) -> Candidate | Reason:
         """What is left to move is the basis; two more fees and a spread are paid. Judged, not carried out."""
