@@ -157,8 +157,10 @@ class Sending(Curve):
         if dead:
             yield Row(dead, ONE, ZERO)
         gain = keeps * (ONE - step.deposit_fee_rate)
-        most = min(self._most, dead + self._stock_out // (gain * self.unit) * self.unit)
-        end = most // self.unit * self.unit
+        most = self._most // self.unit * self.unit
+        end = min(most, (dead + self._stock_out // (gain * FINEST) * FINEST) // self.unit * self.unit)
+        while end < most and self.give(end + self.unit) <= self._stock_out:  # what is rounded away leaves room
+            end += self.unit
         if end > dead:
             yield Row(end - dead, ONE, gain)
 

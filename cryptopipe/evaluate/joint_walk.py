@@ -49,7 +49,7 @@ def walk_together(
             each[shared] = common
     left = None if balance is None else Fraction(balance)
     while True:
-        gains = [_gain(chain, each, shared) for chain, each in zip(chains, fills, strict=True)]
+        gains = [_gain(chain, each) for chain, each in zip(chains, fills, strict=True)]
         rooms = [Fraction(cap) - part.amount for cap, part in zip(caps, parts, strict=True)]
         open_to = [index for index, gain in enumerate(gains) if gain > 0 and rooms[index] > 0]
         if not open_to or (left is not None and left <= 0):
@@ -60,17 +60,17 @@ def walk_together(
         left = None if left is None else left - amount
 
 
-def _gain(chain: Chain, fills: Sequence[_Fill], shared: int | None) -> Fraction:
-    """What the next unit of what is shared is worth to a cycle; zero at the end of an edge."""
-    through = taken = Fraction(1)
-    for index, (curve, fill) in enumerate(zip(chain.curves, fills, strict=True)):
+def _gain(chain: Chain, fills: Sequence[_Fill]) -> Fraction:
+    """What the next unit of the start asset adds to a cycle; zero at the end of an edge. A unit of what is shared needs
+    as much of it for all cycles (at the start), or brings as much (at the end): they compare alike.
+    """
+    through = Fraction(1)
+    for curve, fill in zip(chain.curves, fills, strict=True):
         if not curve.has(fill.rows):
             return Fraction(0)
         row = curve.rows[fill.rows]
-        if shared is not None and index == shared % len(chain.curves):
-            taken = through / Fraction(row.cost)
         through *= Fraction(row.gain) / Fraction(row.cost)
-    return (through - Fraction(chain.hurdle)) / taken
+    return through - Fraction(chain.hurdle)
 
 
 def _grow(chain: Chain, fills: Sequence[_Fill], part: Part, shared: int | None, room: Fraction) -> Fraction:

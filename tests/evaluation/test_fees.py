@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal as D
+from decimal import localcontext
 from random import Random
 
 import pytest
-from evaluation.cycles import Case, case, market, schedule, trade
+from evaluation.cycles import EXACT, Case, case, market, schedule, trade
 from evaluation.test_size import ENOUGH, instances, value
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,6 +160,21 @@ def test_a_token_takes_its_share_of_the_rate_at_its_price_and_never_a_rebate() -
     rebate = trade_step(XY, Side.SELL, LADDER, D(5), replace(fees, volume=D(10**8)), funds, maker=True)
     unfunded = trade_step(XY, Side.SELL, LADDER, D(5), fees)
     assert rebate is not None and rebate.token is None and unfunded is not None and unfunded.token is None
+
+
+@pytest.mark.parametrize("price", ["3", "7", "617.3", "0.0000017", "625"])
+def test_a_tokens_price_is_never_rounded_in_ones_own_favour(price: str) -> None:
+    funds = TokenFunds(D(1), D(price), D(price))
+    step = trade_step(XY, Side.SELL, LADDER, D(5), AccountFees(TIERS, *SOURCE, token=TOKEN), funds)
+    assert step is not None and step.token is not None
+    with localcontext(EXACT):
+        assert 1 <= step.token.per_quote * D(price) < 1 + D("1E-16")
+
+
+def test_where_nothing_is_charged_no_token_pays() -> None:
+    free = AccountFees((FeeTier(D(0), D(0), D(0)),), *SOURCE, token=TOKEN)
+    step = trade_step(XY, Side.SELL, LADDER, D(5), free, TokenFunds(D(1), D(3), D(3)))
+    assert step is not None and step.token is None and carry_out((step,), D(5)).received == 500
 
 
 def with_token(random: Random, one: Case) -> Case:

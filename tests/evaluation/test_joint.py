@@ -9,7 +9,7 @@ from decimal import localcontext
 from fractions import Fraction as F
 from random import Random
 
-from evaluation.cycles import EXACT, rounded_worse, take, trade, transfer, unhindered
+from evaluation.cycles import EXACT, market, rounded_worse, schedule, take, trade, transfer, unhindered
 from evaluation.test_size import instances
 from evaluation.test_size_walk import Piece, pieces, worth_of
 
@@ -17,8 +17,8 @@ from cryptopipe.evaluate.cycle import Outcome
 from cryptopipe.evaluate.group import Candidate
 from cryptopipe.evaluate.joint import Parts, best_parts, joint
 from cryptopipe.evaluate.size import best_cycle
-from cryptopipe.evaluate.steps import Edge, InventoryStep, Step, TransferStep
-from cryptopipe.model.facts import Side
+from cryptopipe.evaluate.steps import Edge, InventoryStep, Margin, Step, TransferStep
+from cryptopipe.model.facts import Side, TradingRules
 
 PLENTY = D(10**12)
 
@@ -255,3 +255,81 @@ def _best_division(group: Sequence[Candidate]) -> D:
         for second in range(most + 1 - first):
             best = max(best, brings[0][first] + brings[1][second] - costs[first + second])
     return best
+
+
+def plain(venue: str, base: str, side: Side, rows: Sequence[tuple[int, str]], **more: str) -> Step:
+    """Whole units at whole prices without fees; `least` is the minimum notional, `at_hand` what it may spend."""
+    rules = TradingRules(D(1), D(1), D(0), D(more.get("least", "0")))
+    ladder = [(D(price), D(size)) for price, size in rows]
+    quote = more.get("quote", "Y")
+    return Step(market(venue, base, quote, rules), side, ladder, schedule("0", "quote"), D(more.get("at_hand", "1E12")))
+
+
+def sizes(*cycles: tuple[Edge, ...]) -> tuple[D, list[list[tuple[int, int]] | None]]:
+    """(worth of all, quantity and limit by leg of each) of what is taken together."""
+    group = [Candidate(steps, PLENTY) for steps in cycles]
+    found = joint(group)
+    total = sum((net(one, outcome) for one, outcome in zip(group, found, strict=True)), D(0))
+    return total, [None if one is None else [(int(leg.quantity), int(leg.limit)) for leg in one.legs] for one in found]
+
+
+def test_a_balance_is_divided_by_what_it_earns() -> None:
+    """60 of 100 earn a fifth, the other 40 a tenth."""
+    total, (one, other) = sizes(
+        (plain("a", "X", Side.BUY, [(10, "6")], at_hand="100"), plain("b", "X", Side.SELL, [(12, "6")])),
+        (plain("a", "Z", Side.BUY, [(10, "20")], at_hand="100"), plain("b", "Z", Side.SELL, [(11, "20")])),
+    )
+    assert total == 12 + 4 and one == [(6, 10), (6, 12)] and other == [(4, 10), (4, 11)]
+
+
+def test_a_level_goes_to_the_better_sale_and_both_orders_may_go_to_the_last() -> None:
+    """Alone the first would sell two for 10 + 1; beside the second one each, for 10 + 5."""
+    buy = plain("a", "X", Side.BUY, [(100, "1"), (104, "1")])
+    first = (buy, plain("b", "X", Side.SELL, [(110, "1"), (105, "1")]))
+    second = (buy, plain("c", "X", Side.SELL, [(109, "1")]))
+    for cycles in ((first, second), (second, first)):
+        total, taken = sizes(*cycles)
+        assert total == 15
+        assert [legs[0] for legs in taken if legs] == [(1, 104), (1, 104)]
+
+
+def test_what_lots_leave_of_a_part_goes_to_who_can_use_it() -> None:
+    """1.5 and 1.5 are best; in lots of one 2 and 1: 165 + 50.5 - 200 and 9."""
+    buy = plain("a", "X", Side.BUY, [(100, "3")])
+    total, _ = sizes(
+        (buy, plain("b", "X", Side.SELL, [(110, "1.5"), (101, "10")])),
+        (buy, plain("c", "X", Side.SELL, [(109, "1.5"), (102, "10")])),
+    )
+    assert total == D("24.5")
+
+
+def test_no_order_falls_below_its_minimum_at_the_common_limit() -> None:
+    """One sold at 12 is worth 12 alone; beside five sold at 9 its limit would be 9, below the minimum of 10."""
+    bids = [(12, "1"), (9, "10")]
+    total, (one, other) = sizes(
+        (plain("a", "X", Side.BUY, [(5, "1")]), plain("b", "X", Side.SELL, bids, least="10")),
+        (plain("d", "X", Side.BUY, [(8, "5")]), plain("b", "X", Side.SELL, bids, least="10")),
+    )
+    assert total == 12 - 8 + 4 and one is None and other == [(5, 8), (5, 9)]
+
+
+def test_a_ladder_between_two_others_is_not_shared() -> None:
+    """What the second trade brings would depend on whose order comes first, and the third spends it."""
+    between = plain("a", "X", Side.SELL, [(5, "1"), (4, "9")], quote="Z")
+    cycles = [
+        (plain(venue, "X", Side.BUY, [(price, "1")]), between, plain(other, "Z", Side.SELL, [(30, "99")]))
+        for venue, other, price in (("a", "b", 100), ("c", "d", 99))
+    ]
+    total, taken = sizes(*cycles)
+    assert total == 51 and taken[0] is None and taken[1] is not None
+
+
+def test_a_free_margin_is_used_once() -> None:
+    """Each alone would take 30 of the 40 that are free."""
+    margin = Margin(D(40), D(1))
+    cycles = [
+        (plain("a", base, Side.BUY, [(10, "3")]), replace(plain("b", base, Side.SELL, [(11, "3")]), margin=margin))
+        for base in "XZ"
+    ]
+    total, taken = sizes(*cycles)
+    assert total == 3 and sum(legs is not None for legs in taken) == 1

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 from fractions import Fraction as F
 from random import Random
 
-from evaluation.cycles import case, market, schedule, unhindered
+from evaluation.cycles import case, market, rounded_worse, schedule, unhindered
 from evaluation.test_size import instances
 
 from cryptopipe.evaluate.cycle import best_amount
@@ -29,7 +29,8 @@ def pieces(step: Edge) -> list[Piece]:
     lot, done, found = F(step.instrument.rules.step), F(0), []
     for price, size in step.ladder:
         in_base = step.side is Side.BUY and step.fees.charged_in == "received"
-        each = F(1) if step.side is Side.SELL else F(price) * (1 if in_base else 1 + max(F(0), rate))
+        limit = F(rounded_worse(price, step.instrument.rules.tick, step.side))
+        each = F(1) if step.side is Side.SELL else limit * (1 if in_base else 1 + max(F(0), rate))
         whole = (done + F(size)) * each <= F(step.at_hand)
         part = F(size) if whole else F(step.at_hand) / each // lot * lot - done
         if part > 0:
@@ -104,8 +105,8 @@ def _order(random: Random, base: str, quote: str, side: Side, middle: float, pla
             (max(tick, price.quantize(tick)), D(random.randint(1, 2000)).scaleb(-2) + D(random.randint(0, 1)) * tick)
         )
     token = None
-    if random.random() < 0.1:
-        token = Token(Asset("T"), D("0.00075"), D("0.00162"), D(617) if quote == "Y" else D(1200), PLENTY, 8)
+    if random.random() < 0.25:
+        token = Token(Asset("T"), D("0.003"), D("0.00162"), D(617) if quote == "Y" else D(1200), PLENTY, 8)
     instrument = market(random.choice("ab"), base, quote, TradingRules(tick, tick, D(0), D(0)))
     at_hand = random.choice((PLENTY, PLENTY, PLENTY, D(30)))
     charged_in = random.choice(("quote", "received"))

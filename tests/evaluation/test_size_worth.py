@@ -143,6 +143,13 @@ def test_a_token_pays_while_it_suffices_for_the_whole_fee() -> None:
     assert (best.profit, best.aside) == (D("28.97"), D(0))
 
 
+def test_no_more_is_bought_than_can_be_sold() -> None:
+    """9.7 could be bought and whole units be sold: 9 are, at the first try, and no other size can be worth more."""
+    buy = replace(BUY, ladder=[(D(100), D("9.7"))])
+    best = best_cycle((buy, replace(SELL, instrument=market("b", "X", "Y", rules("1")))), D(10**6), tries=1)
+    assert best is not None and [leg.quantity for leg in best.legs] == [9, 9] and best.short == 0
+
+
 @instances(60, 1_000)
 def test_deep_cycles_chain_exactly_and_lose_less_than_the_grids_explain(seeds: range) -> None:
     """With up to eighteen decimal places and twenty levels: between the best amount rounded down and not rounded."""

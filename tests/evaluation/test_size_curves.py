@@ -1,0 +1,82 @@
+"""Each edge by itself: the sizes that its venue takes, found from either side, are those of a table of all."""
+
+from dataclasses import replace
+from decimal import Decimal as D
+from decimal import localcontext
+from itertools import pairwise
+from random import Random
+
+from evaluation.cycles import EXACT, Case, best_value, case, choices, ladder, trade, transfer
+from evaluation.test_size import ENOUGH, instances, value
+from msgspec import structs
+
+from cryptopipe.evaluate.curve import boundless
+from cryptopipe.evaluate.edges import Sending, Trade
+from cryptopipe.evaluate.size import best_cycle
+from cryptopipe.evaluate.steps import Margin, Step, Token, TransferStep
+from cryptopipe.model.facts import Asset, Side, VenueId
+
+
+def edge(random: Random) -> Step | TransferStep:
+    """A trade, often on margin, or a transfer of at most 20."""
+    if random.random() < 0.3:
+        return replace(transfer(random, "X"), maximum=D(random.choice((4, 20))))
+    side = random.choice((Side.BUY, Side.SELL))
+    step = replace(trade(random, "a", "X", "Y", side, 100), token=None)
+    if random.random() < 0.4:
+        step = replace(step, margin=Margin(D(random.choice((5, 12, 30))), D(random.choice((1, 2, 5)))))
+    return replace(step, ladder=step.ladder or ladder(random, side, 100, 4, D("0.1")))
+
+
+@instances(80, 5_000)
+def test_the_largest_and_the_smallest_size_are_those_of_all_that_fit(seeds: range) -> None:
+    for seed in seeds:
+        random = Random(seed)
+        step = edge(random)
+        stock_in, stock_out = D(random.choice((3, 17, 30, 10**6))), D(random.choice((3, 17, 30, 10**6)))
+        with localcontext(EXACT):
+            table = choices(step, Case((step, _other(step)), D(0))) or []
+            table = [choice for choice in table if choice.need <= stock_in and choice.give <= stock_out]
+        with boundless():
+            stocks = stock_in, stock_out
+            curve = Trade(step, None, *stocks) if isinstance(step, Step) else Sending(step, *stocks)
+            for tenths in range(0, 400, 7):
+                amount = D(tenths) / 10 * (1 if isinstance(step, TransferStep) or step.side is Side.SELL else 5)
+                paid = [choice.size for choice in table if choice.need <= amount]
+                assert curve.most(amount) == max(paid, default=0), f"seed {seed}: {amount}"
+                brought = [choice.size for choice in table if choice.give >= amount]
+                assert curve.least(amount) == min(brought, default=None), f"seed {seed}: {amount}"
+            assert [curve.from_size(choice.size) for choice in table] == [choice.size for choice in table]
+            assert all((curve.need(one.size), curve.give(one.size)) == (one.need, one.give) for one in table)
+            for before, after in pairwise(table):
+                assert curve.from_size(before.size + curve.unit) == after.size
+
+
+def _other(step: Step | TransferStep) -> Step:
+    """Bounds the table of a transfer: as much as it may send."""
+    random = Random(1)
+    plain = trade(random, "z", "X", "Y", Side.SELL, 100)
+    return replace(plain, ladder=[(D(1), D(25))], token=None)
+
+
+@instances(40, 2_000)
+def test_legs_of_one_venue_share_a_tokens_balance(seeds: range) -> None:
+    """Each may take an equal part; sizes whose fee would come from what the other may have left are left out."""
+    paid = 0
+    for seed in seeds:
+        random = Random(seed)
+        one = case(random, (20, 40), 0.0)
+        token = Token(Asset("T"), D("0.001"), D("0.5"), D("0.1"), D(random.choice(("0.02", "0.04", "0.1"))))
+        steps = tuple(
+            replace(step, token=token, instrument=structs.replace(step.instrument, venue=VenueId("a")))
+            if isinstance(step, Step)
+            else step
+            for step in one.steps
+        )
+        shared = replace(one, steps=steps)
+        best = best_cycle(steps, one.cap, hurdle=one.hurdle, tries=ENOUGH)
+        assert value(shared, best) == best_value(shared), f"seed {seed}"
+        tokens = [leg.fee.amount for leg in best.legs if leg.fee.asset == "T"] if best else []
+        assert sum(tokens) <= token.balance
+        paid += len(tokens) > 1
+    assert paid > len(seeds) / 10
