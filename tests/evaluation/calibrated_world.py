@@ -10,6 +10,7 @@ times are those of one withdrawal by the sandbox's own `Custody` over its own `C
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from itertools import permutations
 from math import expm1, inf, log, sqrt
 from random import Random
@@ -234,7 +235,8 @@ def _came(world: World, seed: int, prices: Prices, step: int, pair: tuple[int, i
     )  # fmt: skip
 
 
-def many(world: World, seeds: int, first: int = 0) -> list[Drawn]:
-    """Of so many seeds from `first` on, in order; seeds without an edge give none."""
+@cache
+def many(world: World, seeds: int, first: int = 0) -> tuple[Drawn, ...]:
+    """Of so many seeds from `first` on, in order; seeds without an edge give none. Drawn once."""
     found = (drawn(world, seed) for seed in range(first, first + seeds))
-    return [one for one in found if one is not None]
+    return tuple(one for one in found if one is not None)
