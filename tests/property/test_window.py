@@ -82,6 +82,27 @@ def test_rows_leave_in_their_order_when_the_span_is_over(flow: Flow, hot: int, s
         assert window.shortened_to is None
 
 
+@pytest.mark.parametrize("hot", [0, 1500, DAY])
+def test_a_row_of_just_the_span_has_left(hot: int) -> None:
+    """One row a nanosecond: as many as the span has nanoseconds, in blocks, partly in blocks, or flat."""
+    window = Window(3000, hot)
+    for begin in range(0, 8000, 250):
+        filled(window, [(at, 0, 10**12, 1, 2 * 10**12, 1) for at in range(begin, begin + 250)])
+        first = max(0, begin + 250 - 3000)
+        assert (window.oldest, len(window)) == (first, begin + 250 - first)
+        assert window.column("received_at", *EVERYTHING)[0].tolist() == list(range(first, begin + 250))
+    assert (window.sealed > 0) is (hot < 3000)
+
+
+def test_places_are_the_most_that_were_asked_for_or_needed() -> None:
+    window = Window()
+    window.extend(b"", b"", b"", b"", b"", b"", (3, 0, 2, 12))
+    filled(window, [(0, 0, 10**12, 10**11, 10**6, 1)])
+    told = {name: window.column(name, *EVERYTHING) for name in window.COLUMNS[2:]}
+    assert [places for _, places in told.values()] == [3, 1, 6, 12]
+    assert [values.tolist() for values, _ in told.values()] == [[1000], [1], [1], [1]]
+
+
 @some
 @given(flows(), hots, st.sampled_from([0, 20_000, 70_000, 200_000]))
 def test_memory_is_bounded_and_a_shorter_window_says_so(flow: Flow, hot: int, most: int) -> None:
