@@ -7,6 +7,7 @@ not known. Never: an estimate made from rows of the future, or made anew for eve
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptopipe.api import (
+    Adjustment,
     Closing,
     Column,
     Drift,
@@ -15,12 +16,14 @@ from cryptopipe.api import (
     Law,
     MarketView,
     Nanos,
+    Population,
     Reason,
     Seen,
     TransferRoute,
     TransferTime,
     Volatility,
     Wanted,
+    adjustment,
     closing,
     learned,
     transfer_time,
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SECOND = 1_000_000_000
+_SHARES = 0.29
+"""Standard deviation of a share that may be anything between 0 and 1: how far pairs are taken to differ."""
 T = TypeVar("T")
 
 
@@ -70,9 +75,8 @@ class Flight:
             if self._settings.must_know_closing:
                 return closes
             return Drift(moves.with_jumps, sigma_error=moves.error), 0.0
-        share = float(self._settings.selling_share)
         drift = Drift(moves.with_jumps, closes.kappa, moves.error, closes.kappa_error)
-        return drift, max(0.0, closes.transient) * share
+        return drift, max(0.0, closes.transient) * self.share(view, buy, sell)
 
     def volatility(self, view: MarketView, sell: Instrument) -> Volatility | Reason:
         """Of its bid."""
@@ -95,6 +99,18 @@ class Flight:
             return closing(self._column(view, sell, "bid"), self._column(view, buy, "ask"), view.now)
 
         return self._lately(view.now, ("closing", buy.id, sell.id), made)
+
+    def share(self, view: MarketView, buy: Instrument, sell: Instrument) -> float:
+        """Of the closing, what the selling bid gives up: the setting, drawn to what the window tells by its error."""
+
+        def made() -> Adjustment | Reason:
+            return adjustment(self._column(view, sell, "bid"), self._column(view, buy, "ask"), view.now)
+
+        told, usual = self._lately(view.now, ("adjustment", buy.id, sell.id), made), float(self._settings.selling_share)
+        if isinstance(told, Reason):
+            return usual
+        share, _ = Population(usual, 0.0, _SHARES, 1).shrunk(told.selling_share, told.error)
+        return min(1.0, max(0.0, share))
 
     def basis(self, view: MarketView, sell: Instrument, perpetual: Instrument) -> float | Reason:
         """Volatility per root minute of what is left to move where the perpetual is short: its ask under the bid."""

@@ -49,7 +49,10 @@ class TransferSettings(BaseModel):
         False, description="refuse where the window does not tell how fast the edge closes; else it is taken to last"
     )
     selling_share: Decimal = Field(
-        Decimal("0.5"), ge=0, le=1, description="of the closing, what the selling bid gives up; the rest is the buyer's"
+        Decimal("0.5"),
+        ge=0,
+        le=1,
+        description="of the closing, what the selling bid gives up; a window that tells the share draws it away from this",
     )
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from math import inf, log, log1p
 
 from cryptopipe.api import (
@@ -30,6 +31,9 @@ from cryptopipe.api import (
 )
 from cryptopipe_arbitrage.flight import Flight
 from cryptopipe_arbitrage.settings import ArbitrageSettings
+
+_TRIES = 4
+"""Sizes looked at on the grids: of coins in flight no lot decides, and every change of a book asks anew."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class Ways:
             return Reason("ways", False, "a way that is allowed", ", ".join(self._allowed))
         held = view.balance(pair.sell.instrument.venue, pair.sell.instrument.base)
         last = CycleStep(pair.sell.instrument, pair.sell.side, pair.sell.ladder, pair.sell.fees, held)
-        outcome = best_cycle((pair.buy, _passage(route), last), self._stakes[pair.buy.instrument.quote])
+        cap = self._stakes[pair.buy.instrument.quote]
+        outcome = best_cycle((pair.buy, _passage(route), last), cap, tries=_TRIES) if held else None
         if outcome is None:
             return _no_size(route, held)
         flight = judge(_edge(outcome.spent, outcome.received), float(outcome.spent), law, Drift(0.0), self._riskless)
@@ -99,14 +104,14 @@ class Ways:
         """Sold on arrival, at a price that nobody knows yet."""
         if not {"transfer", "hedged"} & set(self._allowed):
             return
-        cap, steps = self._stakes[pair.buy.instrument.quote], (pair.buy, _passage(route), pair.sell)
-        plain = best_cycle(steps, cap)
-        if plain is None:
-            yield _no_size(route)
-            return
         drift = self._flight.drift(view, pair.buy.instrument, pair.sell.instrument)
         if isinstance(drift, Reason):
             yield drift
+            return
+        cap, steps = self._stakes[pair.buy.instrument.quote], (pair.buy, _passage(route), pair.sell)
+        plain = best_cycle(steps, cap, tries=_TRIES)
+        if plain is None:
+            yield _no_size(route)
             return
         if "transfer" in self._allowed:
             yield self._unhedged(steps, plain, route, law, *drift)
@@ -123,18 +128,26 @@ class Ways:
         transient: float,
     ) -> Candidate | Reason:
         """At the size worth most among those that clear the bound; at the one that brings most, if none does."""
-        sized = best_cycle(steps, plain.spent, lambda spent, got: self._worth(spent, got, law, drift, transient))
-        outcome = sized or plain
-        flight = judge(
-            _edge(outcome.spent, outcome.received), float(outcome.spent), law, drift, self._aversion, transient
-        )  # fmt: skip
+        flight = self._in_flight(plain, law, drift, transient)
         if isinstance(flight, Reason):
             return flight
+        outcome = plain
+        first_unit = flight.expected - flight.edge + _most(steps)
+        if first_unit > flight.bound:  # else no size clears it: the first unit does not, before the network's fee
+            worth = partial(self._worth, law=law, drift=drift, transient=transient)
+            sized = best_cycle(steps, plain.spent, worth, tries=_TRIES)
+            if sized is not None:
+                outcome, found = sized, self._in_flight(sized, law, drift, transient)
+                flight = flight if isinstance(found, Reason) else found
         value = rounded(flight.value)
-        worth = Reason("certainty", value > 0, "above 0", f"{value:.4f}")
+        certain = Reason("certainty", value > 0, "above 0", f"{value:.4f}")
         return Candidate(
-            Way.TRANSFER, route, outcome, flight, drift, self._aversion.abandon, value, (_bound(flight), worth)
+            Way.TRANSFER, route, outcome, flight, drift, self._aversion.abandon, value, (_bound(flight), certain)
         )  # fmt: skip
+
+    def _in_flight(self, outcome: CycleOutcome, law: Law, drift: Drift, transient: float) -> InFlight | Reason:
+        edge = _edge(outcome.spent, outcome.received)
+        return judge(edge, float(outcome.spent), law, drift, self._aversion, transient)
 
     def _worth(self, spent: Decimal, received: Decimal, law: Law, drift: Drift, transient: float) -> Decimal:
         if received <= 0:
@@ -168,6 +181,14 @@ class Ways:
         return Candidate(
             Way.HEDGED, route, plain, flight, Drift(moves), self._aversion.abandon, rounded(flight.value), (done,)
         )  # fmt: skip
+
+
+def _most(steps: tuple[CycleStep, TransferStep, CycleStep]) -> float:
+    """Log return of the first unit at the best prices, before the network's fee: of no size is it more."""
+    buy, _, sell = steps
+    rate, taken = float(buy.fees.taker_rate), float(sell.fees.taker_rate)
+    paid = -log1p(-rate) if buy.pays_in_base else log1p(rate)
+    return log(Fraction(sell.ladder[0][0]) / Fraction(buy.ladder[0][0])) - paid + log1p(-taken)
 
 
 def _passage(route: TransferRoute) -> TransferStep:
