@@ -15,7 +15,10 @@ from cryptopipe.act.transit_steps import Stage
 from cryptopipe.act.venues import Answered, VenueExecution
 from cryptopipe.clock import Nanos
 from cryptopipe.errors import CryptopipeError
+from cryptopipe.gate.gate import TradingMode
+from cryptopipe.journal import told
 from cryptopipe.journal.account_records import ActionAnswered, Reckoned
+from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.networks import Networks
 from cryptopipe.model.actions import (
     Action,
@@ -24,6 +27,7 @@ from cryptopipe.model.actions import (
     FetchAddress,
     FetchBalances,
     FetchCurrencies,
+    FetchFees,
     FindOrder,
     ListFills,
     ListTransfers,
@@ -36,6 +40,7 @@ from cryptopipe.model.actions import (
 from cryptopipe.model.facts import Asset, VenueId
 from cryptopipe.model.outcomes import Accepted, NotFound, Outcome, Refused, Reports
 from cryptopipe.model.trading import Order, Transit
+from cryptopipe.own_fees import OwnFees
 from cryptopipe.private_streams import PrivateStreams
 from cryptopipe.summary import Settled, Took
 from cryptopipe.trading import Teller, Trading
@@ -62,12 +67,19 @@ class AtVenues:
         opened: Opened,
         tell: Teller,
         networks: Networks,
+        fees: FeesInForce,
+        number: Callable[[], int],
         withdrawals: frozenset[VenueId] = frozenset(),
     ) -> None:
         self._trading, self._tell, self._venues, self._codecs = trading, tell, tuple(codecs), codecs
         self._networks, self._withdrawals = networks, withdrawals
         self.execution = VenueExecution(codecs, ended, trading.halt, self._heard, self._finished)
         trading.state.room = self.execution.room
+        may_tell = [venue for venue, codec in codecs.items() if FetchFees in codec.supports]
+        self._own_fees = OwnFees(
+            self.execution, fees, may_tell,
+            lambda one, paid, now: tell(told.own_fees(one, paid, now, number())),
+        )  # fmt: skip
         self.streams = PrivateStreams(private, self.execution, tell)
         self._reckoning = Reckoning(
             self.execution, ledger, opened, self._reckoned, trading.transits.look, trading.transits.wallets.before
@@ -83,8 +95,15 @@ class AtVenues:
         """The run's first input: ask what we hold."""
         self._reckoning.begin(self._venues, at)
 
-    def ask_for_networks(self, at: Nanos) -> None:
-        """What the strategy wanted to know of moving coins, where the venue tells an account that."""
+    def ask(self, at: Nanos) -> None:
+        """What the strategy wanted to know: of moving coins, where the venue tells an account that; of fees, while
+        plans may be started and no order is on its way.
+        """
+        self._ask_for_networks(at)
+        if self._trading.state.mode is TradingMode.ACTIVE and not self._trading.busy:
+            self._own_fees.ask(at)
+
+    def _ask_for_networks(self, at: Nanos) -> None:
         for venue in self._networks.to_ask(at):
             if venue in self._codecs and FetchCurrencies in self._codecs[venue].supports:
                 self.execution.ask(FetchCurrencies(venue), at, partial(self._networks_told, venue))

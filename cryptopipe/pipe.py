@@ -52,7 +52,7 @@ class Pipe:
         self.lately = Lately()
         self.best = BestEdges(settings.limits.max_age)
         self._liquidity = TakenLiquidity()
-        self._fees = FeesInForce(settings.fees, settings.own_fees)
+        self._fees = FeesInForce(settings.fees, settings.own_fees, settings.codecs)
         self._networks = Networks(self.market.listings, settings.custody)
         experience = Experience(lambda venue: None if settings.codecs else self._paper_latency(venue))
         self._lessons = Lessons(experience)
@@ -77,7 +77,7 @@ class Pipe:
         settings = self._settings
         return AtVenues(
             settings.codecs, settings.private, self._trading, self.ledger, self._order_ended, self._open, self._tell,
-            self._networks, settings.withdrawals,
+            self._networks, self._fees, lambda: self._seq, settings.withdrawals,
         )  # fmt: skip
 
     def _paper_latency(self, venue: VenueId) -> Nanos:
@@ -130,7 +130,7 @@ class Pipe:
             for opportunity in self._strategy.evaluate(self.view, sync.instrument):
                 found[opportunity.edge] = opportunity
         if self.at_venues is not None:
-            self.at_venues.ask_for_networks(self._now)
+            self.at_venues.ask(self._now)
         if found and self.state.loss is None:
             self._trading.measure_loss()
         decisions = self._gate.decide(found.values(), self.view) if found else []

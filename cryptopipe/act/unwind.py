@@ -40,7 +40,8 @@ def closing_orders(
             for instrument in markets
             if instrument.base == asset and instrument.kind is Kind.SPOT
             if start not in against or instrument.quote == start
-            for price, order in _order(plan, instrument, amount, view, fees[instrument.venue], balance, bound_bps)
+            for paid in (view.fees(instrument) or fees[instrument.venue],)
+            for price, order in _order(plan, instrument, amount, view, paid, balance, bound_bps)
         ]
         if found:
             best = max(found, key=lambda one: one[0]) if amount > 0 else min(found, key=lambda one: one[0])

@@ -122,9 +122,9 @@ class VenueExecution:
         """Call `what` at `due`."""
         self._agenda.wake_at(due, what)
 
-    def spacing(self, venue: VenueId) -> Nanos:
-        """How far apart a venue's transfers may be listed for ever, and leave a share of its limits to others."""
-        return self._budgets[venue].spacing(ListTransfers)
+    def spacing(self, venue: VenueId, kind: type[Action] = ListTransfers) -> Nanos:
+        """How far apart a venue may be asked such a question for ever, and leave a share of its limits to others."""
+        return self._budgets[venue].spacing(kind)
 
     def next_due(self) -> Nanos:
         """When the first pause ends."""

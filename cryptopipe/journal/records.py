@@ -130,7 +130,9 @@ class InstrumentChanged(msgspec.Struct, frozen=True):
 
 
 class FeesTold(msgspec.Struct, frozen=True):
-    """A venue told its fees, as fractions, and which are in force then. `told_by` is the answer's input."""
+    """A venue told its fees, as fractions, and which are in force then. `told_by` is the answer's input. `instrument`
+    is there where an account was told what it pays for one.
+    """
 
     kind: ClassVar[str] = "fees_told"
     venue: str
@@ -141,6 +143,7 @@ class FeesTold(msgspec.Struct, frozen=True):
     maker_in_force: Decimal
     taker_in_force: Decimal
     told_by: int
+    instrument: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Decided(msgspec.Struct, frozen=True):

@@ -35,7 +35,7 @@ from cryptopipe.market.connection import Transition
 from cryptopipe.market.listings import FeesTold as FeesNews
 from cryptopipe.market.listings import InstrumentChange
 from cryptopipe.model.actions import MoveFunds, Withdraw
-from cryptopipe.model.facts import Asset, FeeSchedule
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument
 from cryptopipe.model.trading import Fill, Leg, Order, Transit
 from cryptopipe.summary import BestEdge as SeenEdge
 from cryptopipe.summary import Summary
@@ -54,6 +54,12 @@ def listed(news: InstrumentChange | FeesNews, in_force: FeeSchedule | None) -> I
     told, now = news.fees, in_force or news.fees
     rates = (told.maker_rate, told.taker_rate, told.source, told.as_of, now.maker_rate, now.taker_rate)
     return FeesTold(news.venue, *rates, news.told_by)
+
+
+def own_fees(instrument: Instrument, told: FeeSchedule, in_force: FeeSchedule, told_by: int) -> FeesTold:
+    """What an account was told that it pays for an instrument, and pays then."""
+    rates = (told.maker_rate, told.taker_rate, told.source, told.as_of, in_force.maker_rate, in_force.taker_rate)
+    return FeesTold(instrument.venue, *rates, told_by, instrument.id)
 
 
 def decided(chapter: Chapter) -> Decided:

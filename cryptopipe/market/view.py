@@ -11,6 +11,7 @@ from typing import Any, overload
 from cryptopipe.clock import Nanos
 from cryptopipe.core import SCALE, Book, TopOfBook, Window
 from cryptopipe.market.experience import Experience, Road
+from cryptopipe.market.fees import FeesInForce
 from cryptopipe.market.market import Market
 from cryptopipe.market.networks import Networks
 from cryptopipe.market.sync import BookState, BookSync
@@ -83,7 +84,7 @@ class View:
         self._market = market
         self._networks = networks or Networks(market.listings)
         self._experience = experience or Experience()
-        self._fees = fees
+        self._fees = fees if isinstance(fees, FeesInForce) else FeesInForce(fees)
         self._balance = balance
         self._taken = taken
         self.now: Nanos = 0
@@ -135,7 +136,7 @@ class View:
         return self._market.listings.refused.get(instrument.id, "")
 
     def fees(self, instrument: Instrument) -> FeeSchedule | None:
-        return self._fees.get(instrument.venue)
+        return self._fees.of(instrument)
 
     def balance(self, venue: VenueId, asset: Asset) -> Decimal:
         return self._balance(venue, asset)

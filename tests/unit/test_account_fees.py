@@ -1,0 +1,178 @@
+"""What accounts are told that they pay: asked one by one, in force for their instrument, over the public word."""
+
+from decimal import Decimal as D
+
+import pytest
+from unit.test_edges import RULE, market
+
+from cryptopipe.act.venues import VenueExecution
+from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.errors import VenueUnavailable
+from cryptopipe.market.account_fees import AGAIN_AFTER, ASKED_EVERY
+from cryptopipe.market.fees import FeesInForce
+from cryptopipe.market.listings import FeesTold
+from cryptopipe.market.market import Market
+from cryptopipe.market.sync import BookSync
+from cryptopipe.market.view import View
+from cryptopipe.model.actions import Action, FetchBalances, FetchFees
+from cryptopipe.model.events import BookSnapshot
+from cryptopipe.model.facts import FeeSchedule, Instrument, VenueId
+from cryptopipe.model.outcomes import Outcome, Reports
+from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+from cryptopipe.own_fees import APART, OwnFees
+from cryptopipe_arbitrage import strategy
+
+A, B = VenueId("a"), VenueId("b")
+X, Y = market("a", "BTC/USDT"), market("a", "ETH/USDT")
+Z = market("b", "BTC/USDT")
+START: Nanos = 1_800_000_000 * SECOND
+PUBLIC = FeeSchedule(D("0.001"), D("0.002"), "fee page", "2026-11-21", "received")
+
+
+def rates(taker: str) -> FeeSchedule:
+    return FeeSchedule(D("0.0005"), D(taker), "the account", "as answered")
+
+
+class Rates:
+    """A codec whose answer is a taker rate; none finds the venue away."""
+
+    supports: frozenset[type[Action]] = frozenset({FetchFees, FetchBalances})
+
+    def build(self, action: Action, credentials: Credentials, at: Nanos, earlier: object = ()) -> HttpRequest:
+        return HttpRequest("GET", "https://a.example/fees")
+
+    def parse(self, action: Action, response: HttpResponse, earlier: object = ()) -> Outcome:
+        if not response.body:
+            raise VenueUnavailable("away", where="a")
+        return Reports(fees=rates(response.body.decode()))
+
+
+class Asked:
+    """Two venues' accounts, whose codecs take requests in order, and what was heard of them."""
+
+    def __init__(self, fixed: frozenset[VenueId] = frozenset()) -> None:
+        codecs = {A: Rates(), B: Rates()}
+        self.execution = VenueExecution(codecs, lambda *ended: None, lambda why: None, lambda told: None)
+        self.fees = FeesInForce({A: PUBLIC, B: PUBLIC}, fixed, (A, B))
+        self.heard: list[tuple[str, D, D]] = []
+        self.own = OwnFees(self.execution, self.fees, (A, B), self._hear)
+
+    def _hear(self, one: Instrument, told: FeeSchedule, now: FeeSchedule) -> None:
+        self.heard.append((one.id, told.taker_rate, now.taker_rate))
+
+    def want(self, *instruments: Instrument) -> "Asked":
+        for one in instruments:
+            self.fees.of(one)
+        return self
+
+    def ask(self, after: Nanos, taker: str = "0.0015") -> list[str]:
+        """What is asked then, which is answered at once."""
+        self.own.ask(START + after)
+        found = self.execution.take_instructions()
+        for one in found:
+            answer = Input(1, 1, START + after, Direction.HTTP, one.venue, "", "", taker.encode(), 200, (), one.tag)
+            self.execution.answered(answer)
+        return [one.action.instrument.id for one in found if isinstance(one.action, FetchFees)]
+
+    def taker(self, one: Instrument) -> D:
+        found = self.fees.of(one)
+        assert found is not None
+        return found.taker_rate
+
+
+def test_nobody_is_asked_for_what_nobody_wants() -> None:
+    assert Asked().ask(0) == []
+
+
+def test_one_after_the_other_and_again_after_an_hour() -> None:
+    asked = Asked().want(X, Y, Z)
+    assert asked.ask(0) == [X.id, Z.id]
+    assert asked.ask(APART - 1) == []
+    assert asked.ask(APART) == [Y.id]
+    assert asked.ask(2 * APART) == asked.ask(ASKED_EVERY - SECOND) == []
+    assert asked.ask(ASKED_EVERY) == [X.id, Z.id]
+    assert asked.ask(ASKED_EVERY + APART) == [Y.id]
+
+
+def test_what_is_not_answered_is_asked_again_sooner_and_changes_nothing() -> None:
+    asked = Asked().want(X)
+    assert asked.ask(0, "") == [X.id]
+    assert (asked.taker(X), asked.heard) == (D("0.002"), [])
+    assert asked.ask(AGAIN_AFTER - SECOND) == []
+    assert asked.ask(AGAIN_AFTER) == [X.id]
+    assert asked.taker(X) == D("0.0015")
+
+
+def test_a_venue_that_has_not_answered_is_not_asked_more() -> None:
+    asked = Asked().want(X, Y)
+    asked.execution.ask(FetchBalances(A), START, lambda outcome, at: None)
+    asked.own.ask(START)
+    assert [type(one.action) for one in asked.execution.take_instructions()] == [FetchBalances]
+    other = Asked().want(X, Y)
+    other.own.ask(START)
+    other.own.ask(START + APART)
+    assert len(other.execution.take_instructions()) == 1
+
+
+@pytest.mark.parametrize("taker", ["0.0015", "0.003", "0"])
+def test_the_accounts_answer_is_in_force_lower_or_higher_for_its_instrument_alone(taker: str) -> None:
+    asked = Asked().want(X)
+    asked.ask(0, taker)
+    assert (asked.taker(X), asked.taker(Y), asked.taker(Z)) == (D(taker), D("0.002"), D("0.002"))
+    assert asked.fees[A].taker_rate == D("0.002")
+    found = asked.fees.of(X)
+    assert found is not None and (found.charged_in, found.source) == ("received", "the account")
+    asked.fees.take(FeesTold(A, rates("0.01"), 1))
+    assert (asked.taker(X), asked.taker(Y)) == (D(taker), D("0.01"))
+
+
+def test_only_what_is_new_is_told() -> None:
+    asked = Asked().want(X)
+    for hour, taker in enumerate(("0.003", "0.003", "0.001")):
+        assert asked.ask(hour * ASKED_EVERY, taker) == [X.id]
+    assert asked.heard == [(X.id, D("0.003"), D("0.003")), (X.id, D("0.001"), D("0.001"))]
+
+
+def test_rates_that_the_user_has_set_are_neither_asked_nor_changed() -> None:
+    asked = Asked(frozenset({A})).want(X, Z)
+    assert asked.ask(0) == [Z.id]
+    assert (asked.taker(X), asked.taker(Z)) == (D("0.002"), D("0.0015"))
+
+
+def test_without_an_account_unknown_stays_unknown() -> None:
+    assert FeesInForce({}).of(X) is None
+    assert FeesInForce({}, (), (A,)).of(X) is None
+
+
+def net(told: str | None, check: str = "") -> D | list[str]:
+    """Of the edge that buys X at 100 and sells it at 102 on b, with the account on a told so."""
+    world = Market({})
+    for one, (bid, ask) in ((X, ("99", "100")), (Z, ("102", "103"))):
+        sync = BookSync(one, RULE)
+        sync.snapshot(BookSnapshot(one.symbol, f'[["{bid}","1"]]'.encode(), f'[["{ask}","1"]]'.encode(), 1, 0), 1)
+        world.books.setdefault(one.venue, {})[one.symbol] = sync
+    quote = FeeSchedule.flat("0.001", "0.002", "fee page", "2026-11-21")
+    fees = FeesInForce({B: quote} if check else {A: quote, B: quote}, (), (A,))
+    view = View(world, fees, lambda venue, asset: D(10**6), {})
+    view.fees(X)
+    if told is not None:
+        fees.tell(X, rates(told), 0)
+    plain = {"kinds": ("inventory",), "restoring_bps": D(0), "skew_confidence": D("0.5"), "concede": D(0)}
+    made = strategy.make(strategy.settings(**plain))
+    made.start([X, Z])
+    (found,) = made.evaluate(view, X)
+    return [one.check for one in found.obstacles if not one.passed] if check else found.value
+
+
+def test_a_lower_rate_raises_the_value_by_exactly_the_difference() -> None:
+    """One unit for 100: 0.002 less 0.0005 of it is 0.15."""
+    before, after = net(None), net("0.0005")
+    assert isinstance(before, D) and isinstance(after, D)
+    assert before == D(102) * D("0.998") - D(100) * D("1.002")
+    assert after - before == D("0.15")
+
+
+def test_an_unknown_fee_refuses_until_the_account_tells_it() -> None:
+    assert net(None, "unknown") == ["fees"]
+    assert net("0.001", "unknown") == []
