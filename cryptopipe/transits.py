@@ -194,7 +194,8 @@ class Transits:
     def _weigh(self, one: Running, at: Nanos) -> None:
         means = self._means
         verdict = weigh(
-            one.decision.opportunity, one.plan.held, means.view, means.fees, means.limits.numeraire, self._reconsider
+            one.decision.opportunity, one.plan.held, one.plan.owed, means.view, means.fees, means.limits.numeraire,
+            self._reconsider,
         )  # fmt: skip
         if isinstance(verdict, Go):
             verdict = self.wallets.known(one.transit, verdict, one.execution, at)
@@ -266,4 +267,4 @@ class Transits:
         means.state.flights.worth.pop(number, None)
         result = result_of(one.plan, one.fills, lambda asset, held: executable_value(means.view, asset, held, unit))
         means.tell(told.transit_ended(one.plan, result, unit, one.decision.at, at))
-        means.ended(number, *left_over(one.plan, result))
+        means.ended(number, *left_over(one.decision.opportunity.legs[0], one.plan, result))

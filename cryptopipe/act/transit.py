@@ -19,7 +19,7 @@ from cryptopipe.model.actions import FetchAddress, ListTransfers, Withdraw
 from cryptopipe.model.custody import WalletMove
 from cryptopipe.model.money import exact
 from cryptopipe.model.outcomes import Accepted, AddressReport, Outcome, Reports, TransferState
-from cryptopipe.model.trading import Transit, Way
+from cryptopipe.model.trading import Transit
 
 _ZERO = Decimal(0)
 
@@ -82,9 +82,17 @@ class TransitPlan:
         """What became of a transit that is over, as `TransitEnded` has it."""
         if self.stage is Stage.LOST:
             return "lost"
-        if self.transit.way is Way.STOCK:
-            return "restored" if self.came_at else "kept" if self.held else "nothing"
-        return "sold" if self.came_at else "returned" if self.asked_at or self.reason else "nothing"
+        if self.came_at:
+            return "restored" if self.owed else "sold"
+        if self.owed:
+            return "kept" if self.held else "nothing"
+        return "returned" if self.asked_at or self.reason else "nothing"
+
+    @property
+    def _excess(self) -> Decimal:
+        """What is held at the source beyond what was sold from stock."""
+        with exact():
+            return max(_ZERO, self.held - self.owed)
 
     def bought(self, held: Decimal, owed: Decimal, at: Nanos) -> tuple[Step, ...]:
         """The decision's own orders have ended: `held` more at the source, `owed` less at the target."""
@@ -124,7 +132,7 @@ class TransitPlan:
             case Stage.SELLING:
                 return (Sell(False, self.arrived),)
             case Stage.RETURNING:
-                return (Sell(True, self.held),)
+                return (Sell(True, self._excess),)
         return (self._look(),) if self.looking else ()
 
     def weighed(self, verdict: Go | Back | Later, at: Nanos) -> tuple[Step, ...]:
@@ -145,8 +153,8 @@ class TransitPlan:
         """An order to sell has ended; the rest is tried again."""
         here = self.stage is Stage.RETURNING
         with exact():
-            left = (self.held if here else self.arrived) - quantity
-        self.held, self.arrived = (left, self.arrived) if here else (self.held, left)
+            self.held, self.arrived = self.held - quantity * here, self.arrived - quantity * (not here)
+        left = self._excess if here else self.arrived
         self._tries = 0 if quantity else self._tries + 1
         return (pauses.sale_pause(self._tries),) if left > 0 else self._end()
 
@@ -275,17 +283,15 @@ class TransitPlan:
         return (Sell(False, self.arrived),) if self.arrived else self._end()
 
     def _go_back(self, reason: str) -> tuple[Step, ...]:
-        """To the wallet of orders first. What was bought ahead of a sale from stock stays; anything else is sold again
-        where it is.
-        """
+        """To the wallet of orders first. What stands for stock that was sold stays; the rest is sold where it is."""
         self.reason, self._tries = reason, 0
         if self._moved_out and self._go.move_out is not None:
             way = self._go.move_out
             return self._begin_move(Stage.MOVING_BACK, WalletMove(way.target, way.source), self.sent)
-        if self.transit.way is Way.STOCK:
+        if not self._excess:
             return self._end()
         self.stage = Stage.RETURNING
-        return (Sell(True, self.held),)
+        return (Sell(True, self._excess),)
 
     def _end(self) -> tuple[Step, ...]:
         self.stage = Stage.DONE

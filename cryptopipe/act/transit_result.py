@@ -12,7 +12,7 @@ from cryptopipe.act.transit import TransitPlan
 from cryptopipe.act.transit_steps import Stage
 from cryptopipe.model.facts import Amounts, Asset, Side, VenueId
 from cryptopipe.model.money import exact, ratio
-from cryptopipe.model.trading import Fill
+from cryptopipe.model.trading import Fill, Leg
 
 _LOG = Context(prec=12)
 _ZERO = Decimal(0)
@@ -96,12 +96,20 @@ def _worth(amounts: Amounts, worth: Worth) -> Decimal | None:
     return total
 
 
-def left_over(plan: TransitPlan, result: TransitResult) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
-    """(dust, exposure): what is more is less than its market trades, or went with the network's fee; what is less is
-    stock that is gone. What was lost is neither.
+def left_over(
+    bought: Leg, plan: TransitPlan, result: TransitResult
+) -> tuple[dict[Asset, Decimal], dict[Asset, Decimal]]:
+    """(dust, exposure): what is more is dust where it is less than the market that it was `bought` on trades; what is
+    less is stock that is gone. What was lost is neither.
     """
-    rest = {plan.transit.asset: result.rest} if result.rest and plan.stage is not Stage.LOST else {}
-    return (rest, {}) if result.rest > 0 else ({}, rest)
+    if not result.rest or plan.stage is Stage.LOST:
+        return {}, {}
+    rules, rest = bought.instrument.rules, {plan.transit.asset: result.rest}
+    with exact():
+        small = rules is not None and (
+            result.rest < max(rules.step, rules.min_size) or result.rest * bought.limit < rules.min_notional
+        )
+    return (rest, {}) if result.rest > 0 and small else ({}, rest)
 
 
 def on_its_way(plan: TransitPlan) -> Decimal:

@@ -21,7 +21,7 @@ from cryptopipe.market.view import View
 from cryptopipe.model.custody import TransferRoute
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, VenueId
 from cryptopipe.model.money import exact
-from cryptopipe.model.trading import Opportunity, Transit, Way
+from cryptopipe.model.trading import Opportunity, Transit
 
 Reconsider = Callable[[View, Transit, Decimal], bool]
 """A strategy's own: whether to send what is held, which is asked right before the withdrawal."""
@@ -30,24 +30,28 @@ Reconsider = Callable[[View, Transit, Decimal], bool]
 def weigh(
     opportunity: Opportunity,
     held: Decimal,
+    owed: Decimal,
     view: View,
     fees: Mapping[VenueId, FeeSchedule],
     numeraire: Asset,
     reconsider: Reconsider | None = None,
 ) -> Verdict:
-    """Of `held` coins at the source of an opportunity's transit."""
+    """Of `held` coins at the source of an opportunity's transit; `owed`: sold from stock at the target already."""
     transit = opportunity.transit
     assert transit is not None, "only what travels is weighed"
     route = route_of(transit, view)
     if isinstance(route, str):
         return Back(route)
     amount = route.sendable(held)
-    why = route.problem(amount, executable_value(view, transit.asset, amount, numeraire))
+    worth = executable_value(view, transit.asset, amount, numeraire)
+    if worth is None:
+        return Later(f"{transit.asset} has no price in {numeraire}")
+    why = route.problem(amount, worth)
     if why:
         return Back(why)
     hold = int(route.hold_minutes * 60 * SECOND)
     go = Go(amount, route.fee(amount), hold, route.move_out, route.move_in)
-    if transit.way is Way.STOCK:  # sold already; the stock is restored
+    if owed:  # the stock is restored; what is beyond it goes along
         return go
     if reconsider is not None:
         return go if reconsider(view, transit, held) else Back("the strategy sends it no more")

@@ -303,15 +303,20 @@ def test_the_end_is_told_in_a_word(road: Road) -> None:
     assert (plan.reason != "") == (word != "sold")
 
 
-@given(ROADS, st.sampled_from([D(0), D("9.75"), D("9.70"), D(11)]))
-def test_stock_that_was_sold_ahead_is_restored_and_never_sold_again(road: Road, owed: D) -> None:
+@given(ROADS, st.sampled_from([D("9.75"), D("9.70"), D(5), D(11)]))
+def test_what_was_sold_from_stock_is_restored_or_stays_and_the_rest_is_sold(road: Road, owed: D) -> None:
     done = travel(road, Way.STOCK, owed=owed)
     really_left = road.at > 0 and not road.gives_back
-    assert done.sold_here == 0
     credited = AMOUNT - FEE if really_left and not road.never_credited else D(0)
     assert done.sold_there == (max(D(0), credited - owed) // STEP * STEP if credited else 0)
+    assert done.sold_here == (0 if really_left else max(D(0), HELD - owed) // STEP * STEP)
     if done.plan.stage is not Stage.LOST:
         assert done.plan.end == ("restored" if credited else "kept")
+
+
+def test_stock_that_was_not_sold_after_all_is_sold_where_it_is() -> None:
+    done = travel(Road(verdicts=[Back("no route")]), Way.STOCK)
+    assert (done.sold_here, done.plan.end) == (D("10.00"), "returned")
 
 
 @pytest.mark.parametrize("names", ["client", "bare", "number", "nothing"])
@@ -337,10 +342,10 @@ def unknown(claimed: set[str]) -> TransitPlan:
     return plan
 
 
-def listed(number: str, client_id: str) -> TransferReport:
+def listed(number: str, client_id: str, at: Nanos = START) -> TransferReport:
     """A withdrawal of the same amount to the same address, just now."""
     state = TransferState.PENDING
-    return TransferReport(ALPHA, number, False, X, "net", "here", AMOUNT - FEE, FEE, state, "", client_id, START)
+    return TransferReport(ALPHA, number, False, X, "net", "here", AMOUNT - FEE, FEE, state, "", client_id, at)
 
 
 def test_another_plans_withdrawal_of_the_same_amount_is_not_ours() -> None:
@@ -349,6 +354,8 @@ def test_another_plans_withdrawal_of_the_same_amount_is_not_ours() -> None:
     plan.told(Reports(transfers=(listed("77", ""),)), START + SECOND)
     assert plan.state == "unknown"
     claimed.clear()
+    plan.told(Reports(transfers=(listed("77", "", START - 61 * SECOND),)), START + SECOND)
+    assert plan.state == "unknown", "it was made before ours"
     plan.told(Reports(transfers=(listed("77", ""),)), START + SECOND)
     assert (plan.state, plan.transfer_id) == ("leaving", "77")
 

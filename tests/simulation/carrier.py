@@ -30,6 +30,8 @@ class Carrier:
     size: D
     ways: Sequence[Way] = (Way.TRANSFER,)
     go_on: bool | None = True
+    dearer: D = D("0.998")
+    """Times the bid: at which it would sell."""
     free: list[D] = field(default_factory=list)
     """What it was told to have of the asset, each time it was asked."""
     asked: list[tuple[Transit, D]] = field(default_factory=list)
@@ -63,50 +65,32 @@ class Carrier:
     def _offered(
         self, view: View, here: Instrument, there: Instrument, route: TransferRoute, way: Way
     ) -> Iterable[Opportunity]:
-        tops, fees = [view.top(one) for one in (here, there)], [view.fees(one) for one in (here, there)]
-        if None in tops or None in fees:
+        tops, fees = (view.top(here), view.top(there)), (view.fees(here), view.fees(there))
+        if not (tops[0] and tops[1] and fees[0] and fees[1] and tops[0].ask and tops[1].bid):
             return
-        ask, bid = tops[0].ask, tops[1].bid
-        buy = _leg(here, Side.BUY, self.size, ask, fees[0])
-        sell = _leg(there, Side.SELL, self.size, bid, fees[1])
+        buy = _leg(here, Side.BUY, self.size, tops[0].ask, fees[0], D("1.002"))
+        sell = _leg(there, Side.SELL, self.size, tops[1].bid, fees[1], self.dearer)
         with exact():
-            notional, bought = buy.quantity * ask, buy.quantity - (buy.fee.amount if buy.fee.asset == here.base else 0)
+            bought = buy.quantity - (buy.fee.amount if buy.fee.asset == here.base else 0)
+            notional = buy.quantity * buy.vwap
             value = notional * CLAIMED / 10_000
         amount = route.sendable(bought)
         transit = Transit(
             way, self.asset, here.venue, there.venue, route.chain, route.code, route.out.code, route.target_code,
             route.into.code, amount, route.fee(amount), route.arrives(amount), route.out.precision, FORECAST,
         )  # fmt: skip
-        name = f"{way.value} {here.id} {there.id} {route.chain}"
+        name, gain = f"{way.value} {here.id} {there.id} {route.chain}", {self.quote: value}
         yield Opportunity(
-            name,
-            (buy, sell),
-            CLAIMED,
-            CLAIMED,
-            (),
-            {self.quote: value},
-            value,
-            self.quote,
-            notional,
-            (name,),
-            (),
-            transit,
-        )
+            name, (buy, sell), CLAIMED, CLAIMED, (), gain, value, self.quote, notional, (name,), transit=transit
+        )  # fmt: skip
 
 
-def _leg(one: Instrument, side: Side, size: D, price: D, fees: FeeSchedule) -> Leg:
+def _leg(one: Instrument, side: Side, size: D, price: D, fees: FeeSchedule, times: D) -> Leg:
     assert one.rules is not None
-    quantity = floor_to(one.rules.step, size)
+    quantity, tick = floor_to(one.rules.step, size), one.rules.tick
     with exact():
-        limit = (
-            floor_to(one.rules.tick, price * D("1.002"))
-            if side is Side.BUY
-            else ceil_to(one.rules.tick, price * D("0.998"))
-        )
+        limit = floor_to(tick, price * times) if side is Side.BUY else ceil_to(tick, price * times)
         in_coins = side is Side.BUY and fees.charged_in == "received"
-        fee = (
-            Fee(quantity * fees.taker_rate, one.base)
-            if in_coins
-            else Fee(price * quantity * fees.taker_rate, one.quote)
-        )
+        amount, asset = (quantity, one.base) if in_coins else (price * quantity, one.quote)
+        fee = Fee(amount * fees.taker_rate, asset)
     return Leg(one, side, quantity, limit, price, fee)

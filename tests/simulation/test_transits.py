@@ -101,6 +101,7 @@ def _ends_are_what_was_done(one: Carried) -> None:
     fills = defaultdict(list)
     for body in one.told("filled"):
         fills[of[body["client_id"]]].append(body)
+    left = {body["decision_id"]: body["dust"] | body["exposure"] for body in one.told("plan_ended")}
     credited = {body["decision_id"]: D(body["amount"]) for body in one.told("transfer_credited")}
     sent = {body["decision_id"]: D(body["amount"]) for body in one.told("transfer_sent")}
     for end in one.told("transit_ended"):
@@ -118,7 +119,7 @@ def _ends_are_what_was_done(one: Carried) -> None:
             change[SOL] += credited.get(number, D(0)) - sent.get(number, D(0))
         rounding = D("0.0001")  # what venues round of quotes is in the ledger, not in a fill's record
         assert abs(D(end["profit"].get(USDT, 0)) - change[USDT]) < rounding
-        assert D(end["profit"].get(SOL, 0)) == D(end["rest"]) == change[SOL]
+        assert D(end["profit"].get(SOL, 0)) == D(end["rest"]) == change[SOL] == D(left[number].get(SOL, 0))
         if end["log_return"] is not None:
             assert float(end["log_return"]) == pytest.approx(math.log(got / spent), abs=1e-6)
 
@@ -277,6 +278,16 @@ def test_stock_is_sold_at_once_and_restored(execution: str) -> None:
         assert D(end["rest"]) + D(end["sold"]) + D(end["sent"]) - D(end["credited"]) == D(end["bought"])
 
 
+def test_stock_that_was_not_sold_is_weighed_and_is_no_dust() -> None:
+    make = partial(Carrier, SOL, USDT, D(2), (Way.STOCK,), None, D("1.05"))
+    one = run(wiring(PAPER, PAIR), make, 1, 20 * SECOND)
+    holds(one)
+    assert ends(one)["returned"] >= 1 and set(ends(one)) <= {"returned", "sold"}
+    for body in one.told("plan_ended"):
+        assert body["exposure"] == {} and sum(map(D, body["dust"].values())) < D("0.01")
+    assert one.summary.value.trading is not None and one.summary.value.trading > -100
+
+
 def test_what_is_no_longer_worth_it_is_sold_where_it_is() -> None:
     """By the rule of the executor: where selling costs 60 basis points, coins bring less than where it costs 10."""
     one = run(wiring(PAPER, PAIR), partial(Carrier, SOL, USDT, D(2), go_on=None), 1, 20 * SECOND)
@@ -355,9 +366,16 @@ def test_a_run_that_ends_on_the_way_says_so_and_is_no_error() -> None:
     one = carried(VENUE, 1, 10 * SECOND)
     reconciles(one)
     assert one.summary.in_flight and one.summary.halted == ""
+    assert one.summary.value.trading is not None and abs(one.summary.value.trading) < 20, "six coins, 870 dollars"
     body = one.told("run_ended")[-1]
     assert [each["decision_id"] for each in body["in_flight"]] == [x.decision_id for x in one.summary.in_flight]
     assert all(D(each["amount"]) > 1 for each in body["in_flight"])
+
+
+def test_on_paper_nothing_goes_on_after_the_end() -> None:
+    one = run(wiring(PAPER, PAIR), MAKE, 1, 10 * SECOND)
+    assert [x.state for x in one.summary.in_flight] == ["travelling"] * MOST
+    assert one.records[-1]["at"] < START + 11 * SECOND
 
 
 def test_times_on_paper_depend_on_the_seed_alone() -> None:
