@@ -16,6 +16,7 @@ from cryptopipe.errors import (
     VenueError,
     VenueUnavailable,
 )
+from cryptopipe.evaluate.adjustment import Adjustment, adjustment
 from cryptopipe.evaluate.arrival import Drift
 from cryptopipe.evaluate.closing import Closing, closing
 from cryptopipe.evaluate.completion import Completion, FillEdge, completion, fill_edge
@@ -38,6 +39,7 @@ from cryptopipe.evaluate.lifetime import Chance, Life, Survival
 from cryptopipe.evaluate.loading import load_libraries
 from cryptopipe.evaluate.own_transfers import OwnTransfers, Road, Seen, learned
 from cryptopipe.evaluate.price_risk import Aversion, InFlight, judge
+from cryptopipe.evaluate.selection import Population, population
 from cryptopipe.evaluate.settlement import money_bound, settlement_bound
 from cryptopipe.evaluate.size import best_cycle
 from cryptopipe.evaluate.skew import Sight, by_bound, by_clock, skew_charge
@@ -232,6 +234,7 @@ __all__ = [
     "ActionCodec",
     "ActionRules",
     "AddressReport",
+    "Adjustment",
     "Allowance",
     "Amounts",
     "Asset",
@@ -356,6 +359,7 @@ __all__ = [
     "Pairs",
     "Permission",
     "PlaceOrder",
+    "Population",
     "PositionReport",
     "PrivateCodec",
     "PrivateReport",
@@ -428,6 +432,7 @@ __all__ = [
     "Weight",
     "Withdraw",
     "Worded",
+    "adjustment",
     "amount_of",
     "apply_always",
     "asset_of",
@@ -458,6 +463,7 @@ __all__ = [
     "parse_epoch",
     "parse_instant",
     "plain",
+    "population",
     "price_ratio",
     "ratio",
     "raw",

@@ -22,8 +22,8 @@ FEWEST = 20
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a quantity is over many windows: `mean` of the truth with its standard error, `deviation` of the truth
+class Population:
+    """What a quantity is over pairs or windows: `mean` of the truth with its standard error, `deviation` of the truth
     around it, from so many estimates.
     """
 
@@ -51,7 +51,7 @@ class Kind:
         return self.mean + kept * (estimate - self.mean), min(error, sqrt(left))
 
 
-def kind_of(estimates: Sequence[float], errors: Sequence[float], fewest: int = FEWEST) -> Kind | Reason:
+def population(estimates: Sequence[float], errors: Sequence[float], fewest: int = FEWEST) -> Population | Reason:
     """Of estimates with their standard errors, by moments: what they vary beyond their mean squared error is the
     truth's. Each counts alike: a rate that is high has a larger error, and weights would draw the mean down.
 
@@ -69,4 +69,4 @@ def kind_of(estimates: Sequence[float], errors: Sequence[float], fewest: int = F
     mean = fsum(estimates) / count
     spread = fsum((one - mean) ** 2 for one in estimates) / (count - 1)
     noise = fsum(one * one for one in errors) / count
-    return Kind(mean, sqrt(spread / count), sqrt(max(0.0, spread - noise)), count)
+    return Population(mean, sqrt(spread / count), sqrt(max(0.0, spread - noise)), count)
