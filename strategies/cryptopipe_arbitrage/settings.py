@@ -52,7 +52,7 @@ class TransferSettings(BaseModel):
         Decimal("0.5"),
         ge=0,
         le=1,
-        description="of the closing, what the selling bid gives up; a window that tells the share draws it away from this",
+        description="of the closing, what the selling bid gives up; a window that tells draws it away from this",
     )
 
     @property

@@ -76,7 +76,8 @@ class Slower:
 class World:
     """Lengths in minutes but for steps, which are of one second. `before` is the window that estimates have; edges are
     looked for during `during` after it. `spread` is half of it, `fee` that of one trade, both as fractions. `halves`:
-    the premium's half-life in seconds, one for each world that seeds are dealt to in turn.
+    the premium's half-life in seconds, one for each world that seeds are dealt to in turn. `steady`: the first so many
+    venues have no premium.
     """
 
     venues: int = 2
@@ -89,6 +90,7 @@ class World:
     jump: Jump = NO_JUMP
     chain: str = "solana"
     before: int = 0
+    steady: int = 0
     during: int = 15
 
     @property
@@ -156,10 +158,14 @@ class Prices:
         parameters = world.parameters(seed)
         price = replace(PARAMETERS.price("BTC"), usd=100.0, volatility=world.volatility)
         self._efficient = Efficient(price, parameters.jump, 1.0, Random(f"{seed} price"))
+        without = replace(parameters, premium="none")
         self._local = [
-            Local(self._efficient, parameters.venue("default"), parameters, False, Random(f"{seed} venue {one}"))
+            Local(
+                self._efficient, parameters.venue("default"), without if one < world.steady else parameters, False,
+                Random(f"{seed} venue {one}"),
+            )
             for one in range(world.venues)
-        ]
+        ]  # fmt: skip
         self._rows: list[list[float]] = [[] for _ in range(world.venues + 1)]
 
     def until(self, step: int) -> Floats:

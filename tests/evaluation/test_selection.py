@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptopipe.evaluate.selection import Kind, kind_of
+from cryptopipe.evaluate.selection import Population, population
 from cryptopipe.model.trading import Reason
 
 finite = st.floats(-100, 100)
 positive = st.floats(0.01, 100)
 
 
-def found(estimates: list[float], errors: list[float], fewest: int = 2) -> Kind:
-    kind = kind_of(estimates, errors, fewest)
-    assert isinstance(kind, Kind)
+def found(estimates: list[float], errors: list[float], fewest: int = 2) -> Population:
+    kind = population(estimates, errors, fewest)
+    assert isinstance(kind, Population)
     return kind
 
 
@@ -25,20 +25,20 @@ def test_the_shrunk_estimate_is_the_posterior_of_two_normal_laws(
     mean: float, mean_error: float, deviation: float, estimate: float, error: float
 ) -> None:
     """By precisions, where the mean is known; with its error, never surer than that and never less sure than alone."""
-    known = Kind(mean, 0.0, deviation, 9)
+    known = Population(mean, 0.0, deviation, 9)
     prior, seen = 1 / deviation**2, 1 / error**2
     centre, left = known.shrunk(estimate, error)
     assert centre == pytest.approx((prior * mean + seen * estimate) / (prior + seen), rel=1e-9, abs=1e-9)
     assert left == pytest.approx(1 / sqrt(prior + seen), rel=1e-9)
-    _, unsure = Kind(mean, mean_error, deviation, 9).shrunk(estimate, error)
+    _, unsure = Population(mean, mean_error, deviation, 9).shrunk(estimate, error)
     assert left * (1 - 1e-9) <= unsure <= error
     assert known.unseen == (mean, deviation)
-    assert Kind(mean, 3.0, 4.0, 9).unseen == (mean, 5.0)
+    assert Population(mean, 3.0, 4.0, 9).unseen == (mean, 5.0)
 
 
 @given(finite, finite)
 def test_what_is_known_is_not_shrunk_and_what_is_all_error_is(mean: float, estimate: float) -> None:
-    alike = Kind(mean, 0.5, 0.0, 9)
+    alike = Population(mean, 0.5, 0.0, 9)
     assert alike.shrunk(estimate, 0.0) == (pytest.approx(estimate), 0.0)
     assert alike.shrunk(estimate, 2.0) == (pytest.approx(mean), pytest.approx(0.5))
     assert alike.shrunk(estimate, 0.2)[1] == 0.2
@@ -74,11 +74,11 @@ def test_the_winners_curse_is_seen_and_gone() -> None:
 
 
 def test_few_estimates_tell_nothing_of_their_kind() -> None:
-    assert isinstance(kind_of([1.0] * 20, [0.1] * 20), Kind)
-    refused = kind_of([1.0] * 19, [0.1] * 19)
+    assert isinstance(population([1.0] * 20, [0.1] * 20), Population)
+    refused = population([1.0] * 19, [0.1] * 19)
     assert isinstance(refused, Reason)
     assert (refused.check, refused.limit, refused.measured) == ("selection", "20 estimates", "19")
-    assert isinstance(kind_of([1.0], [0.1], 1), Reason)
+    assert isinstance(population([1.0], [0.1], 1), Reason)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_few_estimates_tell_nothing_of_their_kind() -> None:
 )  # fmt: skip
 def test_what_is_no_estimate_is_refused(estimates: list[float], errors: list[float]) -> None:
     with pytest.raises(ValueError, match="estimates"):
-        kind_of(estimates, errors)
+        population(estimates, errors)
 
 
 def test_an_error_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="error"):
-        Kind(1.0, 0.1, 0.5, 9).shrunk(1.0, -0.1)
+        Population(1.0, 0.1, 0.5, 9).shrunk(1.0, -0.1)
