@@ -164,6 +164,8 @@ class Transits:
                 self._weigh(one, at)
             case Send(action=action) if not self._stopped:
                 self._send(one, action, at)
+            case Send():
+                plan.unsent()
             case Left() | Came() | Gone():
                 self._book(one, step)
             case Sell(at_source=at_source, amount=amount) if not self._stopped:

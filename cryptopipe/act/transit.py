@@ -30,13 +30,7 @@ class TransitPlan:
     `naming` makes the ids of its actions; `claimed` says of a transfer in a venue's list whether it is another plan's.
     """
 
-    def __init__(
-        self,
-        number: int,
-        transit: Transit,
-        naming: Callable[[str], str],
-        claimed: Claimed = nobodys,
-    ) -> None:
+    def __init__(self, number: int, transit: Transit, naming: Callable[[str], str], claimed: Claimed = nobodys) -> None:
         self.number, self.transit, self._naming, self._claimed = number, transit, naming, claimed
         self.client_id = naming(f"d{number}-w")
         """Of the withdrawal."""
@@ -148,6 +142,11 @@ class TransitPlan:
                 if verdict.move_out is None:
                     return self._ask_withdrawal(at)
                 return self._begin_move(Stage.MOVING_OUT, verdict.move_out, amount)
+
+    def unsent(self) -> None:
+        """The run ends, and does not ask for what it was about to."""
+        if self.stage is Stage.WITHDRAWING:
+            self.stage, self.asked_at = Stage.WEIGHING, 0
 
     def sold(self, quantity: Decimal, at: Nanos) -> tuple[Step, ...]:
         """An order to sell has ended; the rest is tried again."""
