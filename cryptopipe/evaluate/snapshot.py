@@ -22,6 +22,7 @@ Node = tuple[VenueId, Asset]
 Levels = tuple[tuple[Decimal, Decimal], ...]
 """(price, size in base), best first."""
 
+_ENDLESS = Decimal(10) ** 30
 _HOPS = 3
 """An asset that no three trades lead to the numeraire has no value."""
 
@@ -232,9 +233,11 @@ def undominated(routes: Iterable[tuple[int, Route]]) -> list[tuple[int, Route]]:
     return sorted(kept)
 
 
-def _burden(route: Route) -> tuple[Decimal, Decimal, Fraction, Fraction, Decimal]:
-    most = Fraction(-route.maximum) if route.maximum is not None else Fraction(-(10**30))
-    return route.fee, route.rate, route.smallest, most, route.minutes or Decimal(0)
+def _burden(route: Route) -> tuple[Decimal | Fraction, ...]:
+    """Such that none is no worse than one that comes before it, but for equal ones."""
+    most = -route.maximum if route.maximum is not None else -_ENDLESS
+    places = Decimal(-route.precision) if route.precision is not None else -_ENDLESS
+    return route.fee, route.rate, route.smallest, most, places, _ENDLESS if route.minutes is None else route.minutes
 
 
 def _no_worse(one: Route, other: Route) -> bool:

@@ -223,9 +223,16 @@ def _all_flows(snapshot: Snapshot, answer: Certificate) -> Flows:
             most = min(most, F(snapshot.balances[source]))
         if route.open and answer.any_balance:
             flows += sent(replace(route, fee=D(0)), F(1))
-        elif route.open and most >= max(route.minimum, route.fee) and most > 0:
+        elif route.open and most >= max(route.minimum, route.fee) and most > 0 and _there(snapshot, route.asset):
             flows += sent(route, most)
     return [flow for flow in flows if held(flow[0])]
+
+
+def _there(snapshot: Snapshot, asset: Asset) -> bool:
+    """Whether any of it is held, or can be bought for money that is."""
+    held = any(amount > 0 for node, amount in snapshot.balances.items() if node[1] == asset)
+    sold_at = [one.instrument.venue for one in snapshot.books if one.instrument.base == asset and one.asks]
+    return held or any(snapshot.balances[venue, MONEY] > 0 for venue in sold_at)
 
 
 @pytest.mark.parametrize("count", [9, pytest.param(10_000, marks=pytest.mark.long)])
