@@ -6,7 +6,7 @@ from decimal import localcontext
 from itertools import pairwise
 from random import Random
 
-from evaluation.cycles import EXACT, Case, best_value, case, choices, ladder, trade, transfer
+from evaluation.cycles import EXACT, Case, best_value, case, choices, ladder, market, schedule, trade, transfer
 from evaluation.test_size import ENOUGH, instances, value
 from msgspec import structs
 
@@ -14,7 +14,7 @@ from cryptopipe.evaluate.curve import boundless
 from cryptopipe.evaluate.edges import Sending, Trade
 from cryptopipe.evaluate.size import best_cycle
 from cryptopipe.evaluate.steps import Margin, Step, Token, TransferStep
-from cryptopipe.model.facts import Asset, Side, VenueId
+from cryptopipe.model.facts import Asset, Side, TradingRules, VenueId
 
 
 def edge(random: Random) -> Step | TransferStep:
@@ -33,7 +33,7 @@ def test_the_largest_and_the_smallest_size_are_those_of_all_that_fit(seeds: rang
     for seed in seeds:
         random = Random(seed)
         step = edge(random)
-        stock_in, stock_out = D(random.choice((3, 17, 30, 10**6))), D(random.choice((3, 17, 30, 10**6)))
+        stock_in, stock_out = (D(random.choice((3, 17, 30, 45, 60, 10**6))) for _ in range(2))
         with localcontext(EXACT):
             table = choices(step, Case((step, _other(step)), D(0))) or []
             table = [choice for choice in table if choice.need <= stock_in and choice.give <= stock_out]
@@ -50,6 +50,17 @@ def test_the_largest_and_the_smallest_size_are_those_of_all_that_fit(seeds: rang
             assert all((curve.need(one.size), curve.give(one.size)) == (one.need, one.give) for one in table)
             for before, after in pairwise(table):
                 assert curve.from_size(before.size + curve.unit) == after.size
+
+
+def test_a_size_below_the_minimum_at_its_limit_gives_way_to_the_level_before() -> None:
+    """1.5 are worth 75 at the 50 that they need, and 1.0 are worth 110."""
+    rules = TradingRules(D("0.1"), D("0.1"), D(0), D(100))
+    rows = [(D(110), D(1)), (D(50), D(3))]
+    step = Step(market("a", "X", "Y", rules), Side.SELL, rows, schedule("0", "quote"), D(10))
+    with boundless():
+        curve = Trade(step)
+        assert [curve.most(D(amount)) for amount in ("0.9", "1.5", "1.9", "2.0")] == [0, 1, 1, 2]
+        assert [curve.from_size(D(size)) for size in ("0.1", "1.1")] == [1, 2]
 
 
 def _other(step: Step | TransferStep) -> Step:

@@ -84,7 +84,7 @@ def _needed(edge: Sequence[Piece], brought: F) -> F | None:
 def deep(random: Random, levels: int) -> tuple[list[Edge], D]:
     """Two to five edges with up to so many levels; a few with eighteen decimal places."""
     places = random.choice((2, 2, 5, 18))
-    edge = random.choice((-2, 1, 3, 10, 30)) / 1000
+    edge = random.choice((0, 5, 10, 20, 40)) / 1000
     buy, sell = _order(random, "X", "Y", Side.BUY, 1.0, places, levels), Side.SELL
     home = _order(random, "X", "Y", sell, 1.0 + edge, places, levels)
     through = [
@@ -93,22 +93,22 @@ def deep(random: Random, levels: int) -> tuple[list[Edge], D]:
     way: list[Edge] = [_transfer(random, "X")] if random.random() < 0.4 else []
     back: list[Edge] = [_transfer(random, "Y")] if random.random() < 0.2 else []
     steps = [buy, *way, *(through if random.random() < 0.4 else [home]), *back]
-    return steps, D(random.choice((1, 50, 10**5)))
+    return steps, D(random.choice((1, 50, 10**5, 10**5, 10**5, 10**5)))
 
 
 def _order(random: Random, base: str, quote: str, side: Side, middle: float, places: int, levels: int) -> Step:
-    price, rows = D(middle) * 10 + D(random.randint(-30, 30)) / 1000, []
+    price, rows = D(middle) * 10 + D(random.randint(-5, 5)) / 1000, []
     tick = D(1).scaleb(-places)
     for _ in range(random.randint(1, levels)):
-        price += (1 if side is Side.BUY else -1) * D(random.randint(0, 50)) / 1000
+        price += (1 if side is Side.BUY else -1) * D(random.randint(0, 80)) / 1000
         rows.append(
-            (max(tick, price.quantize(tick)), D(random.randint(1, 2000)).scaleb(-2) + D(random.randint(0, 1)) * tick)
+            (max(tick, price.quantize(tick)), D(random.randint(1, 500)).scaleb(-2) + D(random.randint(0, 1)) * tick)
         )
     token = None
     if random.random() < 0.25:
         token = Token(Asset("T"), D("0.003"), D("0.00162"), D(617) if quote == "Y" else D(1200), PLENTY, 8)
     instrument = market(random.choice("ab"), base, quote, TradingRules(tick, tick, D(0), D(0)))
-    at_hand = random.choice((PLENTY, PLENTY, PLENTY, D(30)))
+    at_hand = random.choice((PLENTY, PLENTY, PLENTY, PLENTY, PLENTY, D(30)))
     charged_in = random.choice(("quote", "received"))
     rate = random.choice(("0", "0.0004", "0.001", "0.0025", "-0.0001"))
     return Step(instrument, side, rows, schedule(rate, charged_in), at_hand, token)

@@ -100,7 +100,9 @@ def test_the_best_of_a_stretch_is_the_best_of_its_lots(count: int, a: int, b: in
 )
 def test_where_there_is_nothing_to_gain_there_is_no_outcome(steps: tuple[Edge, ...]) -> None:
     assert best_cycle((BUY, SELL), D(10**6)) is not None
-    assert best_cycle(steps, D(10**6)) is None and best_cycle((BUY, SELL), D(0)) is None
+    assert best_cycle(steps, D(10**6)) is None
+    assert best_cycle((BUY, SELL), D(0)) is None and best_cycle((BUY, SELL), D(-1)) is None
+    assert best_amount((BUY, SELL), D(0)) == best_amount((BUY, SELL), D(-1)) == 0
 
 
 @pytest.mark.parametrize(
@@ -141,6 +143,15 @@ def test_a_token_pays_while_it_suffices_for_the_whole_fee() -> None:
     best = best_cycle((BUY, short), D(10**6))
     assert best is not None and (best.legs[1].fee.asset, best.legs[1].fee.amount) == ("Y", D("1.03"))
     assert (best.profit, best.aside) == (D("28.97"), D(0))
+
+
+def test_what_a_token_pays_counts_where_the_walk_ends() -> None:
+    """A second unit would bring 103 for 102, and take 1.545 tokens of one each."""
+    buy = replace(BUY, ladder=[(D(100), D(1)), (D(102), D(1))])
+    sell = replace(SELL, token=Token(Asset("T"), D("0.015"), D(1), D(1), D(1000)))
+    assert best_amount((buy, sell), D(10**6)) == 100 and best_amount((buy, SELL), D(10**6)) == 202
+    best = best_cycle((buy, sell), D(10**6), tries=1)
+    assert best is not None and (best.spent, best.short) == (D(100), D(0))
 
 
 def test_no_more_is_bought_than_can_be_sold() -> None:
