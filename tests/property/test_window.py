@@ -86,21 +86,51 @@ def test_rows_leave_in_their_order_when_the_span_is_over(flow: Flow, hot: int, s
 def test_a_row_of_just_the_span_has_left(hot: int) -> None:
     """One row a nanosecond: as many as the span has nanoseconds, in blocks, partly in blocks, or flat."""
     window = Window(3000, hot)
-    for begin in range(0, 8000, 250):
-        filled(window, [(at, 0, 10**12, 1, 2 * 10**12, 1) for at in range(begin, begin + 250)])
-        first = max(0, begin + 250 - 3000)
-        assert (window.oldest, len(window)) == (first, begin + 250 - first)
-        assert window.column("received_at", *EVERYTHING)[0].tolist() == list(range(first, begin + 250))
+    for begin in range(0, 8000, 500):
+        filled(window, [(at, 0, 10**12, 1, 2 * 10**12, 1) for at in range(begin, begin + 500)])
+        first = max(0, begin + 500 - 3000)
+        assert (window.oldest, len(window)) == (first, begin + 500 - first)
+        assert window.column("received_at", *EVERYTHING)[0].tolist() == list(range(first, begin + 500))
     assert (window.sealed > 0) is (hot < 3000)
+
+
+def test_a_range_ends_before_its_end_at_each_row_of_a_block() -> None:
+    window = filled(Window(DAY, 0), [(at, 0, 10**12, 1, 2 * 10**12, 1) for at in range(3000)])
+    for edge in (1, 1022, 1023, 1024, 1025, 2047, 2048, 2049, 2999):
+        assert window.column("received_at", 0, edge)[0].tolist() == list(range(edge))
+        assert window.column("received_at", edge, DAY)[0].tolist() == list(range(edge, 3000))
+        assert window.slice("received_at", edge, edge + 2)[0].tolist() == list(range(edge, min(edge + 2, 3000)))
+
+
+def test_flat_rows_beyond_half_of_the_memory_are_sealed_early() -> None:
+    """1,563 flat rows of 48 bytes are more than 75,000 bytes, and 539 are left when 1,024 of them are sealed."""
+    window = filled(Window(DAY, DAY, 150_000), Flow(1, 1562).stream())
+    assert window.sealed == 0
+    window = filled(Window(DAY, DAY, 150_000), Flow(1, 2586).stream())
+    assert (len(window), window.sealed, window.shortened_to) == (2586, 1024, None)
+
+
+def test_a_window_stays_shortened_as_long_as_memory_is_short() -> None:
+    """The first rows that left would have been too old long since, but not the last ones."""
+    window = Window(8000, 0, 12_000)
+    for begin in range(0, 40_000, 1000):
+        filled(window, [(at, 0, at * 10**11, at, 2 * at * 10**11, 1) for at in range(begin + 1, begin + 1001)])
+    oldest = window.oldest
+    assert oldest is not None and window.shortened_to == 40_000 - oldest < 7000
+    assert len(window) == 40_001 - oldest
 
 
 def test_places_are_the_most_that_were_asked_for_or_needed() -> None:
     window = Window()
     window.extend(b"", b"", b"", b"", b"", b"", (3, 0, 2, 12))
     filled(window, [(0, 0, 10**12, 10**11, 10**6, 1)])
-    told = {name: window.column(name, *EVERYTHING) for name in window.COLUMNS[2:]}
-    assert [places for _, places in told.values()] == [3, 1, 6, 12]
-    assert [values.tolist() for values, _ in told.values()] == [[1000], [1], [1], [1]]
+    for _ in range(2):
+        told = {name: window.column(name, *EVERYTHING) for name in window.COLUMNS[2:]}
+        assert [places for _, places in told.values()] == [3, 1, 6, 12]
+        assert [values.tolist() for values, _ in told.values()] == [[1000], [1], [1], [1]]
+        scans = [window.scan(name, *EVERYTHING) for name in told]
+        assert scans == [(1000, 1000, 3), (1, 1, 1), (1, 1, 6), (1, 1, 12)]
+        window.seal()
 
 
 @some
