@@ -144,6 +144,7 @@ MODELS = [
 def test_an_estimated_law_is_told_from_wrong_ones(off: dict[str, float], seeds: int, right: bool) -> None:
     """As the strategy has it: where the window does not tell how fast the edge closes, it is taken to last."""
     found = distance(((case.one, case.long) for case in seen(seeds)), **off)
+    print(off, found)  # with -s: the figures of docs/calibration-sandbox.md
     assert (found <= LIMIT[seeds]) is right, found
 
 
@@ -199,7 +200,7 @@ def test_the_selection_bias_is_real_and_shrunk(window: str) -> None:
     kind = kinds()
     shrunk = [(one, known.shrunk(kind[number % 2])) for number, (one, known) in enumerate(plain)]
     before, after = curse(plain, DEFAULTS), curse(shrunk, DEFAULTS)
-    print(window, before, after, sep="\n")  # with -s: the figures of docs/calibration-sandbox.md
+    print(window, len(plain), before, after, distance(plain), distance(shrunk), sep="\n")
     assert before.over > 4 * before.over_error
     assert abs(after.over) < before.over / 2
     assert abs(after.came) < 3 * after.came_error
@@ -226,7 +227,7 @@ def test_the_venue_that_closes_is_found_out() -> None:
         for estimated, made in ((False, half), (True, known)):
             over[estimated].append((forecast(one, made, PATIENT).expected - true) * (1 if sells else -1))
     plain, better = (np.array(over[key]) * 1e4 for key in (False, True))
-    print(plain.mean(), better.mean(), plain.std() / sqrt(len(plain)))  # the figures of docs/calibration-sandbox.md
+    print(plain.mean(), better.mean(), plain.std() / sqrt(len(plain)))
     assert plain.mean() > 5 * plain.std() / sqrt(len(plain))
     assert abs(better.mean()) < 0.6 * plain.mean()
     assert np.sqrt((better**2).mean()) < np.sqrt((plain**2).mean())
