@@ -21,8 +21,8 @@ def render(report: Report, console: Console) -> None:
         return
     for label in report.labels:
         console.print(label.replace("not simultaneous", "NOT SIMULTANEOUS"), style="bold reverse", markup=False)
-    tables = (_runs(report), _refusals(report), _widest(report), _edges(report), _profit(report), _balances(report))
-    for table in tables:
+    tables = (_runs, _refusals, _widest, _edges, _kinds, _profit, _balances)
+    for table in (made(report) for made in tables):
         if table.row_count:
             console.print(table)
         if table.row_count and table.title == CHECKS:
@@ -84,6 +84,19 @@ def _edges(report: Report) -> Table:
     for edge in report.edges:
         bps = (f"{edge.best_gross_bps:.4f}", f"{edge.best_net_bps:.4f}")
         table.add_row(edge.edge, f"{edge.episodes:,}", f"{edge.accepted:,}", *bps)
+    return table
+
+
+def _kinds(report: Report) -> Table:
+    table = _table("Kinds of edge", "kind", "edges", "closed", "lost", "half-life", "plans", "completed")
+    for one in report.kinds:
+        half = "unknown" if one.half_life_ms is None else f"{one.half_life_ms:,.0f} ms"
+        share = f"{one.completed:,} ({100 * one.completed / one.plans:.0f} %)" if one.plans else ""
+        table.add_row(one.kind, f"{one.edges:,}", f"{one.closed:,}", f"{one.lost:,}", half, f"{one.plans:,}", share)
+    if report.kinds:
+        table.caption = (
+            "lost from sight: taken, a book that could not be read, or the run's end; the half-life allows for it"
+        )
     return table
 
 

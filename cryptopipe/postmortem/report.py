@@ -22,6 +22,7 @@ from cryptopipe.journal.records import BestEdge, Counts, Value
 from cryptopipe.journal.runs import Run, find, list_runs
 from cryptopipe.model.money import exact, plain
 from cryptopipe.postmortem.claims import differences
+from cryptopipe.postmortem.lifetimes import KindFigures, kind_figures
 from cryptopipe.postmortem.questions import EdgeFigures, RunFigures, edge_figures, run_figures
 
 SCHEMA = 1
@@ -79,6 +80,7 @@ class Report:
     fills: int = 0
     best_edges: dict[str, BestEdge] = field(default_factory=dict)
     edges: list[EdgeFigures] = field(default_factory=list)
+    kinds: list[KindFigures] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -108,6 +110,7 @@ class Report:
             "fills": self.fills,
             "best_edges": best,
             "edges": self.edges,
+            "kinds": self.kinds,
             "labels": self.labels,
             "notes": self.notes,
         }
@@ -134,8 +137,8 @@ def report(data_dir: Path, strategy: str | None = None, run: str = "all") -> Rep
     """
     if not list_runs(data_dir):
         return Report(strategy)
-    (figures, edges), projected = ask(data_dir, lambda connection: _figures(connection, data_dir, strategy, run))
-    made = Report(strategy, edges=edges)
+    (figures, edges, kinds), projected = ask(data_dir, lambda asked: _figures(asked, data_dir, strategy, run))
+    made = Report(strategy, edges=edges, kinds=kinds)
     at = {one.id: one for one in list_runs(data_dir)}
     for one in figures:
         _add_run(made, one, at[one.run_id])
@@ -146,7 +149,7 @@ def report(data_dir: Path, strategy: str | None = None, run: str = "all") -> Rep
 
 def _figures(
     connection: sa.Connection, data_dir: Path, strategy: str | None, run: str
-) -> tuple[list[RunFigures], list[EdgeFigures]]:
+) -> tuple[list[RunFigures], list[EdgeFigures], list[KindFigures]]:
     chosen = [one for one in run_figures(connection) if strategy in (None, one.strategy)]
     if run == "last":
         chosen = chosen[-1:]
@@ -155,7 +158,8 @@ def _figures(
         chosen = [one for one in chosen if one.run_id == wanted]
         if not chosen:
             raise UsageError(f"run {wanted} is not of strategy {strategy}", fix="ask without --strategy")
-    return chosen, edge_figures(connection, [one.run_id for one in chosen])
+    run_ids = [one.run_id for one in chosen]
+    return chosen, edge_figures(connection, run_ids), kind_figures(connection, run_ids)
 
 
 def _add_run(made: Report, one: RunFigures, run: Run) -> None:
