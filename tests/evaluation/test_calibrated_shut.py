@@ -84,7 +84,7 @@ def nearly(random: Random) -> tuple[Currency, Currency, CustodyTerms | None, Cus
     return ends[0], ends[1], source, target, in_book
 
 
-@pytest.mark.parametrize("cases", [200, pytest.param(20_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cases", [200, pytest.param(5_000, marks=pytest.mark.long)])
 def test_no_transfer_is_accepted_where_no_way_is_sound(cases: int) -> None:
     """And one is wherever a way is: only that condition stands between this edge and its transfer."""
     market, random = Wide(), Random(17)
@@ -93,7 +93,7 @@ def test_no_transfer_is_accepted_where_no_way_is_sound(cases: int) -> None:
         case = nearly(random)
         found = market.says(*case)
         passed = all(reason.passed for reason in found.obstacles)
-        assert passed == (every_pair(*case) > 0), (case, found)
+        assert passed == (case[0].asset == X and every_pair(*case) > 0), (case, found)
         if passed:
             accepted += 1
             assert found.transit is not None and found.transit.way is Way.TRANSFER and found.value > 0
