@@ -91,6 +91,7 @@ def test_a_row_of_just_the_span_has_left(hot: int) -> None:
         first = max(0, begin + 500 - 3000)
         assert (window.oldest, len(window)) == (first, begin + 500 - first)
         assert window.column("received_at", *EVERYTHING)[0].tolist() == list(range(first, begin + 500))
+        assert window.slice("received_at", 1, 99)[0].tolist() == list(range(first + 1, first + 99))
     assert (window.sealed > 0) is (hot < 3000)
 
 
