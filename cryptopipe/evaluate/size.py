@@ -106,6 +106,8 @@ class _Search:
         found = self._stretch(sizes, number, 1, self._lots(sizes[0]))
         if found is None:
             return self._try(sizes)[0]
+        if found.last < self._lots(sizes[0]):  # more is bought than the last edge can take
+            self._try(sizes)
         self._try_lots(found.best)
         return found.first * self._first.unit
 

@@ -7,13 +7,15 @@ from itertools import pairwise
 from random import Random
 
 from evaluation.cycles import EXACT, Case, best_value, case, choices, ladder, market, schedule, trade, transfer
-from evaluation.test_size import ENOUGH, instances, value
+from evaluation.test_size import ENOUGH, instances, pair, value
 from msgspec import structs
 
+from cryptopipe.evaluate.chain import chains
 from cryptopipe.evaluate.curve import boundless
 from cryptopipe.evaluate.edges import Sending, Trade
 from cryptopipe.evaluate.size import best_cycle
 from cryptopipe.evaluate.steps import Margin, Step, Token, TransferStep
+from cryptopipe.evaluate.stretch import stretch
 from cryptopipe.model.facts import Asset, Side, TradingRules, VenueId
 
 
@@ -61,6 +63,57 @@ def test_a_size_below_the_minimum_at_its_limit_gives_way_to_the_level_before() -
         curve = Trade(step)
         assert [curve.most(D(amount)) for amount in ("0.9", "1.5", "1.9", "2.0")] == [0, 1, 1, 2]
         assert [curve.from_size(D(size)) for size in ("0.1", "1.1")] == [1, 2]
+
+
+def test_a_stock_pays_for_a_purchase_level_by_level() -> None:
+    """250 pay for one at 100 and 0.75 at 200, in tenths 0.7; 1.5 of stock to be brought for 1.5."""
+    rules = TradingRules(D("0.1"), D("0.1"), D(0), D(0))
+    step = Step(
+        market("a", "X", "Y", rules), Side.BUY, [(D(100), D(1)), (D(200), D(3))], schedule("0", "quote"), D(10**6)
+    )
+    with boundless():
+        assert Trade(step, None, D(250)).most(D(10**6)) == D("1.7")
+        assert Trade(step, None, D(10**6), D("1.5")).most(D(10**6)) == D("1.5")
+
+
+@instances(25, 1_000)
+def test_over_a_stretch_only_the_last_edge_rounds_and_its_best_is_the_best(seeds: range) -> None:
+    """Every lot of it by itself, and none beside it that belongs to it."""
+    lots = 0
+    for seed in seeds:
+        random = Random(seed)
+        one = pair(
+            random, random.choice(("quote", "received")), ("0.003", random.choice(("0.003", "0.001", "0.007"))), 4
+        )
+        with boundless():
+            chain = next(chains(one.steps, one.hurdle))
+            first, last = chain.curves
+            most = int(first.most(D(10**9)) / first.unit)
+            middle = random.randint(1, most)
+            size = middle * first.unit
+            found = stretch(chain, size, 1, most) if chain.forward(first.need(size)) else None
+            if found is None:
+                continue
+            assert 1 <= found.first <= found.last <= most and found.first <= middle, f"seed {seed}"
+            if middle > found.last:  # more is bought than the last edge can take
+                whole = chain.forward(first.need(size))
+                assert whole is not None and whole[1] == last.most(D(10**9)), f"seed {seed}"
+            worth, highest = {}, last.most(D(10**9))
+            for number in range(found.first, found.last + 1):
+                sizes = chain.forward(first.need(number * first.unit))
+                assert sizes is not None and sizes[0] == number * first.unit
+                rows = first.row_of(sizes[0]), last.row_of(sizes[1])
+                worth[number] = rows, chain.received(sizes) - chain.hurdle * chain.spent(sizes), sizes[1]
+            for number, end in ((found.first - 1, found.first), (found.last + 1, found.last)):
+                sizes = chain.forward(first.need(number * first.unit)) if 1 <= number <= most else None
+                if (
+                    sizes is not None and sizes[1] < highest
+                ):  # another level begins, for it is not where the last one ends
+                    assert (first.row_of(sizes[0]), last.row_of(sizes[1])) != worth[end][0], f"seed {seed}: {number}"
+            assert len({rows for rows, _, _ in worth.values()}) == 1, f"seed {seed}"
+            assert worth[found.best][1] == max(value for _, value, _ in worth.values()), f"seed {seed}"
+            lots += len(worth)
+    assert lots > 2 * len(seeds)
 
 
 def _other(step: Step | TransferStep) -> Step:
