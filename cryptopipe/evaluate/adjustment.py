@@ -11,7 +11,7 @@ before as instrument, which noise that a step forgets does not enter: cov(Δbid,
 """
 
 from dataclasses import dataclass
-from math import inf, log, sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from cryptopipe.clock import SECOND, Nanos
@@ -50,8 +50,9 @@ class Adjustment:
 
 
 def adjustment(bid: Column, ask: Column, now: Nanos, wanted: Wanted = EDGE_WANTED) -> Adjustment | Reason:
-    """Of the selling venue's bids and the buying venue's asks, up to `now`, holes left out; else the failed check that
-    says what the windows lack, or that nothing closes in them.
+    """Of the selling venue's bids and the buying venue's asks, up to `now` and since the last hole of either; else the
+    failed check that says what the windows lack, or that nothing closes in them. Prices may have different places:
+    only moves count.
 
     Raises `ValueError` as `Ticks.of` does.
     """
@@ -63,7 +64,6 @@ def adjustment(bid: Column, ask: Column, now: Nanos, wanted: Wanted = EDGE_WANTE
     live = min(ticks.live for ticks in sides)
     step = max(wanted.step, live // _STEPS, *(_APART * (ticks.live // ticks.changes) for ticks in sides))
     bids, asks = _together(sides[0], sides[1], step)
-    asks = asks + (bid.places - ask.places) * log(10)
     if len(bids) < _FEWEST:
         return Reason("adjustment", False, f"{_FEWEST} steps of {step / SECOND:.2f} s", f"{len(bids)}")
     fits = [_moved(bids, asks, lag) for lag in _LAGS if lag * 10 <= len(bids)]

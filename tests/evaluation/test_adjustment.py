@@ -49,7 +49,7 @@ def test_the_share_is_the_truth_within_its_error(share: float, seeds: int) -> No
     assert abs(shares.mean() - share) < 3 * shares.std() / len(found) ** 0.5 + 0.02
     assert np.mean(abs(shares - share) < 2 * errors) > (0.9 if seeds == 400 else 0.7)
     assert 0.6 < np.std((shares - share) / errors) < 1.5
-    assert 0.05 < errors.mean() < 0.3
+    assert 0.1 < errors.mean() < 0.17
 
 
 @pytest.mark.parametrize("share", SHARES)
@@ -108,6 +108,12 @@ def test_prices_that_drift_apart_tell_nothing(seeds: int) -> None:
     assert refused >= 0.8 * seeds
 
 
+def test_prices_that_are_one_close_nothing() -> None:
+    bid, _, now = market(1, 120, 0.5)
+    found = adjustment(bid, bid, now)
+    assert isinstance(found, Reason) and found.measured == "0.00"
+
+
 def test_what_a_window_lacks_is_said() -> None:
     bid, ask, now = market(1, 30, 0.5)
     late = adjustment(bid, ask, now + 2 * MINUTE)
@@ -136,4 +142,4 @@ def test_a_hole_ends_what_is_read() -> None:
     times = np.concatenate((first, second))
     found = told(column(times, logs[0]), column(times, logs[1]), int(times[-1]))
     assert found.selling_share == pytest.approx(1, abs=3 * found.error)
-    assert found.selling_share > 0.5 and found.closed > 0
+    assert 480 <= found.steps <= 510 and found.closed > 0  # 120 of 240 minutes in a thousand steps

@@ -135,6 +135,7 @@ MODELS = [
     pytest.param({"sigma": 6}, FEW, False, id="sigma-6-short"),
     pytest.param({}, MANY, True, id="estimated", marks=pytest.mark.long),
     pytest.param({"sigma": 1.3}, MANY, False, id="sigma-1.3", marks=pytest.mark.long),
+    pytest.param({"sigma": 1 / 1.3}, MANY, False, id="sigma-per-1.3", marks=pytest.mark.long),
     pytest.param({"kappa": 0}, MANY, False, id="kappa-0", marks=pytest.mark.long),
     pytest.param({"minutes": 2}, MANY, False, id="tau-doubled", marks=pytest.mark.long),
 ]
