@@ -1,9 +1,12 @@
 """What accounts are told that they pay: asked one by one, in force for their instrument, over the public word."""
 
+from dataclasses import replace
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
 from unit.test_edges import RULE, market
+from unit.test_money_path import SETTINGS, Run
 
 from cryptopipe.act.venues import VenueExecution
 from cryptopipe.capture.inputs import Direction, Input
@@ -17,8 +20,8 @@ from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
 from cryptopipe.model.actions import Action, FetchBalances, FetchFees
 from cryptopipe.model.events import BookSnapshot
-from cryptopipe.model.facts import FeeSchedule, Instrument, VenueId
-from cryptopipe.model.outcomes import Outcome, Reports
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, VenueId
+from cryptopipe.model.outcomes import BalanceReport, Outcome, Reports
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
 from cryptopipe.own_fees import APART, OwnFees
 from cryptopipe_arbitrage import strategy
@@ -176,3 +179,50 @@ def test_a_lower_rate_raises_the_value_by_exactly_the_difference() -> None:
 def test_an_unknown_fee_refuses_until_the_account_tells_it() -> None:
     assert net(None, "unknown") == ["fees"]
     assert net("0.001", "unknown") == []
+
+
+class Holding(Rates):
+    """The same account, which holds enough of everything."""
+
+    def parse(self, action: Action, response: HttpResponse, earlier: object = ()) -> Outcome:
+        if not isinstance(action, FetchBalances):
+            return super().parse(action, response, earlier)
+        held = (BalanceReport(action.venue, Asset(name), D(10**6), D(0)) for name in ("X", "USDT"))
+        return Reports(balances=tuple(held))
+
+
+def test_a_latency_that_is_modelled_is_of_paper_alone() -> None:
+    assert Run(SETTINGS).pipe.view.latency(A) == SETTINGS.latency
+    assert Run(replace(SETTINGS, codecs={A: Holding(), B: Holding()})).pipe.view.latency(A) is None
+
+
+def traded(halted: bool) -> tuple[list[str], list[dict[str, Any]]]:
+    """Of a run with an edge between two accounts: what was asked, and what it tells of fees."""
+    run = Run(replace(SETTINGS, codecs={A: Holding(), B: Holding()}))
+    asked: list[str] = []
+    if halted:
+        run.pipe.state.halt("by hand")
+    for seq in range(1, 5):
+        run.at += SECOND
+        run.book("a1", "X-USDT", 99, 100, seq)
+        run.book("b1", "X-USDT", 99 + seq % 2, 101, seq)
+        run.pipe.end_turn()
+        for one in run.pipe.take_instructions():
+            asked.append(f"{type(one.action).__name__} {one.venue}")
+            run.seq, run.turn = run.seq + 1, run.turn + 1
+            run.pipe.receive(
+                Input(run.seq, run.turn, run.at, Direction.HTTP, one.venue, "", "", b"0.01", 200, (), one.tag)
+            )
+    return asked, run.told("fees_told")
+
+
+def test_a_run_asks_for_what_its_strategy_looks_at_and_journals_the_answer() -> None:
+    asked, told = traded(halted=False)
+    assert sorted(asked) == ["FetchBalances a", "FetchBalances b", "FetchFees a", "FetchFees b"]
+    assert {one["instrument"] for one in told} == {"a:X-USDT", "b:X-USDT"}
+    assert {(one["taker"], one["taker_in_force"], one["venue"]) for one in told} == {("0.01", "0.01", v) for v in "ab"}
+
+
+def test_a_run_that_starts_no_plans_asks_for_no_fees() -> None:
+    asked, told = traded(halted=True)
+    assert sorted(asked) == ["FetchBalances a", "FetchBalances b"] and told == []

@@ -1,18 +1,22 @@
 """What one's own desk says of a sized edge: refused by what is known, passed and told by what is not."""
 
 from decimal import Decimal as D
+from math import exp, log
+from random import Random
 from typing import Any
 
 import pytest
 from unit.test_edges import RULE, market
 
 from cryptopipe.clock import MILLISECOND, SECOND, Nanos
+from cryptopipe.evaluate.closing import Closing, closing
+from cryptopipe.evaluate.ticks import Column
 from cryptopipe.market.experience import Experience
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookSync
 from cryptopipe.market.view import View
 from cryptopipe.model.events import BookSnapshot
-from cryptopipe.model.facts import FeeSchedule
+from cryptopipe.model.facts import FeeSchedule, VenueId
 from cryptopipe.model.trading import Opportunity, Reason
 from cryptopipe_arbitrage import strategy
 
@@ -31,7 +35,7 @@ class Desk:
     def __init__(self, latency: Nanos | None = 100 * MILLISECOND, both: bool = False, **settings: Any) -> None:
         self.known = Experience(lambda venue: latency)
         world = Market({})
-        syncs = {one: BookSync(one, RULE) for one in (A, B)}
+        syncs = self.syncs = {one: BookSync(one, RULE) for one in (A, B)}
         for one, sync in syncs.items():
             world.books.setdefault(one.venue, {})[one.symbol] = sync
         for step in range(401):
@@ -91,6 +95,14 @@ def test_what_half_of_all_edges_outlive_is_worth_half() -> None:
     assert expected == pytest.approx(0.5 * 1e4 * (1.01 - 1) / 1.005, rel=1e-4)  # ln(1.01), half of it
 
 
+@pytest.mark.parametrize("slow", "ab")
+def test_the_slowest_order_tells_how_long_an_edge_must_last(slow: str) -> None:
+    desk = Desk(latency=10 * MILLISECOND).lived(*[(0.05, True)] * 20, *[(1.0, True)] * 20)
+    assert parts(desk.reason("fill_edge"))[1] == 1.0
+    desk.known.took(VenueId(slow), 100 * MILLISECOND)
+    assert parts(desk.reason("fill_edge"))[1] == 0.5
+
+
 def test_an_edge_that_we_took_counts_as_one_that_may_have_lived_on() -> None:
     closed = Desk().lived(*[(0.05, True)] * 20, *[(1.0, True)] * 20)
     taken = Desk().lived(*[(0.05, False)] * 20, *[(1.0, True)] * 20)
@@ -118,7 +130,7 @@ def test_levels_that_go_make_a_plan_less_likely() -> None:
     """Of 400 changes 200 lasted a step, and one is of now: 199 of 399 are left after it, on either venue."""
     told = Desk(latency=150 * MILLISECOND, both=True).reason("completion")
     low, expected, best = (float(word) for word in told.measured.split() if word[0] == "0")
-    assert (expected, best) == (pytest.approx((199 / 399) ** 2, abs=1e-4), pytest.approx(199 / 399, abs=1e-4))
+    assert [expected, best] == pytest.approx([(199 / 399) ** 2, 199 / 399], abs=1e-4)
     assert 0.15 < low < expected and told.measured.endswith("from levels") and told.passed
     quick = Desk(latency=50 * MILLISECOND, both=True).reason("completion")
     assert " 1.0000 expected" in quick.measured
@@ -165,3 +177,29 @@ def test_a_curve_is_made_anew_for_a_new_life_after_some_seconds_and_not_before()
     desk.lived(*[(1.0, True)] * 40)
     assert parts(desk.reason("fill_edge", SECOND))[1] == 0.5
     assert parts(desk.reason("fill_edge", 10 * SECOND))[1] == 0.75
+
+
+def test_an_edge_of_two_books_that_closes_is_worth_less_when_orders_come() -> None:
+    """Asks on a that return to their level at a rate of four a minute; what the two columns tell of it is taken off."""
+    random, desk, dip = Random(5), Desk(latency=6 * SECOND), 0.0
+    start = desk.now + 2 * SECOND
+    for step in range(2_400):
+        dip = dip * exp(-4 / 600) + random.gauss(0, 0.0003)
+        at = start + step * SECOND // 10
+        dip = 0.004 if step == 2_399 else dip
+        for one, bid, ask in ((A, 90, 100 * exp(-dip)), (B, 101 + step % 2 / 100, 103)):
+            rows = [f'[["{price:.2f}","1"]]'.encode() for price in (bid, ask)]
+            desk.syncs[one].snapshot(BookSnapshot(one.symbol, rows[0], rows[1], step + 1_000, at), at)
+    desk.view.now = at
+    (asks, places), (bids, more) = (desk.view.column(one, name, 0, at + 1) for one, name in ((A, "ask"), (B, "bid")))
+    times = [desk.view.column(one, "received_at", 0, at + 1)[0] for one in (A, B)]
+    told = closing(Column(times[1], bids, more), Column(times[0], asks, places), at)
+    assert isinstance(told, Closing) and told.transient > 0
+    desk.lived(*[(100.0, True)] * 20)
+    expected, alive = parts(desk.reason("fill_edge"))
+    assert alive == 1.0
+    gone = told.transient * (1 - exp(-told.kappa * 0.1))
+    assert gone > 1e-4
+    top = desk.view.top(A)
+    assert top is not None and top.ask is not None
+    assert expected == pytest.approx(1e4 * (log(D("101.01") / top.ask) - gone), abs=0.01)
