@@ -179,6 +179,19 @@ class Sending(Curve):
     def give(self, size: Decimal) -> Decimal:
         return size - self.fee(size) - self.deposit_fee(size)
 
+    def from_size(self, size: Decimal) -> Decimal | None:
+        """As of every edge, without searching a transfer that has no end."""
+        step = self.step
+        arriving = step.min_deposit // ((ONE - step.fee_rate) * FINEST) * FINEST
+        size = self._ceil(max(size, step.minimum, step.fee + arriving, self.unit), ONE)
+        if not self.has(1) and not self.has(0):
+            return None
+        while size <= self.ends[-1]:
+            if self.fits(size):
+                return size
+            size = max(size, self._floor(self.rows[0].width, ONE) if not self.rows[0].gain else ZERO) + self.unit
+        return None
+
     def fits(self, size: Decimal) -> bool:
         step = self.step
         return size >= step.minimum and self.give(size) > 0 and size - self.fee(size) >= step.min_deposit
