@@ -288,6 +288,15 @@ def test_stock_that_was_not_sold_is_weighed_and_is_no_dust() -> None:
     assert one.summary.value.trading is not None and one.summary.value.trading > -100
 
 
+def test_nothing_begins_while_a_sale_is_under_way() -> None:
+    """Where hundreds may travel, orders alone keep the next one waiting."""
+    many = ("risk.max_transfers=500", "risk.max_in_flight=10000000", "paper.opening.USDT=1000000", "paper.latency=1s")
+    one = run(wiring(PAPER, PAIR, *many), MAKE, 1, 30 * SECOND)
+    _intents_come_first(one)
+    _nothing_begins_while_orders_are_out(one)
+    assert ends(one)["sold"] >= 2
+
+
 def test_what_is_no_longer_worth_it_is_sold_where_it_is() -> None:
     """By the rule of the executor: where selling costs 60 basis points, coins bring less than where it costs 10."""
     one = run(wiring(PAPER, PAIR), partial(Carrier, SOL, USDT, D(2), go_on=None), 1, 20 * SECOND)
