@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from cryptopipe.evaluate.optimum import Certificate, NoPlan, Plan, Sent
-    from cryptopipe.evaluate.snapshot import Node
+    from cryptopipe.evaluate.snapshot import Node, Route
     from cryptopipe.model.trading import Leg
 
 
@@ -107,7 +107,7 @@ def _document(seen: Moment, answer: "Plan | Certificate | NoPlan") -> dict[str, 
         "shut": list(seen.shut),
         "outcome": outcome,
         "plan": plan_document(answer) if isinstance(answer, Plan) else None,
-        "certificate": _certificate_document(answer) if isinstance(answer, Certificate) else None,
+        "certificate": _certificate_document(answer, snapshot.routes) if isinstance(answer, Certificate) else None,
         "none": _none_document(answer) if outcome == "none" else None,  # type: ignore[arg-type]
     }
 
@@ -163,14 +163,28 @@ def sent_document(one: "Sent") -> dict[str, str | None]:
     }
 
 
-def _certificate_document(answer: "Certificate") -> dict[str, Any]:
+def _certificate_document(answer: "Certificate", routes: "Sequence[Route]") -> dict[str, Any]:
     from cryptopipe.model.money import plain
+
+    def named(numbers: "frozenset[int]") -> list[str]:
+        ways = (routes[number] for number in sorted(numbers))
+        return [f"{one.asset} {one.source} to {one.target} by {one.chain}" for one in ways]
 
     return {
         "prices": price_rows(answer.prices),
         "checked": answer.checked,
         "any_balance": answer.any_balance,
         "solver_off": None if answer.solver_off is None else plain(answer.solver_off),
+        "cases": [
+            {
+                "on": named(one.on),
+                "off": named(one.off),
+                "prices": price_rows(one.prices),
+                "rents": price_rows(one.rents),
+                "bound": str(one.bound),
+            }
+            for one in answer.cases
+        ],
     }
 
 
@@ -212,6 +226,12 @@ def _render(seen: Moment, answer: "Plan | Certificate | NoPlan") -> None:
         click.echo(f"gain {readable(answer.gain)} {numeraire} exactly; {plain(answer.gap)} below the solver's bound")
     elif isinstance(answer, Certificate):
         _show_prices(answer.prices)
+        if answer.cases:
+            click.echo(
+                f"no arbitrage exists of what is held now: it gains in none of {answer.checked} cases of routes gone by"
+            )
+            click.echo("or not, each with prices of its own; these are the first's, --json has all")
+            return
         scope = "whatever is held, at any size" if answer.any_balance else "of what is held now"
         click.echo(f"no arbitrage exists, {scope}: under these prices none of {answer.checked} levels and routes gains")
     else:

@@ -10,10 +10,11 @@ sizes, which it knows nothing of.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
+from cryptopipe.evaluate.cases import Case, by_cases
 from cryptopipe.evaluate.certificate import Round, ceiling, proven, violation
 from cryptopipe.evaluate.optimum_plan import Keep, Lacking, Plan, Question, Sent, plan_of
 from cryptopipe.evaluate.optimum_program import Layout
@@ -22,7 +23,7 @@ from cryptopipe.evaluate.snapshot import Node, Piece, Snapshot, passage, pieces
 from cryptopipe.model.facts import Side
 from cryptopipe.model.money import rounded
 
-__all__ = ["Certificate", "Keep", "NoPlan", "Plan", "Question", "Sent", "solve"]
+__all__ = ["Case", "Certificate", "Keep", "NoPlan", "Plan", "Question", "Sent", "solve"]
 
 _NOTHING = 1e-6
 """Of the numeraire: what the solver may call a gain where there is none."""
@@ -45,11 +46,12 @@ class Certificate:
     checked: int
     any_balance: bool
     solver_off: Decimal | None
+    cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
 class NoPlan:
-    """No plan gains, and no prices alone show it: nothing is left of `relaxed` after `why`, by branch and bound.
+    """No plan gains, and no prices show it: nothing is left of `relaxed` after `why`, by branch and bound.
 
     What `prices` do prove, exactly, is that no plan gains more than `ceiling`.
     """
@@ -65,7 +67,7 @@ def solve(snapshot: Snapshot, question: Question) -> Plan | Certificate | NoPlan
     """The plan of the greatest gain; without one the certificate, or where only fixed fees, minimums, lots or rounding
     leave nothing, that. Raises `ArithmeticError` if the solver gives up.
     """
-    layout = Layout(snapshot, question, {})
+    layout = Layout(snapshot, replace(question, lots=False), {})
     relaxed = layout.program.relaxed()
     assert relaxed is not None, "doing nothing is feasible"
     prices = _prices(snapshot, question, layout, relaxed)
@@ -73,11 +75,14 @@ def solve(snapshot: Snapshot, question: Question) -> Plan | Certificate | NoPlan
         return certificate
     rents = {node: Fraction(rounded(max(0.0, relaxed.worth[row]))) for node, row in layout.stocks.items()}
     most = ceiling(layout.pieces, prices, rents, snapshot.held, question.pool)
+    layout = Layout(snapshot, question, {})
     first = layout.program.solve()
     assert first is not None, "doing nothing is feasible"
     plan = _plan(snapshot, question, layout, first, most)
     if plan is not None and plan.gain > 0:
         return plan
+    if (cases := by_cases(snapshot, replace(question, lots=False))) is not None:
+        return Certificate(question, cases[0].prices, len(cases), False, Decimal(0), cases)
     why = "fixed fees and minimums of transfers" + (", lots and minimums of orders" if question.lots else "")
     if relaxed.value <= _NOTHING or first.value > _NOTHING:
         why = "what is lost to rounding"

@@ -22,9 +22,11 @@ Reserves = Mapping[Lacking, Fraction]
 
 
 class Layout:
-    """The program of one question over a snapshot, with `reserves` that each row keeps beyond what it must."""
+    """The program of one question over a snapshot, with `reserves` that each row keeps beyond what it must. `elastic`:
+    what lacks may be paid for, at ten times its value.
+    """
 
-    def __init__(self, snapshot: Snapshot, question: Question, reserves: Reserves) -> None:
+    def __init__(self, snapshot: Snapshot, question: Question, reserves: Reserves, elastic: bool = False) -> None:
         self.program = Program()
         self._snapshot, self._question, self._reserves = snapshot, question, reserves
         self._values = snapshot.values(question.numeraire)
@@ -33,8 +35,12 @@ class Layout:
         self.stocks: dict[Node, int] = {}
         """The row of each balance that bounds."""
         self._levels: dict[tuple[int, Side], list[int]] = {}
-        self._sent: dict[int, tuple[int, int | None]] = {}
+        self.sent: dict[int, tuple[int, int | None]] = {}
         """Of a route: what leaves, and whether anything does."""
+        self.largest: dict[int, Fraction] = {}
+        """Of a route: no more can leave."""
+        self.levels: list[list[Piece]] = []
+        """Of each book and side that can be used."""
         self._supplies: dict[Asset, Fraction] = {}
         self.pieces: list[Piece] = []
         """What the program may use, with each route's fixed fee as its share of the largest amount."""
@@ -43,6 +49,9 @@ class Layout:
                 self._trade(number, shown, side)
         for number, route in undominated(snapshot.passable):
             self._route(number, route)
+        for (_, asset), row in (*self.pools.items(), *self.stocks.items()) if elastic else ():
+            unit, sign = self._unit(asset), 1 if row in self.pools.values() else -1
+            self.program.add(row, self.program.column(-10 / unit, None, unit), sign)
 
     def _unit(self, asset: Asset) -> Fraction:
         """What is worth about one of the numeraire; one of the asset where nobody knows."""
@@ -62,6 +71,7 @@ class Layout:
             self._flow(column, piece)
             columns.append(column)
         self.pieces += found
+        self.levels.append(found)
         self._levels[number, side] = columns
         if self._question.lots:
             in_orders(self.program, columns, shown, side, unit)
@@ -98,14 +108,15 @@ class Layout:
         column = program.column(0, most, unit)
         self._flow(column, line)
         self.pieces.append(passage(route, most))
+        self.largest[number] = most
         if self._question.lots and route.precision is not None and most * 10**route.precision <= _COUNTED:
             in_lots(program, [column], Fraction(1, 10**route.precision), most, unit)
         if not route.smallest:
-            self._sent[number] = column, None
+            self.sent[number] = column, None
             return
         goes = at_least(program, column, route.smallest, most, unit)
         self._change(goes, target, -route.kept * Fraction(route.fee))
-        self._sent[number] = column, goes
+        self.sent[number] = column, goes
 
     def _most(self, route: Route) -> Fraction:
         """No more than this can be sent."""
@@ -125,7 +136,7 @@ class Layout:
         """What the solution proposes, on every grid; zeros left out."""
         quantities = {key: self._quantity(key, solution) for key in self._levels}
         amounts = {}
-        for number, (column, goes) in self._sent.items():
+        for number, (column, goes) in self.sent.items():
             if goes is None or round(solution.amounts[goes]):
                 route = self._snapshot.routes[number]
                 amounts[number] = on_places(route, rounded(max(0.0, solution.amounts[column])))

@@ -17,7 +17,7 @@ from cryptopipe.cli import main
 DOCS = Path(__file__).parents[2] / "docs"
 FIELDS = {
     "plan": {"gain", "bound", "gap", "ceiling", "legs", "transfers", "change"},
-    "certificate": {"prices", "checked", "any_balance", "solver_off"},
+    "certificate": {"prices", "checked", "any_balance", "solver_off", "cases"},
     "none": {"why", "relaxed", "prices", "ceiling"},
 }
 
@@ -102,6 +102,18 @@ def test_at_high_fees_a_certificate_that_its_reader_can_check(
         assert F(30_000) < rate < F(120_000), "of the order of the simulated price"
         assert prices[venue, "ETH"] * (1 - fee) < prices[venue, "BTC"]
     assert document["certificate"]["checked"] > 2 * 2 * 3 * 5, "levels of three books on two venues, and routes"
+
+
+def test_where_a_fixed_fee_decides_the_proof_is_by_cases(venues: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    fees = [f"--set=venues.{name}.taker_fee_bps=10" for name in venues]
+    arguments = ["--seed=7", "--depth=5", f"--venues={','.join(venues)}", "--set=assets=BTC,ETH,USDT", *fees]
+    proof = told(capsys, *arguments)["certificate"]
+    assert len(proof["cases"]) == proof["checked"] > 1
+    for case in proof["cases"]:
+        assert set(case) == {"on", "off", "prices", "rents", "bound"} and F(case["bound"]) <= 0
+        assert not set(case["on"]) & set(case["off"])
+    assert main(["optimum", *arguments]) == 0
+    assert f"none of {proof['checked']} cases" in capsys.readouterr().out
 
 
 def test_a_recording_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:
