@@ -128,17 +128,15 @@ class Ways:
         transient: float,
     ) -> Candidate | Reason:
         """At the size worth most among those that clear the bound; at the one that brings most, if none does."""
-        flight = self._in_flight(plain, law, drift, transient)
-        if isinstance(flight, Reason):
-            return flight
-        outcome = plain
-        first_unit = flight.expected - flight.edge + _most(steps)
-        if first_unit > flight.bound:  # else no size clears it: the first unit does not, before the network's fee
+        outcome, flight = plain, self._in_flight(plain, law, drift, transient)
+        if isinstance(flight, Reason) or flight.expected - flight.edge + _most(steps) > flight.bound:
+            # else no size clears the bound: the first unit does not, before the network's fee
             worth = partial(self._worth, law=law, drift=drift, transient=transient)
             sized = best_cycle(steps, plain.spent, worth, tries=_TRIES)
             if sized is not None:
-                outcome, found = sized, self._in_flight(sized, law, drift, transient)
-                flight = flight if isinstance(found, Reason) else found
+                outcome, flight = sized, self._in_flight(sized, law, drift, transient)
+        if isinstance(flight, Reason):
+            return flight
         value = rounded(flight.value)
         certain = Reason("certainty", value > 0, "above 0", f"{value:.4f}")
         return Candidate(

@@ -52,6 +52,8 @@ def made(
     settings: Mapping[str, Any] | None = None,
     minutes: int = MINUTES,
     perpetual: bool = False,
+    apart: float = 0.02,
+    terms: CustodyTerms = TERMS,
 ) -> list[Opportunity]:
     """What is said of a market whose second venue has paid so much more for all of the window."""
     random, logs = Random(11), 0.0
@@ -65,10 +67,10 @@ def made(
         at = NOW - (minutes * 120 - 1 - step) * SECOND // 2
         for sync in syncs:
             price = 100 * exp(logs) * (1 if sync.instrument is BUY else 1 + edge_bps / 1e4)
-            rows = [f'[["{price + way * (0.01 + n / 50):.4f}","{20 + n}"]]' for way in (-1, 1) for n in range(2)]
+            rows = [f'[["{price + way * (0.01 + n * apart):.4f}","{20 + n}"]]' for way in (-1, 1) for n in range(2)]
             bids, asks = (f"[{rows[k][1:-1]},{rows[k + 1][1:-1]}]".encode() for k in (0, 2))
             sync.snapshot(BookSnapshot(sync.instrument.symbol, bids, asks, step + 1, at), at)
-    known = Networks(world.listings, Custody({A: TERMS, B: TERMS}, lambda *name: True))
+    known = Networks(world.listings, Custody({A: terms, B: terms}, lambda *name: True))
     for venue in (A, B):
         known.tell(venue, (Currency(venue, "X", X, networks),), NOW)
     held = {(A, USDT): D(100_000), (B, X): stock, (B, USDT): D(100_000)}
@@ -179,3 +181,38 @@ def test_a_hedged_transit_is_judged_and_not_carried_out() -> None:
     worth = {text.split(" ")[0]: float(text.split(" ")[-1]) for text in ways.split(", ")}
     assert worth["hedged"] > worth["transfer"]  # its perpetual moves with the coin
     assert found.transit is not None and found.transit.way is Way.TRANSFER
+
+
+def test_a_smaller_tolerance_for_risk_sends_less() -> None:
+    brave, careful = (
+        made(150, volatility=3.0, settings={"transfer": {"bound_gamma": "0", "risk_tolerance": tolerance}})[0]
+        for tolerance in ("100000", "20")
+    )
+    assert 0 < careful.notional < brave.notional
+    assert careful.transit is not None and brave.transit is not None
+    assert careful.value < brave.value
+
+
+def test_of_a_ladder_that_thins_only_what_clears_the_bound_is_sent() -> None:
+    """Its second level is 60 basis points worse: both together do not clear the bound, a part of them does."""
+    settings = {"transfer": {"risk_tolerance": "1000000"}}
+    (thin,) = made(150, volatility=2.0, apart=0.6, settings=settings)
+    (whole,) = made(150, volatility=0.1, apart=0.6, settings=settings)
+    assert failed([thin]) == {} == failed([whole])
+    assert 20 < thin.legs[0].quantity < whole.legs[0].quantity
+    assert thin.transit is not None and whole.transit is not None
+    assert whole.transit.forecast.edge < thin.transit.forecast.bound < thin.transit.forecast.expected
+
+
+def test_what_the_wait_takes_off_is_a_cost_of_its_own() -> None:
+    (found,) = made(150, volatility=3.0, settings={"transfer": {"bound_gamma": "0", "risk_tolerance": "200"}})
+    costs = {cost.name: cost.bps for cost in found.costs}
+    assert costs["risk in flight"] > 0
+    lost = (found.profit[USDT] - found.value) / found.notional * 10_000
+    assert abs(costs["risk in flight"] - lost) < D("1e-6")
+
+
+def test_a_deposit_that_is_held_is_a_longer_wait() -> None:
+    (held,), (free,) = made(150, terms=replace(TERMS, hold_minutes=D(7))), made(150)
+    assert held.transit is not None and free.transit is not None
+    assert abs(held.transit.forecast.minutes - free.transit.forecast.minutes - 7) < D("0.05")

@@ -106,7 +106,9 @@ def test_each_instrument_knows_the_cycles_through_it() -> None:
 
 
 def seen(
-    books: dict[Instrument, tuple[str, str]], settings: dict[str, object] | None = None, fees: bool = True
+    books: dict[Instrument, tuple[str, str]],
+    settings: dict[str, object] | None = None,
+    fees: FeeSchedule | bool = True,
 ) -> list[Opportunity]:
     """What the strategy says of these best bids and asks, one unit each."""
     world = Market({})
@@ -115,8 +117,8 @@ def seen(
         rows = [f'[["{price}","1"]]'.encode() for price in (bid, ask)]
         sync.snapshot(BookSnapshot(instrument.symbol, rows[0], rows[1], 1, 0), 1)
         world.books.setdefault(instrument.venue, {})[instrument.symbol] = sync
-    free = FeeSchedule.flat("0", "0", "test", "2026-11-21")
-    view = View(world, {i.venue: free for i in books} if fees else {}, lambda venue, asset: D(10**6), {})
+    schedule = fees if isinstance(fees, FeeSchedule) else FeeSchedule.flat("0", "0", "test", "2026-11-21")
+    view = View(world, {i.venue: schedule for i in books} if fees else {}, lambda venue, asset: D(10**6), {})
     made = strategy.make(strategy.settings(**(settings or {"restoring_bps": D(0)})))
     made.start(view.instruments)
     return [o for instrument in books for o in made.evaluate(view, instrument)]

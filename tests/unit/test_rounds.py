@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from decimal import Decimal as D
+from math import sqrt
+from statistics import NormalDist
 
 import pytest
 from unit.test_edges import market, seen
 
 from cryptopipe.act.plan import Plan
-from cryptopipe.model.facts import Fee, Instrument
+from cryptopipe.model.facts import Asset, Fee, FeeSchedule, Instrument, Side
 from cryptopipe.model.money import in_bps
 from cryptopipe.model.trading import Decision, Fill, Opportunity
+from cryptopipe_arbitrage.edges import Cycle
 
 pytestmark = pytest.mark.core
 
@@ -61,3 +64,35 @@ def test_what_a_way_round_moves_between_venues_is_accrued_by_what_it_spent() -> 
     )
     assert plan.charged("restoring") == 200
     assert plan.charged("nothing") == 0
+
+
+def test_three_markets_of_one_venue_are_a_triangle_and_no_round() -> None:
+    three = {
+        market("a", "BTC/USDT", symbol="1"): ("99.9", "100"),
+        market("a", "ETH/USDT", symbol="2"): ("51", "51.1"),
+        market("a", "ETH/BTC", symbol="3"): ("0.49", "0.5"),
+    }
+    assert {one.edge.split()[0] for one in seen(three)} == {"triangle"}
+
+
+@pytest.mark.parametrize("charged", ["quote", "received"])
+def test_fees_close_a_round_where_they_take_what_it_gains(charged: str) -> None:
+    """Three trades gain 2 %: fees of 0.6 % each leave something, of 0.7 % each nothing."""
+    books = {**FAIR, B: ("102", "102.2")}
+    for rate, told in (("0.006", 1), ("0.007", 0)):
+        fees = FeeSchedule.flat(rate, rate, "test", "2026-11-21", charged)
+        assert len([one for one in seen(books, {"restoring_bps": D(0)}, fees) if one.edge.startswith("round ")]) == told
+
+
+def test_quotes_not_seen_at_one_instant_are_charged_for_their_ages() -> None:
+    """Both books 50 ms on the way and no age: z of nine tenths times the assumed volatility over both."""
+    (found,) = [one for one in seen({**FAIR, B: ("102", "102.2")}) if one.edge.startswith("round ")]
+    sigma = 0.8 / sqrt(365 * 24 * 60)
+    expected = NormalDist().inv_cdf(0.9) * sigma * sqrt(3 * 0.05 / 60) * 1e4
+    assert float({cost.name: cost.bps for cost in found.costs}["skew"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_value_comes_back_once_for_two_passages() -> None:
+    ways = {1: ((A, Side.BUY), (B, Side.SELL)), 0: ((B, Side.BUY), (C, Side.SELL))}
+    for times, steps in ways.items():
+        assert Cycle("x", steps, Asset("USDT")).restored == times
