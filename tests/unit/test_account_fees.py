@@ -8,6 +8,8 @@ import pytest
 from unit.test_edges import RULE, market
 from unit.test_money_path import SETTINGS, Run
 
+from cryptopipe.act.plan import Plan
+from cryptopipe.act.unwind import closing_orders
 from cryptopipe.act.venues import VenueExecution
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import SECOND, Nanos
@@ -23,6 +25,7 @@ from cryptopipe.model.events import BookSnapshot
 from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, VenueId
 from cryptopipe.model.outcomes import BalanceReport, Outcome, Reports
 from cryptopipe.model.stream import Credentials, HttpRequest, HttpResponse
+from cryptopipe.model.trading import Decision, Opportunity
 from cryptopipe.own_fees import APART, OwnFees
 from cryptopipe_arbitrage import strategy
 
@@ -148,15 +151,15 @@ def test_without_an_account_unknown_stays_unknown() -> None:
     assert FeesInForce({}, (), (A,)).of(X) is None
 
 
-def net(told: str | None, check: str = "") -> D | list[str]:
-    """Of the edge that buys X at 100 and sells it at 102 on b, with the account on a told so."""
+def edge(told: str | None, known: bool = True) -> tuple[Opportunity, View, FeesInForce]:
+    """That buys X at 100 and sells it at 102 on b, with the account on a told so."""
     world = Market({})
     for one, (bid, ask) in ((X, ("99", "100")), (Z, ("102", "103"))):
         sync = BookSync(one, RULE)
         sync.snapshot(BookSnapshot(one.symbol, f'[["{bid}","1"]]'.encode(), f'[["{ask}","1"]]'.encode(), 1, 0), 1)
         world.books.setdefault(one.venue, {})[one.symbol] = sync
     quote = FeeSchedule.flat("0.001", "0.002", "fee page", "2026-11-21")
-    fees = FeesInForce({B: quote} if check else {A: quote, B: quote}, (), (A,))
+    fees = FeesInForce({A: quote, B: quote} if known else {B: quote}, (), (A,))
     view = View(world, fees, lambda venue, asset: D(10**6), {})
     view.fees(X)
     if told is not None:
@@ -165,20 +168,23 @@ def net(told: str | None, check: str = "") -> D | list[str]:
     made = strategy.make(strategy.settings(**plain))
     made.start([X, Z])
     (found,) = made.evaluate(view, X)
-    return [one.check for one in found.obstacles if not one.passed] if check else found.value
+    return found, view, fees
+
+
+def failed(told: str | None) -> list[str]:
+    return [one.check for one in edge(told, known=False)[0].obstacles if not one.passed]
 
 
 def test_a_lower_rate_raises_the_value_by_exactly_the_difference() -> None:
     """One unit for 100: 0.002 less 0.0005 of it is 0.15."""
-    before, after = net(None), net("0.0005")
-    assert isinstance(before, D) and isinstance(after, D)
+    before, after = (edge(told)[0].value for told in (None, "0.0005"))
     assert before == D(102) * D("0.998") - D(100) * D("1.002")
     assert after - before == D("0.15")
 
 
 def test_an_unknown_fee_refuses_until_the_account_tells_it() -> None:
-    assert net(None, "unknown") == ["fees"]
-    assert net("0.001", "unknown") == []
+    assert failed(None) == ["fees"]
+    assert failed("0.001") == []
 
 
 class Holding(Rates):
@@ -226,3 +232,12 @@ def test_a_run_asks_for_what_its_strategy_looks_at_and_journals_the_answer() -> 
 def test_a_run_that_starts_no_plans_asks_for_no_fees() -> None:
     asked, told = traded(halted=True)
     assert sorted(asked) == ["FetchBalances a", "FetchBalances b"] and told == []
+
+
+@pytest.mark.parametrize(("told", "orders"), [(None, 1), ("0.003", 1), ("0.01", 0)])
+def test_what_closes_an_exposure_is_paid_with_the_accounts_own_rate(told: str | None, orders: int) -> None:
+    """A unit at 100.1 or less costs 100.3 at 0.002, 101.1 at 0.01; there are 100.7 at hand."""
+    found, view, fees = edge(told)
+    plan = Plan.of(Decision(1, found, True, (), 0), D(1))
+    closing = closing_orders(plan, {Asset("BTC"): D(-1)}, view, fees, lambda venue, asset: D("100.7"), D(10))
+    assert len(closing) == orders
