@@ -43,7 +43,7 @@ class TransferSettings(BaseModel):
     least_minutes: Decimal = Field(
         Decimal(5), gt=0, description="of the window that a volatility needs; without them no coins travel"
     )
-    estimate_minutes: int = Field(60, gt=0, description="how far back volatility and closing are estimated")
+    estimate_minutes: int = Field(120, gt=0, description="how far back volatility and closing are estimated")
     estimate_every_s: int = Field(5, gt=0, description="seconds that an estimate is used before it is made anew")
     must_know_closing: bool = Field(
         False, description="refuse where the window does not tell how fast the edge closes; else it is taken to last"
