@@ -12,6 +12,7 @@ from cryptopipe.act.execution import Execution
 from cryptopipe.act.plan import Naming, Plan
 from cryptopipe.act.pursuit import AskFor, Pause
 from cryptopipe.act.sale import NoSale, sale
+from cryptopipe.act.sent import SentLately
 from cryptopipe.act.transit import TransitPlan
 from cryptopipe.act.transit_match import bare
 from cryptopipe.act.transit_result import left_over, may_have_changed, on_its_way, result_of, sums
@@ -46,6 +47,7 @@ class Transits:
         """Our own ids of all of them."""
         self.wallets = SideWallets()
         self._lookouts = Lookouts()
+        self._sent = SentLately()
         self._stopped = False
 
     def start(self, decision: Decision, execution: Execution, naming: Naming) -> None:
@@ -197,7 +199,7 @@ class Transits:
         means = self._means
         verdict = weigh(
             one.decision.opportunity, one.plan.held, one.plan.owed, means.view, means.fees, means.limits.numeraire,
-            self._reconsider,
+            self._reconsider, self._sent.total(one.transit.source, at),
         )  # fmt: skip
         if isinstance(verdict, Go):
             verdict = self.wallets.known(one.transit, verdict, one.execution, at)
@@ -208,6 +210,10 @@ class Transits:
         self._means.tell(told.transfer_intended(action, one.transit))
         self._means.durable()
         one.asking = True
+        if isinstance(action, Withdraw):
+            means = self._means
+            worth = executable_value(means.view, one.transit.asset, action.amount, means.limits.numeraire)
+            self._sent.note(action.venue, worth or Decimal(0), at)
 
         def answered(outcome: Outcome | CryptopipeError, now: Nanos) -> None:
             one.asking = False

@@ -35,8 +35,11 @@ def weigh(
     fees: Mapping[VenueId, FeeSchedule],
     numeraire: Asset,
     reconsider: Reconsider | None = None,
+    sent_today: Decimal = Decimal(0),
 ) -> Verdict:
-    """Of `held` coins at the source of an opportunity's transit; `owed`: sold from stock at the target already."""
+    """Of `held` coins at the source of an opportunity's transit; `owed`: sold from stock at the target already;
+    `sent_today`: what left the source in the last 24 hours, in the numeraire.
+    """
     transit = opportunity.transit
     assert transit is not None, "only what travels is weighed"
     route = route_of(transit, view)
@@ -46,7 +49,7 @@ def weigh(
     worth = executable_value(view, transit.asset, amount, numeraire)
     if worth is None:
         return Later(f"{transit.asset} has no price in {numeraire}")
-    why = route.problem(amount, worth)
+    why = route.problem(amount, worth, sent_today)
     if why:
         return Back(why)
     hold = int(route.hold_minutes * 60 * SECOND)
