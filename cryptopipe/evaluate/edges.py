@@ -166,15 +166,14 @@ class Sending(Curve):
 
     def fee(self, size: Decimal) -> Decimal:
         """What the sending venue keeps."""
-        return self._kept(size, self.step.fee, self.step.fee_rate)
+        step = self.step
+        fee = step.fee + step.fee_rate * max(ZERO, size - step.fee)
+        return fee if step.precision is None or not step.fee_rate else self._ceil(fee, ONE)
 
     def deposit_fee(self, size: Decimal) -> Decimal:
-        """What the receiving venue keeps."""
-        return self._kept(size - self.fee(size), self.step.deposit_fee, self.step.deposit_fee_rate)
-
-    def _kept(self, amount: Decimal, fixed: Decimal, rate: Decimal) -> Decimal:
-        fee = fixed + rate * max(ZERO, amount - fixed)
-        return fee if self.step.precision is None or not rate else self._ceil(fee, ONE)
+        """What the receiving venue keeps, in its books, which round less than a network does."""
+        step = self.step
+        return step.deposit_fee + step.deposit_fee_rate * max(ZERO, size - self.fee(size) - step.deposit_fee)
 
     def give(self, size: Decimal) -> Decimal:
         return size - self.fee(size) - self.deposit_fee(size)

@@ -91,8 +91,9 @@ class TransferStep:
 
     Of an amount that leaves, the fee in it, `fee` + `fee_rate` of what is beside `fee` is kept by the sending venue,
     rounded up to `precision` decimal places where there is a rate; of what arrives, `deposit_fee` and
-    `deposit_fee_rate` in the same way by the other. The amount that leaves has at most `precision` places (None: any;
-    then 18), is at least `minimum` and at most `maximum` (None: any); what arrives is at least `min_deposit`.
+    `deposit_fee_rate` of what is beside it by the other, exactly: were that rounded, a withdrawal fee that rises could
+    save a whole grain. The amount that leaves has at most `precision` places (None: any; then 18), is at least
+    `minimum` and at most `maximum` (None: any); what arrives is at least `min_deposit`.
     """
 
     asset: Asset

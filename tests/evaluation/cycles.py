@@ -301,7 +301,7 @@ def _sending(step: TransferStep, size: D) -> Choice | None:
     lot = D(1).scaleb(-18) if step.precision is None else D(1).scaleb(-step.precision)
     fee = kept(size, step.fee, step.fee_rate, None if step.precision is None else lot)
     arrives = size - fee
-    deposit = kept(arrives, step.deposit_fee, step.deposit_fee_rate, None if step.precision is None else lot)
+    deposit = kept(arrives, step.deposit_fee, step.deposit_fee_rate, None)
     if size % lot or size < step.minimum or (step.maximum is not None and size > step.maximum):
         return None
     return Choice(size, size, arrives - deposit) if arrives >= step.min_deposit and arrives > deposit else None

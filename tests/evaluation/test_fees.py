@@ -212,7 +212,7 @@ def _raised(step: Edge, more: D) -> Iterator[tuple[str, Edge]]:
             yield "token price", replace(step, token=replace(step.token, worth=step.token.worth + D("0.1")))
 
 
-@instances(100, 3_000)
+@instances(100)
 def test_a_fee_that_rises_never_raises_the_profit(seeds: range) -> None:
     lower: dict[str, int] = {}
     for seed in seeds:
@@ -228,7 +228,7 @@ def test_a_fee_that_rises_never_raises_the_profit(seeds: range) -> None:
     assert len(lower) == 12 and all(lower.values()), lower
 
 
-@instances(40, 1_000)
+@instances(40)
 def test_two_venues_pay_no_more_than_any_pair_of_orders_would(seeds: range) -> None:
     """Never below the best two orders of one size, one after the other."""
     for seed in seeds:

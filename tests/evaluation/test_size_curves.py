@@ -30,7 +30,7 @@ def edge(random: Random) -> Step | TransferStep:
     return replace(step, ladder=step.ladder or ladder(random, side, 100, 4, D("0.1")))
 
 
-@instances(80, 5_000)
+@instances(80)
 def test_the_largest_and_the_smallest_size_are_those_of_all_that_fit(seeds: range) -> None:
     for seed in seeds:
         random = Random(seed)
@@ -123,7 +123,7 @@ def _other(step: Step | TransferStep) -> Step:
     return replace(plain, ladder=[(D(1), D(25))], token=None)
 
 
-@instances(40, 2_000)
+@instances(40)
 def test_legs_of_one_venue_share_a_tokens_balance(seeds: range) -> None:
     """Each may take an equal part; sizes whose fee would come from what the other may have left are left out."""
     paid = 0
