@@ -101,7 +101,8 @@ async def street(
     codecs = {one.venue: one.plugin.actions(one.instruments)}
     async with asyncio.timeout(300), serving([one.house], one.world.advance) as served:
         one.origin = served.origins[one.venue].rest.partition("://")[2]
-        signatory = Signatory(codecs=codecs, credentials={one.venue: one.credentials}, rewrite=one.rewritten)
+        keys = {one.venue: one.credentials}
+        signatory = Signatory(codecs=codecs, credentials=keys, rewrite=one.rewritten, withdrawing=keys)
         async with session(ANSWER_WITHIN) as http:
             one.errand = Errand(codecs, signatory, http)
             yield one
