@@ -149,7 +149,9 @@ class Wiring:
             own = {name: value for name, value in told[venue] if name != "book" and value is not None}
             if plugin.custody is not None:
                 terms[venue] = msgspec.structs.replace(plugin.custody, **own)
-        return Custody(terms, lambda source, *name: any(_matches(one, name) for one in told[source].book))
+        assumed = self.execution == PAPER and self.settings.paper.assume_networks
+        tables = {venue: one.wallets() for venue, one in self.plugins.items() if assumed and one.wallets is not None}
+        return Custody(terms, lambda source, *name: any(_matches(one, name) for one in told[source].book), tables)
 
     @property
     def _kept(self) -> Kept:

@@ -133,6 +133,9 @@ class PaperSettings(BaseModel):
         dict, description="by venue, in place of latency; a run with measured: true writes its own here"
     )
     transfer_seed: int = _setting(1, ge=0, description="of the times that transfers take on paper")
+    assume_networks: bool = _setting(
+        False, description="take the plugins' dated tables of networks for told and open, where no account is asked"
+    )
     opening: dict[AssetName, Amount] = _setting(
         lambda: dict(OPENING),
         description="balance of each venue that trades the asset, when a run begins; null takes an asset out",
