@@ -180,7 +180,7 @@ def fees(spot: str, perpetual: str, restoring: str) -> list[str]:
 
 
 @needs_recordings
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("spot", "perpetual", "restoring", "positive"),
     [("10", "5", "1", False), ("0", "0", "0", True)],
@@ -203,7 +203,7 @@ def test_the_evaluation_of_every_state(spot: str, perpetual: str, restoring: str
             seen["no live book"] += 1
             continue
         (edge,) = watcher.edges.values()
-        assert edge.edge == "two_venue binance_usdm:BTCUSDT binance:BTCUSDT" and edge.obstacles == ()
+        assert edge.edge == "two_venue binance_usdm:BTCUSDT binance:BTCUSDT" and edge.forbidden_by == ()
         seen["gross above zero"] += edge.gross_bps > 0
         seen["net above zero"] += edge.net_bps > 0
         seen["sized"] += all(leg.quantity > 0 for leg in edge.legs)
