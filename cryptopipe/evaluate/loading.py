@@ -7,5 +7,4 @@ Enters: nothing. Leaves: nothing. Never: an import by whoever does not evaluate 
 def load_libraries() -> None:
     """Import what the first evaluation of a transfer would import: a second in which a run reads no frame."""
     import scipy.optimize
-    import scipy.signal
     import scipy.special  # noqa: F401

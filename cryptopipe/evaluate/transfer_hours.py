@@ -69,7 +69,6 @@ def over_hours(left: "Array", whole: bool) -> "Array":
     its last step: the hours are independent. `whole`: steps are slots, and not points of a continuous time.
     """
     import numpy as np
-    from scipy.signal import fftconvolve
 
     hour, count = len(left) - 1, 64
     while True:
@@ -78,7 +77,8 @@ def over_hours(left: "Array", whole: bool) -> "Array":
         first = np.where(k <= hour, left[np.minimum(k, hour)], 0.0)
         if whole:
             first[0] = 0.0
-        met = fftconvolve(first, later)[:count]
+        both = np.fft.rfft(first, 2 * count) * np.fft.rfft(later, 2 * count)
+        met = np.fft.irfft(both, 2 * count)[:count]  # their convolution; scipy.signal takes half a second to import
         if not whole:  # the trapezoidal rule: half of either end
             last = np.minimum(k, hour)
             met -= (left[last] * later[k - last] + later) / 2

@@ -153,7 +153,7 @@ waits = st.one_of(
 def test_any_sum_keeps_its_moments_and_its_order(parts: list[Part], share: float) -> None:
     law = TransferTime(tuple(parts))
     arrivals = law.truncated()
-    assert arrivals.mean == pytest.approx(law.mean, rel=1e-4)
+    assert arrivals.mean == pytest.approx(law.mean, rel=3e-4)
     assert arrivals.variance == pytest.approx(law.variance, rel=2e-3, abs=1e-12)
     at = law.quantile(share)
     assert law.survival(at * (1 + 1e-9) + 1e-9) <= 1 - share + 1e-6
