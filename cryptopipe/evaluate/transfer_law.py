@@ -202,9 +202,9 @@ def convolved(parts: Sequence[Part]) -> Cells:
 def _first_steps(spread: Sequence[Part]) -> tuple[float, int]:
     """(step, number of steps). The bulk is at least as wide as its widest part; what is rare does not belong to it."""
     bulk = [part for part in spread if part.width]
-    if not bulk:  # nothing but what is rare, or takes few values
-        bulk = [part for part in spread if 0 < part.variance < inf]
-        widest = min((part.variance**0.5 for part in bulk), default=1.0)
+    if not bulk:  # nothing but what is rare, or takes few values: how long it is where it is not over at once
+        bulk = [part for part in spread if 0 < part.variance < inf and part.at_once < 1]
+        widest = min(((part.variance / (1 - part.at_once)) ** 0.5 for part in bulk), default=1.0)
     else:
         widest = max(part.width for part in bulk)
     reach = (sum(part.mean - part.least for part in bulk) + 4 * widest) / widest * _STEPS

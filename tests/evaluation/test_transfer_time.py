@@ -161,6 +161,13 @@ def test_any_sum_keeps_its_moments_and_its_order(parts: list[Part], share: float
     assert (arrivals.times >= sum(part.least for part in parts) * (1 - 1e-9)).all()
 
 
+@pytest.mark.parametrize("chance", [1e-46, 1e-20, 1e-17, 1e-15, 1e-10, 1e-6, 1e-3])
+def test_what_hardly_ever_happens_does_not_hide_the_rest(chance: float) -> None:
+    law = TransferTime((Slots(1.0, 0.75, 1), Rarely(chance, Lognormal(5.0, 1.0))))
+    assert law.truncated().mean == pytest.approx(law.mean, rel=1e-5)
+    assert law.survival(1.5) == pytest.approx(0.25, abs=chance + 1e-9)
+
+
 def test_blocks_that_are_one_draw_have_the_replications_variance() -> None:
     apart, together = (law_of(chain_times()["bitcoin"], 4, correlated=one) for one in (False, True))
     assert apart.mean == together.mean

@@ -26,7 +26,10 @@ def test_post_mortem_in_a_loop_beside_a_run(tmp_path: Path) -> None:
             seen.append((counts.found, counts.accepted, counts.refused, made.fills))
             if len(seen) % 5 == 2:
                 asked_by_child += 1
-                assert [line["run_id"] for line in asked(data_dir)["runs"]] == [line.run_id for line in made.runs]
+                before = [line.run_id for line in made.runs]  # none, until the run has written its first record
+                by_child = [line["run_id"] for line in asked(data_dir)["runs"]]
+                after = [line.run_id for line in report(data_dir, "arbitrage").runs]
+                assert before == by_child[: len(before)] and by_child == after[: len(by_child)]
         told, complaint = child.communicate()
     assert (child.returncode, complaint) == (0, "")
     assert len(seen) >= 3 and asked_by_child, "the run was over too soon: give it more repetitions"
@@ -34,11 +37,11 @@ def test_post_mortem_in_a_loop_beside_a_run(tmp_path: Path) -> None:
         assert former[0] <= later[0] and former[1] <= later[1] and former[3] <= later[3]
     assert seen[0] < seen[-1]
 
-    ended, after = json.loads(told), report(data_dir, "arbitrage")
+    ended, at_last = json.loads(told), report(data_dir, "arbitrage")
     counts = ended["opportunities"]
-    assert [line.clean for line in after.runs] == [True]
-    assert (after.opportunities.found, after.opportunities.accepted) == (counts["found"], counts["accepted"])
-    assert (after.opportunities.refused, after.fills) == (counts["refused"], ended["fills"])
+    assert [line.clean for line in at_last.runs] == [True]
+    assert (at_last.opportunities.found, at_last.opportunities.accepted) == (counts["found"], counts["accepted"])
+    assert (at_last.opportunities.refused, at_last.fills) == (counts["refused"], ended["fills"])
     assert seen[-1][0] <= counts["found"]
 
 
