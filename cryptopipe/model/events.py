@@ -143,7 +143,10 @@ class TopUpdate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """A public trade; price and size as written, `side` is the taker's."""
+    """A public trade; price and size as written, `side` is the taker's, `trade_id` empty where the venue tells none.
+
+    `event_time` is when the venue told of it, `trade_time` when the orders met, where it says both; 0: at `event_time`.
+    """
 
     symbol: str
     trade_id: str
@@ -151,6 +154,12 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     size: str
     side: Side
     event_time: Nanos
+    trade_time: Nanos = 0
+
+    @property
+    def matched_at(self) -> Nanos:
+        """When the orders met."""
+        return self.trade_time or self.event_time
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):

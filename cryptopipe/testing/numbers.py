@@ -35,7 +35,7 @@ def readable(event: Any, where: str) -> None:
         text = getattr(event, name, "")
         if not isinstance(text, str) and not (text is None and (name[3:] == "_size" or isinstance(event, Resync))):
             raise AssertionError(f"{where} gave {event!r}, whose {name} is no text")
-    for name in ("first", "version", "previous", "event_time", "checksum"):
+    for name in ("first", "version", "previous", "event_time", "trade_time", "checksum"):
         value = getattr(event, name, 0)
         if value is None and name == "checksum":
             continue

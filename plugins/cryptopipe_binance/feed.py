@@ -81,6 +81,7 @@ class _Top(msgspec.Struct, gc=False):
 
 
 class _Trade(msgspec.Struct, gc=False):
+    event_time: Millis = msgspec.field(name="E")
     symbol: str = msgspec.field(name="s")
     price: str = msgspec.field(name="p")
     size: str = msgspec.field(name="q")
@@ -144,7 +145,7 @@ def _top(d: _Top) -> Events:
 
 
 def _trade(d: _Trade) -> Events:
-    """At the trade's own time. The taker sold if the buyer was the maker.
+    """`E` is when it was told, `T` when it was made. The taker sold if the buyer was the maker.
 
     Futures name trades that no order of the market made (`X` other than MARKET: INSURANCE_FUND, ADL, or NA with a
     price of zero); those tell no market price and become a notice.
@@ -155,7 +156,8 @@ def _trade(d: _Trade) -> Events:
     if identity is None:
         raise ProtocolError(f"a trade of {d.symbol} without an id")
     side = _SELL if d.buyer_is_maker else _BUY
-    return (Trade(d.symbol, str(identity), d.price, d.size, side, d.time * MILLISECOND),)
+    event_time, time = d.event_time * MILLISECOND, d.time * MILLISECOND
+    return (Trade(d.symbol, str(identity), d.price, d.size, side, event_time, time),)
 
 
 class BinanceFeed:

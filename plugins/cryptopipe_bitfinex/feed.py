@@ -132,12 +132,14 @@ _executed = msgspec.json.Decoder(_Executed).decode
 _ticker = msgspec.json.Decoder(_Ticker).decode
 
 
-def _trade(symbol: str, one: _Print) -> Trade:
+def _trade(symbol: str, one: _Print, told_at: Millis) -> Trade:
+    """`told_at` 0 where the frame has no time of its own."""
     size, sold = number(one.amount)
     price, negative = number(one.price)
     if negative:
         raise ValueError(f"a price below zero: -{price}")
-    return Trade(symbol, str(one.trade_id), price, size, Side.SELL if sold else Side.BUY, one.at * MS)
+    side, trade_time = Side.SELL if sold else Side.BUY, one.at * MS if told_at else 0
+    return Trade(symbol, str(one.trade_id), price, size, side, (told_at or one.at) * MS, trade_time)
 
 
 def _side(levels: Sequence[_Level], asks: bool) -> bytes:
@@ -238,13 +240,13 @@ class BitfinexFeed:
         if told.kind != "trades" or name not in (b"te", b"tu"):
             return self._line.strange(frame, f"{bytes(name)!r} of {told.kind}")
         f = _executed(frame)
-        trade = _trade(told.symbol, f.one)
+        trade = _trade(told.symbol, f.one, f.at)
         return self._line.placed(f.seq, (trade if name == b"te" else Heartbeat(f.at * MS),))
 
     def _past(self, frame: Frame, symbol: str) -> Events:
         """The last trades before the subscription, told newest first."""
         f = _prints(frame)
-        return self._line.placed(f.seq, tuple(_trade(symbol, one) for one in reversed(f.prints)))
+        return self._line.placed(f.seq, tuple(_trade(symbol, one, f.at) for one in reversed(f.prints)))
 
     def _top(self, frame: Frame, symbol: str) -> Events:
         """Version 0: nothing tells which state of the book it belongs to."""

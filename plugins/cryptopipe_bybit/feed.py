@@ -186,12 +186,15 @@ class BybitFeed:
         return (TopUpdate(self._line(d.symbol).name, bid, bid_size, ask, ask_size, d.seq, time),)
 
     def _on_trades(self, frame: Frame) -> Events:
-        """`S` is the "side of taker". A block trade was agreed outside the book; it tells no market price."""
+        """`S` is the "side of taker". A block trade was agreed outside the book; it tells no market price. `ts` is when
+        "the system generates the data", `T` when "the order is filled"."""
+        f = trade_frame(frame)
+        at = f.ts * MILLISECOND
         return tuple(
             Notice("trade", f"{self._line(p.symbol).name} block")
             if p.is_block
-            else Trade(self._line(p.symbol).name, p.trade_id, p.price, p.size, _SIDES[p.side], p.time * MILLISECOND)
-            for p in trade_frame(frame).data
+            else Trade(self._line(p.symbol).name, p.trade_id, p.price, p.size, _SIDES[p.side], at, p.time * MILLISECOND)
+            for p in f.data
         )
 
     def _on_ticker(self, frame: Frame) -> Events:

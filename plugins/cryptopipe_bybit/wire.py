@@ -64,6 +64,7 @@ class Print(msgspec.Struct, gc=False):
 class TradeFrame(msgspec.Struct, gc=False):
     """Up to 1024 trades."""
 
+    ts: Millis
     data: list[Print]
 
 

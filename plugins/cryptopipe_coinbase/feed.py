@@ -79,6 +79,7 @@ class _Trades(msgspec.Struct):
 
 
 class _TradeFrame(msgspec.Struct):
+    timestamp: str
     events: list[_Trades]
 
 
@@ -134,13 +135,16 @@ def _book(event: _Book, sequence: int, at: Nanos) -> BookSnapshot | BookDelta:
 
 def _trades(frame: Frame) -> Events:
     """`side` "refers to the makers side" (websocket channels page, stored copy of 2026-06-28), so the taker did the
-    opposite.
+    opposite. Told at the envelope's stamp.
     """
-    return tuple(
-        Trade(p.product_id, p.trade_id, checked(p.price), checked(p.size), TAKER_OF_MAKER[Side[p.side]], nanos(p.time))
-        for event in _trade_frame(frame).events
-        for p in event.trades
-    )
+    f = _trade_frame(frame)
+    at = nanos(f.timestamp)
+    return tuple(_trade(p, at) for event in f.events for p in event.trades)
+
+
+def _trade(p: _Print, at: Nanos) -> Trade:
+    side, price, size = TAKER_OF_MAKER[Side[p.side]], checked(p.price), checked(p.size)
+    return Trade(p.product_id, p.trade_id, price, size, side, at, nanos(p.time))
 
 
 def _tops(frame: Frame, at: Nanos) -> Events:

@@ -186,7 +186,7 @@ def test_our_side_holds_the_engines_book_after_every_step() -> None:
         printed = engine.trades(0)
         heard = [one for one in follower.trades if one.symbol == symbol]
         assert len(heard) == len(printed) > 50
-        assert [(Decimal(one.price), Decimal(one.size), one.side, one.event_time) for one in heard] == [
+        assert [(Decimal(one.price), Decimal(one.size), one.side, one.matched_at) for one in heard] == [
             (one.price * rules.tick, one.size * rules.step, one.side, one.at // MS * MS) for one in printed
         ]
         assert [one for one in follower.tops if one.symbol == symbol]
