@@ -75,7 +75,7 @@ def notes_of(run: Run) -> list[str]:
     recorded_by = told.get("version", "unknown")
     if recorded_by != __version__:
         notes.append(f"recorded by version {recorded_by}, this is {__version__}")
-    changed = [key for key in _changed(told["config"], read, "") if key not in NOT_HASHED]
+    changed = [key for key in _changed(told["config"], read, "") if key.partition(".")[0] not in NOT_HASHED]
     if changed:
         notes.append(f"recorded with settings that this version reads differently: {', '.join(changed)}")
     return notes

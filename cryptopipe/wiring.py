@@ -31,9 +31,9 @@ from cryptopipe.model.facts import Asset, FeeSchedule, VenueId
 from cryptopipe.pipe import Pipe, PipeSettings
 from cryptopipe.sandbox.parameters import Parameters
 from cryptopipe.settings import CustodySettings, Settings, config_hash, effective
+from cryptopipe.settings.effective import NOT_HASHED
 from cryptopipe.watching import Watcher, enough
 
-NOT_HASHED_IN_JOURNAL = ("data_dir", "keys")
 _BPS = Decimal(10_000)
 SANDBOX = "sandbox"
 PAPER, VENUE = "paper", "venue"
@@ -191,7 +191,7 @@ class Wiring:
 
     def started(self, label: ReplayLabel) -> RunStarted:
         """The journal's first record."""
-        settings = {k: v for k, v in effective(self.settings).items() if k not in NOT_HASHED_IN_JOURNAL}
+        settings = {k: v for k, v in effective(self.settings).items() if k not in NOT_HASHED}
         return RunStarted(
             strategy=self.strategy,
             config_hash=config_hash(self.settings),

@@ -62,12 +62,12 @@ def find_key(
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a child of ours may know: no key, and nothing that opens the encrypted file."""
+    """What a child of ours may know: no key, no channel of alerts, and nothing that opens the encrypted file."""
     own = (AGE_IDENTITY, AGE_PASSPHRASE)
     return {
         name: value
         for name, value in environment.items()
-        if name not in own and not name.upper().startswith(f"{PREFIX}KEYS")
+        if name not in own and not name.upper().startswith((f"{PREFIX}KEYS", f"{PREFIX}ALERTS"))
     }
 
 

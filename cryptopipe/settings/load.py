@@ -32,6 +32,7 @@ from cryptopipe.settings.model import Settings
 from cryptopipe.settings.shape import is_secret, key_names, known_at, leads_to_secret, mapping_defaults
 
 DEFAULT = "default"
+_UNSPOKEN: tuple[Key, ...] = (("keys",), ("alerts", "channels"))
 _FIX = "`cryptopipe config schema` lists every key, `cryptopipe config show` the values and where each came from"
 
 
@@ -136,8 +137,9 @@ def _spoken(layers: Iterable[Layer]) -> Iterable[Problem]:
     """A secret on a command line is in the shell's history, and in everybody's list of processes."""
     for layer in layers:
         for key, place in layer.places.items():
-            if key[0] == "keys":
-                yield Problem(place, "keys: not on the command line; set it in config.yaml or in the environment")
+            if key[0] == "keys" or is_secret(Settings, key):
+                name = key[0] if key[0] == "keys" else ".".join(key)
+                yield Problem(place, f"{name}: not on the command line; set it in config.yaml or in the environment")
 
 
 def _defaults(mappings: Mapping[Key, object]) -> Layer:

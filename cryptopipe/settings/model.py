@@ -12,7 +12,9 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from cryptopipe.model.stream import Credentials
+from cryptopipe.settings.alerts import AlertsSettings
 from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, Share, VenueName
+from cryptopipe.settings.logs import LogsSettings
 
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
@@ -242,6 +244,8 @@ class Settings(BaseModel):
     def venue(self, name: str) -> VenueSettings:
         """The settings of a venue, the defaults where nothing is said of it."""
         return self.venues.get(name, VenueSettings())
+    alerts: AlertsSettings = _setting(AlertsSettings, description="what is told, to whom and when")
+    logs: LogsSettings = _setting(LogsSettings, description="the log in files, one for each component")
 
     def credentials(self, name: str) -> Credentials | None:
         """A venue's key; None if none is set."""

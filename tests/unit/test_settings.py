@@ -24,6 +24,7 @@ from cryptopipe.settings import (
     render_defaults,
     schema_rows,
 )
+from cryptopipe.settings.effective import NOT_HASHED
 from cryptopipe.settings.kinds import Amount, Duration, duration_text
 
 ROOT = Path(__file__).parents[2]
