@@ -20,8 +20,8 @@ from cryptopipe.settings.kinds import Duration
 from cryptopipe.settings.model import Settings
 from cryptopipe.settings.shape import mapping_of, sections
 
-NOT_HASHED = ("data_dir", "keys")
-"""What does not change a result: paths; and secrets, of which not even a hash is kept."""
+NOT_HASHED = ("data_dir", "keys", "alerts", "logs", "upload")
+"""What does not change a result: paths, other processes; and secrets, of which not even a hash is kept."""
 
 _HEADER = """\
 # The defaults of Cryptopipe, and what each setting means. Everything here may be left out.
