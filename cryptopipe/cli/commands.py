@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "plugins": Entry("cryptopipe.cli.plugins", "plugins", "Installed exchanges and strategies."),
     "optimum": Entry("cryptopipe.cli.optimum", "optimum", "The best plan at one moment, or a proof of none."),
     "rebalance": Entry("cryptopipe.cli.rebalance", "rebalance", "Bring capital where it is wanted, at least cost."),
+    "upload": Entry("cryptopipe.cli.upload", "upload", "Copies of collected files in an object store."),
     "doctor": Entry("cryptopipe.cli.doctor", "doctor", "Is this installation sound?"),
 }
 

@@ -15,6 +15,7 @@ from cryptopipe.model.stream import Credentials
 from cryptopipe.settings.alerts import AlertsSettings
 from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, Share, VenueName
 from cryptopipe.settings.logs import LogsSettings
+from cryptopipe.settings.upload import UploadSettings
 
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
@@ -240,6 +241,7 @@ class Settings(BaseModel):
     capital: CapitalSettings = _setting(
         CapitalSettings, description="where capital is wanted, and what moving it costs beside fees"
     )
+    upload: UploadSettings = _setting(UploadSettings, description="copies of collected files in an object store")
 
     def venue(self, name: str) -> VenueSettings:
         """The settings of a venue, the defaults where nothing is said of it."""
