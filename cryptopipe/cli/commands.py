@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "fees": Entry("cryptopipe.cli.holdings", "fees", "What each account pays for a trade."),
     "networks": Entry("cryptopipe.cli.holdings", "networks", "By which chains assets go in and out."),
     "act": Entry("cryptopipe.cli.act", "act", "One order, transfer or withdrawal by hand."),
+    "securities": Entry("cryptopipe.cli.securities", "securities", "What venues list, by which rules, since when."),
     "capture": Entry("cryptopipe.cli.capture", "capture", "Export, import and describe raw captures."),
     "bench": Entry("cryptopipe.cli.bench", "bench", "Measure the paths, beside other libraries where installed."),
     "config": Entry("cryptopipe.cli.config", "config", "Show, explain and check the configuration."),
