@@ -4,6 +4,8 @@ Enters: `CRYPTOPIPE_USE_CORE`, `--hypothesis-profile`. Leaves: settings. Never: 
 the same code without a seed that says so.
 """
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +18,17 @@ settings.register_profile(
     "long", max_examples=2_000, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end; looking through it at each collection of garbage took a second or two."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Libraries that count what they leave behind at the end of a process find it as it was."""
+    gc.unfreeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,7 +2,7 @@
 
 Enters: a copy of the checkout from which one plugin and its entry points are taken. Leaves: the child's result; tests
 of the core alone, which knows no plugins, are left out. Never: the plugin by another way: the child refuses to import
-it. `scripts/test all` takes two of the folders, `scripts/test-long` each.
+it. `scripts/test all` takes one of the folders, `scripts/test-long` each.
 """
 
 import os

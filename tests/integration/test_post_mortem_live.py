@@ -9,7 +9,7 @@ from longcapture import action, repeated, spawn, wait_until
 from cryptopipe.journal.runs import list_runs
 from cryptopipe.postmortem.report import report
 
-REPETITIONS = 80
+REPETITIONS = 30
 
 
 def test_post_mortem_in_a_loop_beside_a_run(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_three_kills_and_the_next_start(
     assert [line.clean for line in made.runs] == [False, False, False, True]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fifty_kills(tmp_path: Path, recordings: list[str]) -> None:
     kills(tmp_path, recordings, trials=50, seed=50)
     made = report(tmp_path, "arbitrage")
