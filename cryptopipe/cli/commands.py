@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "optimum": Entry("cryptopipe.cli.optimum", "optimum", "The best plan at one moment, or a proof of none."),
     "rebalance": Entry("cryptopipe.cli.rebalance", "rebalance", "Bring capital where it is wanted, at least cost."),
     "upload": Entry("cryptopipe.cli.upload", "upload", "Copies of collected files in an object store."),
+    "load": Entry("cryptopipe.cli.upload", "load", "Collected files as rows of DuckDB or PostgreSQL."),
     "doctor": Entry("cryptopipe.cli.doctor", "doctor", "Is this installation sound?"),
 }
 

@@ -4,7 +4,7 @@ Enters: a data directory, a destination. Leaves: lines for a person, or one JSON
 changed or deleted, an object overwritten, a secret shown.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from cryptopipe.errors import UsageError
 if TYPE_CHECKING:
     from cryptopipe.drivers.stop import Stop
     from cryptopipe.settings import Settings
-    pass
+    from cryptopipe.shipping.load import Loading
     from cryptopipe.shipping.upload import Outcome, Report
 
 _INTERRUPTED, _TEMPORARY = 130, 75
@@ -85,6 +85,65 @@ def _upload(common: Common, settings: "Settings", url: str, dry_run: bool, stop:
     return _exit_code(report)
 
 
+@click.command("load")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--to", required=True, metavar="URL", help="duckdb:///FILE or postgresql://user@host/database.")
+@click.option("--unchecked", is_flag=True, help="Also files that no check has judged, and those that failed.")
+@click.option("--every", metavar="T", help="Again after this much time, until it is stopped: 1h.")
+@common_options
+def load(common: Common, files: tuple[Path, ...], to: str, unchecked: bool, every: str | None) -> int:
+    """Load collected FILES, or all of the data directory, into typed tables of a database; each file once.
+
+    Prices and sizes are exact decimals, times epoch milliseconds and timestamps. A file is loaded whole or not at all,
+    and one that is loaded already is passed over. Exit codes: 0, 1 if a file is refused, 69 if the database cannot be
+    reached or is held by another process: docs/upload.md.
+
+    \b
+    Examples:
+      cryptopipe load --to duckdb:///market.duckdb
+      cryptopipe load --to postgresql://desk@db.example/market trades.csv.gz
+    """
+    from cryptopipe.drivers.stop import stop_on_interrupt
+
+    settings = common.load([])
+    for file in files:
+        if not file.is_file():
+            raise UsageError("no such file", where=str(file), fix="name a sealed file; without any, all are loaded")
+    pause = _pause(every)
+    accept = "any" if unchecked else settings.upload.accept
+    with stop_on_interrupt() as stop:
+        return _again(stop, pause, common.json, lambda: _load(common, settings.data_dir, files, to, accept, stop))
+
+
+def _load(common: Common, data_dir: Path, files: tuple[Path, ...], to: str, accept: str, stop: "Stop") -> int:
+    """One pass; its exit code."""
+    from cryptopipe.clock import Stamper, format_at
+    from cryptopipe.shipping.candidates import candidates, judge_file
+    from cryptopipe.shipping.database import open_database, shown
+    from cryptopipe.shipping.load import THERE, load_files
+
+    now = Stamper()
+    started = format_at(now())
+    found = (
+        (judge_file(file, str(file), accept) for file in files) if files else candidates(data_dir, accept, raw=False)
+    )
+    engine = open_database(to)
+    tell = _silent if common.json else _print_loading
+    report = load_files(engine, found, now, tell, lambda: stop.requested)
+    if common.json:
+        rows = [
+            {"file": one.file, "state": one.state, "rows": one.rows, "table": one.table, "reason": one.reason}
+            for one in report.outcomes
+            if one.state != THERE
+        ]
+        times = {"started_at": started, "ended_at": format_at(now())}
+        print_json({"to": shown(to), **times, "counts": report.counts, "rows": report.rows, "files": rows})
+    else:
+        empty = "nothing has been collected in this data directory"
+        click.echo(f"{shown(to)}: {_counted(report.counts) or empty}; {report.rows} new rows")
+    return _INTERRUPTED if report.stopped else int(report.counts["refused"] > 0)
+
+
 def _exit_code(report: "Report") -> int:
     if report.stopped:
         return _INTERRUPTED
@@ -101,20 +160,31 @@ def _print_outcome(one: "Outcome") -> None:
 
 
 def _summary(report: "Report") -> str:
-    counts = report.counts
-    parts = [f"{number} {state.replace('_', ' ')}" for state, number in counts.items() if number]
     empty = "nothing has been collected in this data directory"
-    return f"{report.to}: {', '.join(parts) or empty}; {report.bytes} bytes {'would go' if report.dry_run else 'sent'}"
+    went = "would go" if report.dry_run else "sent"
+    return f"{report.to}: {_counted(report.counts) or empty}; {report.bytes} bytes {went}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in counts.items() if number)
+
+
+def _print_loading(one: "Loading") -> None:
+    """A line for each file that was not there already."""
+    if one.state != "there":
+        told = f"{one.state.replace('_', ' ')}: {one.file}"
+        click.echo(f"{told}: {one.reason}" if one.reason else f"{told} ({one.rows} rows into {one.table})")
 
 
 def _again(stop: "Stop", pause_s: float | None, as_json: bool, once: Callable[[], int]) -> int:
     """Once, or until it is stopped. A store or a database that does not answer is asked again the next time."""
+    from cryptopipe.shipping.database import DatabaseUnavailable
     from cryptopipe.shipping.destination import StoreUnavailable
 
     while pause_s is not None:
         try:
             once()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, DatabaseUnavailable) as error:
             print_error(error, as_json=as_json)
         if not stop.requested:
             stop.wait(pause_s)
