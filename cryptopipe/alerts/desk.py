@@ -18,8 +18,6 @@ from cryptopipe.clock import SECOND, Nanos
 
 HELD = 300
 """Different alerts held of a channel; beyond it they are counted by kind."""
-BACKLOG = 4
-"""Messages that wait for a channel that fails; beyond it alerts are held for a digest."""
 RETRY_FIRST, RETRY_LAST = 5 * SECOND, 900 * SECOND
 
 
@@ -141,7 +139,7 @@ def _may_tell(channel: ChannelState, rules: Rules, severity: str, now: Nanos) ->
 
 
 def _has_room(channel: ChannelState, rules: Rules, now: Nanos) -> bool:
-    return len(channel.outbox) < BACKLOG and channel.free_at - now <= (rules.burst - 1) * rules.pace
+    return len(channel.outbox) < rules.burst and channel.free_at - now <= (rules.burst - 1) * rules.pace
 
 
 def _tell(channel: ChannelState, rules: Rules, message: Message, now: Nanos) -> None:

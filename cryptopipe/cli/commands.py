@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "load": Entry("cryptopipe.cli.upload", "load", "Collected files as rows of DuckDB or PostgreSQL."),
     "doctor": Entry("cryptopipe.cli.doctor", "doctor", "Is this installation sound?"),
 }
+    "alerts": Entry("cryptopipe.cli.alerts", "alerts", "Tell people what happened: chats, mail, pagers."),
 
 
 class Commands(click.Group):

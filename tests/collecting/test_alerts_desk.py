@@ -232,7 +232,7 @@ def test_what_a_dead_channel_keeps_has_a_bound() -> None:
         stage.now += SECOND
         stage.take(*(stage.alert(f"v{n}.{m}") for m in range(10)), fail=True)
     desk = stage.state.channels["desk"]
-    assert len(desk.outbox) <= 4 and len(desk.held) <= 310 and sum(waiting(desk)) == 600
+    assert len(desk.outbox) <= RULES.burst and len(desk.held) <= 310 and sum(waiting(desk)) == 600
 
 
 @pytest.mark.parametrize(
