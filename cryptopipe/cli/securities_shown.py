@@ -5,7 +5,7 @@ other digits than it is kept in.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +149,7 @@ def _chosen(
         by_case = {name.casefold(): name for name in names}
         if symbol not in names and symbol.casefold() not in by_case:
             raise UsageError(
-                f"no instrument {symbol!r} was ever listed{did_you_mean(symbol, names)}",
+                f"no instrument {symbol!r} was ever listed{_near(symbol, by_case)}",
                 where="symbol",
                 fix="`securities list --all` shows what was",
             )
@@ -160,6 +160,13 @@ def _chosen(
         if (not exchanges or one.exchange in exchanges)
         and (symbol is None or symbol in (one.symbol, one.terms.unified))
     ]
+
+
+def _near(symbol: str, by_case: "Mapping[str, str]") -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(symbol.casefold(), sorted(by_case), n=1, cutoff=0.6)
+    return f"; did you mean {by_case[near[0]]!r}?" if near else ""
 
 
 def row_of(one: "Version") -> dict[str, Any]:

@@ -4,7 +4,7 @@ Enters: a data directory. Leaves: its `Store`, for as long as a context lasts. N
 a database of a newer program, or a wait for more than `WAIT_S`.
 
 A DuckDB file is one process's at a time, or several readers'. So it is open only while rows are read or written, never
-while venues are asked (docs/adr/0016).
+while venues are asked (docs/adr/0015).
 """
 
 import fcntl

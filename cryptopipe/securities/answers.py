@@ -117,18 +117,19 @@ def from_files(plugin: ExchangePlugin, paths: Sequence[Path], now: Nanos) -> Sna
     """The answers in files of one venue, taken for all that it lists: bodies as they came, arrays of `{"url", "ts",
     "response"}`, or JSON lines as in a capture. Its time is the latest that a file tells, else `now`.
 
-    An answer that cannot be read makes the snapshot one with `missing`. Raises `UsageError` for a file that is none of
+    Of several answers to one question the last one holds. An answer that cannot be read makes the snapshot one with `missing`. Raises `UsageError` for a file that is none of
     these, `VenueError` or `ProtocolError` if no answer can be read.
     """
     codec, listings, stamps = _codec(plugin), list[Listing](), list[Nanos]()
     unread: list[str] = []
-    for path in paths:
-        for answer, at in _answers(plugin, path):
-            stamps += [at] if at else []
-            try:
-                listings.append(_read(plugin, codec, answer) if answer.url else _guessed(plugin, codec, answer.body))
-            except (ProtocolError, VenueError) as error:
-                unread.append(error.message)
+    answers = [one for path in paths for one in _answers(plugin, path)]
+    latest = {answer.url or str(place): (answer, at) for place, (answer, at) in enumerate(answers)}
+    for answer, at in latest.values():
+        stamps += [at] if at else []
+        try:
+            listings.append(_read(plugin, codec, answer) if answer.url else _guessed(plugin, codec, answer.body))
+        except (ProtocolError, VenueError) as error:
+            unread.append(error.message)
     if not listings and unread:
         raise VenueError(f"{len(unread)} answers, none readable: {unread[0]}", where=plugin.venue)
     missing = f"{len(unread)} of {len(unread) + len(listings)} answers cannot be read: {unread[0]}" if unread else ""

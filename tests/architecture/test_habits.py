@@ -30,6 +30,7 @@ BROAD_EXCEPT = {
     "cryptopipe/testing/damage.py": "the kit judges a stranger's codec: whatever escapes is the finding",
 }
 SLEEPS = {
+    "cryptopipe/securities/access.py": "a bounded wait for another process's transaction; no run comes here",
     "cryptopipe/journal/database.py": "a reader's bounded wait for another process's projection; no run comes here",
 }
 FLOATS = {
