@@ -176,6 +176,7 @@ from cryptopipe.model.outcomes import (
 )
 from cryptopipe.model.simple import numbered_by_one, raw, simple_exchange, unnumbered
 from cryptopipe.model.simulated import (
+from cryptopipe.model.quotes import QUOTES, OwnQuotes, Quote, Quoter, QuoteSet, Standing
     SANDBOX_CREDENTIALS,
     SANDBOX_OTHER,
     SANDBOX_READER,
@@ -223,6 +224,7 @@ __all__ = [
     "MUTATING",
     "SANDBOX_CREDENTIALS",
     "SANDBOX_OTHER",
+    "QUOTES",
     "SANDBOX_READER",
     "SANDBOX_TOKEN",
     "SANDBOX_TRADER",
@@ -357,6 +359,7 @@ __all__ = [
     "Outgoing",
     "OwnTransfers",
     "Pairs",
+    "OwnQuotes",
     "Permission",
     "PlaceOrder",
     "Population",
@@ -371,6 +374,9 @@ __all__ = [
     "Question",
     "RateLimited",
     "Reason",
+    "Quote",
+    "QuoteSet",
+    "Quoter",
     "Reconnect",
     "Refusal",
     "Refused",
@@ -395,6 +401,7 @@ __all__ = [
     "SnapshotCodec",
     "Strategy",
     "StrategyPlugin",
+    "Standing",
     "StreamAuth",
     "StreamSigner",
     "Subscription",

@@ -32,6 +32,7 @@ from cryptopipe.model.facts import Asset, Side, VenueId
 from cryptopipe.model.strategies import Strategy
 from cryptopipe.model.trading import Fill, Opportunity, Order
 from cryptopipe.pipe_settings import PipeSettings as PipeSettings
+from cryptopipe.quoting import quoting_of
 from cryptopipe.summary import BestEdges, Summary, venue_counts
 from cryptopipe.trading import Trading
 
@@ -70,6 +71,10 @@ class Pipe:
         self._naming: Naming = same
         self.at_venues = self._at_venues() if settings.codecs else None
         self._execution: Execution = self._paper() if self.at_venues is None else self.at_venues.execution
+        self._quoting = quoting_of(
+            strategy, self.market, self.view, self.ledger, settings.limits, self._paper_latency,
+            self._execution.wake_at if self.at_venues is None else None, self._trading, self._tell,
+        )  # fmt: skip
         self._seq, self._turn, self._now = 0, 0, 0
         self.turns = 0
 
@@ -85,14 +90,10 @@ class Pipe:
 
     def _paper(self) -> PaperExecution:
         settings = self._settings
+        custody = PaperCustody(settings.transfer_seed, self._trading.transits.known)
         return PaperExecution(
-            self.market,
-            self._liquidity,
-            self._fees,
-            self._paper_latency,
-            self._order_ended,
-            PaperCustody(settings.transfer_seed, self._trading.transits.known),
-        )
+            self.market, self._liquidity, self._fees, self._paper_latency, self._order_ended, custody
+        )  # fmt: skip
 
     def receive(self, entry: Input) -> None:
         """Take the next input. A new turn number first ends the turn before; timers due before it run first."""
@@ -105,11 +106,12 @@ class Pipe:
         if self.at_venues is not None and self._of_the_account(entry, self.at_venues):
             return
         self.market.receive(entry)
-        touched = self.market.touched
-        if touched:
+        if touched := self.market.touched:
             for sync in touched.values():
                 self._liquidity.observe(sync)
             touched.clear()
+        if self._quoting is not None and entry.direction is Direction.RECV:
+            self._quoting.hear(entry)
 
     def end_turn(self) -> None:
         """Ask the strategy about each instrument that changed, once, and carry out what the gate accepts."""
@@ -129,6 +131,8 @@ class Pipe:
         for sync in changed.values():
             for opportunity in self._strategy.evaluate(self.view, sync.instrument):
                 found[opportunity.edge] = opportunity
+        if self._quoting is not None:
+            self._quoting.turn(changed)
         if self.at_venues is not None:
             self.at_venues.ask(self._now)
         if found and self.state.loss is None:
@@ -152,6 +156,8 @@ class Pipe:
         while self.at_venues is None and (due := self._execution.next_due()) < LAST:
             self._run_due(due)
         self.view.now = self._now
+        if self._quoting is not None:
+            self._quoting.close("the run ended")
         self._lessons.stop(self._now)
         for chapter in self.episodes.close(self._now):
             self._tell(told.decided(chapter))
@@ -167,13 +173,8 @@ class Pipe:
     def _summary(self, stopped_by: str) -> Summary:
         episodes, counts = self.episodes, self.market.counts
         return Summary(
-            stopped_by=stopped_by,
-            frames=sum(count.frames for count in counts.values()),
-            tops=sum(count.tops for count in counts.values()),
-            turns=self.turns,
-            found=episodes.found,
-            accepted=episodes.accepted,
-            refused=episodes.refused,
+            stopped_by, sum(one.frames for one in counts.values()), sum(one.tops for one in counts.values()),
+            self.turns, episodes.found, episodes.accepted, episodes.refused,
             refusals=dict(sorted(episodes.refusals.items())),
             plans=self._trading.plans,
             fills=self.fills,
@@ -187,7 +188,8 @@ class Pipe:
             venues={venue: venue_counts(self.market, venue) for venue in counts},
             settled=None if self.at_venues is None else self.at_venues.summary(),
             in_flight=self._trading.transits.in_flight(),
-        )
+            quotes=() if self._quoting is None else self._quoting.lines,
+        )  # fmt: skip
 
     def tell_start(self, body: RunStarted) -> None:
         """The first record: what the run's results depend on."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cryptopipe import core
+from cryptopipe.act.quotes import QuotedLine
 from cryptopipe.act.transit_steps import InFlight
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.drivers.replay import ReplayLabel
@@ -66,9 +67,7 @@ class RunResult:
             "simultaneous": origin.label.simultaneous,
             "label": origin.label.why,
             "first_quote_s": self.first_quote_s,
-            "frames": summary.frames,
-            "tops": summary.tops,
-            "turns": summary.turns,
+            **{name: getattr(summary, name) for name in ("frames", "tops", "turns")},
             "venues": summary.venues,
             "opportunities": {"found": summary.found, "accepted": summary.accepted, "refused": summary.refused},
             "refusals": summary.refusals,
@@ -82,6 +81,7 @@ class RunResult:
             "notes": self.notes,
             "exposure": {asset: plain(amount) for asset, amount in summary.exposure.items()},
             "in_flight": [_flying(one) for one in summary.in_flight],
+            "quotes": [_quoted(one) for one in summary.quotes],
             "settled": None if summary.settled is None else _settled(summary.settled),
             "journal": {"path": str(self.run.journal), "records": self.records, "hash": self.journal_hash},
         }
@@ -92,6 +92,12 @@ def _balances(summary: Summary) -> dict[str, Any]:
         venue: {asset: {"opening": plain(a), "closing": plain(b)} for asset, (a, b) in amounts.items()}
         for venue, amounts in summary.balances.items()
     }
+
+
+def _quoted(one: QuotedLine) -> dict[str, Any]:
+    counts = {"placed": one.placed, "refused": one.refused, "cancelled": one.cancelled, "fills": one.fills}
+    amounts = {"bought": one.bought, "sold": one.sold, "inventory": one.inventory}
+    return {"instrument": one.instrument, "asset": one.asset, **counts, **{k: plain(v) for k, v in amounts.items()}}
 
 
 def _flying(one: InFlight) -> dict[str, Any]:

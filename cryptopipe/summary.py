@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from cryptopipe.act.ledger import Ledger
+from cryptopipe.act.quotes import QuotedLine
 from cryptopipe.act.transit_steps import InFlight
 from cryptopipe.clock import Nanos
 from cryptopipe.evaluate.value import executable_value
@@ -213,6 +214,7 @@ class Summary:
     venues: dict[VenueId, dict[str, object]]
     settled: Settled | None = None
     in_flight: tuple[InFlight, ...] = ()
+    quotes: tuple[QuotedLine, ...] = ()
 
 
 def venue_counts(market: Market, venue: VenueId) -> dict[str, object]:

@@ -75,9 +75,7 @@ class Trading:
     def ended(self, order: Order, fills: Sequence[Fill], obstacle: str, execution: Execution) -> None:
         """An order has ended: its fills are booked, its unfilled rest is given up."""
         for fill in fills:
-            self._tell(told.filled(fill))
-            self.post(f"fill {fill.client_id}", self._ledger.fill(fill))
-        self.fills += len(fills)
+            self.book(fill)
         self._tell(told.order_ended(order, fills, obstacle))
         if self.transits.owns(order.client_id):
             self.transits.ended(order, fills)
@@ -89,6 +87,12 @@ class Trading:
         plan.arrived += 1
         if plan.done:
             self._end_plan(plan, execution)
+
+    def book(self, fill: Fill) -> None:
+        """One execution, in the journal and in the ledger."""
+        self._tell(told.filled(fill))
+        self.post(f"fill {fill.client_id}", self._ledger.fill(fill))
+        self.fills += 1
 
     def post(self, why: str, entries: list[Entry]) -> None:
         """Journal a transaction of the ledger."""

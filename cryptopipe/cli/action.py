@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--execution",
     type=click.Choice(["venue", "paper"]),
-    help="Who fills orders: the venues, or a model on the live books.  [default: venue on the sandbox, else paper]",
+    help="Who fills orders: the venues, or a model on the live books.  [default: venue on the sandbox, but paper for a"
+    " strategy that quotes; else paper]",
 )
 @common_options
 def action(common: Common, strategy: str, market: MarketOptions, for_text: str | None, execution: str | None) -> None:
@@ -95,17 +96,21 @@ def _on_connections(
     for_ns: int | None,
     execution: str | None,
 ) -> "RunResult":
+    from cryptopipe import registry
     from cryptopipe.app import act_live
     from cryptopipe.cli.screen import viewer
     from cryptopipe.cli.signing import fit_to_trade
     from cryptopipe.drivers.replay import ReplayLabel
     from cryptopipe.drivers.streams import all_subscriptions
     from cryptopipe.journal.hold import only_run
+    from cryptopipe.model.quotes import QUOTES
     from cryptopipe.result import Origin
-    from cryptopipe.wiring import Wiring
+    from cryptopipe.wiring import PAPER, Wiring
 
     settings = loaded.settings
     wiring = Wiring.of(strategy, settings, market.venue_names(settings))
+    if execution is None and QUOTES in registry.strategy(strategy).capabilities:
+        execution = PAPER
     wiring = wiring.executed(market.execution(execution, wiring.plugins), market.kind)
     with only_run(settings.data_dir):
         pass  # what cannot be kept is refused before the venues start

@@ -33,6 +33,7 @@ def show(result: "RunResult") -> None:
     _stopped(console, document, (result.ended_at - result.started_at) / 1e9)
     _edges(console, document)
     _episodes(console, document)
+    _quotes(console, document["quotes"])
     _value(console, document)
     if document["halted"]:
         _say(console, f"[bold red]halted[/]: {document['halted']}")
@@ -108,15 +109,31 @@ def _episodes(console: "Console", document: dict[str, Any]) -> None:
         console,
         f"opportunities: {found['found']:,} found, {found['accepted']:,} accepted, {found['refused']:,} refused",
     )
+    fills = document["fills"] - sum(one["fills"] for one in document["quotes"])
     _say(
         console,
-        f"traded: {document['plans']:,} plans, {document['fills']:,} fills of their orders (an edge is traded again"
+        f"traded: {document['plans']:,} plans, {fills:,} fills of their orders (an edge is traded again"
         " while it lasts)",
     )
     if document["refusals"]:
         _say(console, "checks that failed, by episode (an accepted edge fails some before and after):")
     for check, count in sorted(document["refusals"].items(), key=lambda item: -item[1]):
         _say(console, f"  {check_in_words(check)} ({check}): {count:,} of {found['found']:,}")
+
+
+def _quotes(console: "Console", quotes: list[dict[str, Any]]) -> None:
+    """What rested on paper, where any quote was proposed."""
+    if not quotes:
+        return
+    sums = (sum(one[name] for one in quotes) for name in ("placed", "refused", "cancelled", "fills"))
+    words = zip(("placed", "refused", "cancelled", "fills"), sums, strict=True)
+    _say(console, f"quotes: {', '.join(f'{count:,} {word}' for word, count in words)}, on paper, as maker")
+    for one in quotes:
+        if one["fills"]:
+            moved = f"bought {_short(one['bought'])}, sold {_short(one['sold'])} {one['asset']}"
+            _say(
+                console, f"  {one['instrument']}: {one['fills']:,} fills, {moved}, inventory {_short(one['inventory'])}"
+            )
 
 
 def _value(console: "Console", document: dict[str, Any]) -> None:

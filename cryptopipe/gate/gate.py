@@ -38,6 +38,8 @@ class Limits:
     delisting_margin: Nanos = 0
     max_transfers: int = 0
     max_in_flight: Decimal = Decimal(0)
+    max_inventory: Decimal = Decimal(0)
+    """What quotes may come to, if only one side of each instrument is filled."""
 
 
 class TradingMode(Enum):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, get_args
 
 import msgspec
 
+from cryptopipe.act.quotes import QuotedLine
 from cryptopipe.act.transit_steps import InFlight
 from cryptopipe.clock import Nanos
 from cryptopipe.journal.account_records import (
@@ -21,6 +22,7 @@ from cryptopipe.journal.account_records import (
     TransitChanged,
     TransitEnded,
 )
+from cryptopipe.journal.quote_records import QuoteCancelled, QuoteEnded, QuotePlaced, QuoteRefused
 from cryptopipe.model.facts import Side
 from cryptopipe.model.trading import Cost, Reason, Transit
 
@@ -241,7 +243,7 @@ class RunEnded(msgspec.Struct, frozen=True):
 
     `refusals` counts, for each check, the episodes in which it ever failed, accepted ones among them. `marks` are the
     prices in the numeraire at which assets were valued; `best_edges` has the keys `gross` and `net`, if there was one;
-    `in_flight` is there where coins are on their way.
+    `in_flight` is there where coins are on their way, `quotes` where any were proposed.
     """
 
     kind: ClassVar[str] = "run_ended"
@@ -259,6 +261,7 @@ class RunEnded(msgspec.Struct, frozen=True):
     best_edges: dict[str, BestEdge] = {}
     exposure: dict[str, Decimal] = {}
     in_flight: tuple[InFlight, ...] | msgspec.UnsetType = msgspec.UNSET
+    quotes: tuple[QuotedLine, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 Body = (
@@ -280,6 +283,10 @@ Body = (
     | ActionAnswered
     | PrivateChanged
     | Reckoned
+    | QuotePlaced
+    | QuoteRefused
+    | QuoteCancelled
+    | QuoteEnded
     | Halted
     | RunEnded
 )

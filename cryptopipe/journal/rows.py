@@ -20,6 +20,7 @@ from cryptopipe.journal.account_records import (
     TransitChanged,
     TransitEnded,
 )
+from cryptopipe.journal.quote_records import QuoteCancelled, QuoteEnded, QuotePlaced, QuoteRefused
 from cryptopipe.journal.reader import Record, decode_body
 from cryptopipe.journal.records import (
     BODIES,
@@ -162,6 +163,25 @@ def _reckoned(body: Reckoned) -> Iterator[Row]:
         yield "difference", (body.venue, asset, _text(told), _text(booked))
 
 
+def _quote_placed(body: QuotePlaced) -> Iterator[Row]:
+    names = (body.quote_id, body.instrument, body.side.value, body.slot)
+    yield "quote", (*names, _text(body.price), _text(body.quantity))
+
+
+def _quote_refused(body: QuoteRefused) -> Iterator[Row]:
+    names = (body.quote_id, body.instrument, body.side.value, body.slot)
+    checks, measured = (", ".join(getattr(one, name) for one in body.reasons) for name in ("check", "measured"))
+    yield "quote_refusal", (*names, checks, measured, str(body.price), str(body.quantity))
+
+
+def _quote_cancelled(body: QuoteCancelled) -> Iterator[Row]:
+    yield "quote_cancel", (body.quote_id, body.why)
+
+
+def _quote_ended(body: QuoteEnded) -> Iterator[Row]:
+    yield "quote_end", (body.quote_id, body.why, _text(body.filled), _text(body.unfilled))
+
+
 def _halted(body: Halted) -> Iterator[Row]:
     yield "halt", (body.reason,)
 
@@ -202,6 +222,10 @@ _ROWS: dict[str, Callable[[Any], Iterator[Row]]] = {
     ActionAnswered.kind: _action_answered,
     PrivateChanged.kind: _private_changed,
     Reckoned.kind: _reckoned,
+    QuotePlaced.kind: _quote_placed,
+    QuoteRefused.kind: _quote_refused,
+    QuoteCancelled.kind: _quote_cancelled,
+    QuoteEnded.kind: _quote_ended,
     Halted.kind: _halted,
     RunEnded.kind: _run_ended,
 }

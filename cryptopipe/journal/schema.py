@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a database at another revision is migrated, or dropped and rebuilt."""
 
 metadata = sa.MetaData()
@@ -136,6 +136,14 @@ action_answer = _table(
 private_state = _table("private_state", *_text("venue", "state", "why"))
 reckoning = _table("reckoning", *_text("venue"), *_integer("differences"))
 difference = _table("difference", *_text("venue", "asset"), *_exact("told", "booked"))
+quote = _table("quote", *_text("quote_id", "instrument", "side", "slot"), *_exact("price", "quantity"))
+quote_refusal = _table(
+    "quote_refusal",
+    *_text("quote_id", "instrument", "side", "slot", "checks", "measured"),
+    *_exact("price", "quantity"),
+)
+quote_cancel = _table("quote_cancel", *_text("quote_id", "why"))
+quote_end = _table("quote_end", *_text("quote_id", "why"), *_exact("filled", "unfilled"))
 halt = _table("halt", *_text("why"))
 run_end = _table(
     "run_end",

@@ -190,6 +190,7 @@ def run_ended(summary: Summary) -> RunEnded:
         best_edges={name: _edge(edge) for name, edge in edges.items() if edge is not None},
         exposure=_texts(summary.exposure),
         in_flight=summary.in_flight or UNSET,
+        quotes=summary.quotes or UNSET,
     )
 
 

@@ -21,7 +21,7 @@ def render(report: Report, console: Console) -> None:
         return
     for label in report.labels:
         console.print(label.replace("not simultaneous", "NOT SIMULTANEOUS"), style="bold reverse", markup=False)
-    tables = (_runs, _refusals, _widest, _edges, _kinds, _profit, _balances)
+    tables = (_runs, _refusals, _widest, _edges, _kinds, _quotes, _profit, _balances)
     for table in (made(report) for made in tables):
         if table.row_count:
             console.print(table)
@@ -97,6 +97,15 @@ def _kinds(report: Report) -> Table:
         table.caption = (
             "lost from sight: taken, a book that could not be read, or the run's end; the half-life allows for it"
         )
+    return table
+
+
+def _quotes(report: Report) -> Table:
+    counts = ("placed", "refused", "cancelled", "fills")
+    table = _table("Quotes", "instrument", *counts, "bought", "sold", "inventory")
+    for one in report.quotes:
+        amounts = (readable(amount) for amount in (one.bought, one.sold, one.inventory))
+        table.add_row(one.instrument, *(f"{getattr(one, name):,}" for name in counts), *amounts)
     return table
 
 

@@ -24,6 +24,7 @@ from cryptopipe.model.money import exact, plain
 from cryptopipe.postmortem.claims import differences
 from cryptopipe.postmortem.lifetimes import KindFigures, kind_figures
 from cryptopipe.postmortem.questions import EdgeFigures, RunFigures, edge_figures, run_figures
+from cryptopipe.postmortem.quotes import QuoteFigures, quote_figures
 
 SCHEMA = 1
 
@@ -81,6 +82,7 @@ class Report:
     best_edges: dict[str, BestEdge] = field(default_factory=dict)
     edges: list[EdgeFigures] = field(default_factory=list)
     kinds: list[KindFigures] = field(default_factory=list)
+    quotes: list[QuoteFigures] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -111,6 +113,7 @@ class Report:
             "best_edges": best,
             "edges": self.edges,
             "kinds": self.kinds,
+            "quotes": self.quotes,
             "labels": self.labels,
             "notes": self.notes,
         }
@@ -137,8 +140,8 @@ def report(data_dir: Path, strategy: str | None = None, run: str = "all") -> Rep
     """
     if not list_runs(data_dir):
         return Report(strategy)
-    (figures, edges, kinds), projected = ask(data_dir, lambda asked: _figures(asked, data_dir, strategy, run))
-    made = Report(strategy, edges=edges, kinds=kinds)
+    (figures, edges, kinds, quotes), projected = ask(data_dir, lambda asked: _figures(asked, data_dir, strategy, run))
+    made = Report(strategy, edges=edges, kinds=kinds, quotes=quotes)
     at = {one.id: one for one in list_runs(data_dir)}
     for one in figures:
         _add_run(made, one, at[one.run_id])
@@ -149,7 +152,7 @@ def report(data_dir: Path, strategy: str | None = None, run: str = "all") -> Rep
 
 def _figures(
     connection: sa.Connection, data_dir: Path, strategy: str | None, run: str
-) -> tuple[list[RunFigures], list[EdgeFigures], list[KindFigures]]:
+) -> tuple[list[RunFigures], list[EdgeFigures], list[KindFigures], list[QuoteFigures]]:
     chosen = [one for one in run_figures(connection) if strategy in (None, one.strategy)]
     if run == "last":
         chosen = chosen[-1:]
@@ -159,7 +162,12 @@ def _figures(
         if not chosen:
             raise UsageError(f"run {wanted} is not of strategy {strategy}", fix="ask without --strategy")
     run_ids = [one.run_id for one in chosen]
-    return chosen, edge_figures(connection, run_ids), kind_figures(connection, run_ids)
+    return (
+        chosen,
+        edge_figures(connection, run_ids),
+        kind_figures(connection, run_ids),
+        quote_figures(connection, run_ids),
+    )
 
 
 def _add_run(made: Report, one: RunFigures, run: Run) -> None:

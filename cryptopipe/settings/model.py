@@ -202,6 +202,9 @@ class RiskSettings(BaseModel):
     )
     max_in_flight: Amount = _setting("20000", description="of all such plans together, in the numeraire")
 
+    max_inventory: Amount = _setting(
+        "50000", description="that resting quotes may build up, over all instruments, in the numeraire"
+    )
 
 class Settings(BaseModel):
     """The configuration of a run. `load_settings` adds a section for each strategy."""

@@ -21,8 +21,11 @@ from cryptopipe.api import (
     Nanos,
     Opportunity,
     Proof,
+    Quoter,
+    QuoteSet,
     Routes,
     Side,
+    Standing,
     StrategyPlugin,
     Top,
     TradingRules,
@@ -57,6 +60,7 @@ class StrategyConformance(Judged):
             self.strategy.load()
         with trapped() as touched:
             self._proposed(seed=1)
+            self._quoted(seed=1)
         require(not touched, f"{self.strategy.name} touches {touched} while it evaluates")
         self.tell(f"{len(modules)} modules")
 
@@ -78,9 +82,12 @@ class StrategyConformance(Judged):
         """Two of them over the same books propose the same, and what they propose are opportunities."""
         count = 0
         for seed in (1, 2, 3):
-            first, second = self._proposed(seed), self._proposed(seed)
-            require(first == second, f"{self.strategy.name}: over the same books it proposed {first}, then {second}")
-            count += len(first)
+            for ask in (self._proposed, self._quoted):
+                first, second = ask(seed), ask(seed)
+                require(
+                    first == second, f"{self.strategy.name}: over the same books it proposed {first}, then {second}"
+                )
+                count += len(first)
         self.tell(f"{3 * _TURNS} turns, {count} proposed")
 
     def _proposed(self, seed: int) -> list[Opportunity]:
@@ -93,6 +100,37 @@ class StrategyConformance(Judged):
                 require(isinstance(one, Opportunity), f"{self.strategy.name} proposed {one!r}, no Opportunity")
                 found.append(one)
         return found
+
+    def _quoted(self, seed: int) -> list[QuoteSet]:
+        """What a strategy that quotes wants, each set resting as a whole until the next one."""
+        strategy = self.strategy.make(self.strategy.settings(**self.settings))
+        if not isinstance(strategy, Quoter):
+            return []
+        market, own = ShownMarket(seed), _Resting()
+        strategy.start(market.instruments)
+        found: list[QuoteSet] = []
+        for _ in range(_TURNS):
+            for one in strategy.quotes(market, market.step(), own):
+                require(isinstance(one, QuoteSet), f"{self.strategy.name} proposed {one!r}, no QuoteSet")
+                own.sets[one.instrument.id] = one
+                found.append(one)
+        return found
+
+
+class _Resting:
+    """`OwnQuotes` of which none is ever filled."""
+
+    def __init__(self) -> None:
+        self.sets: dict[str, QuoteSet] = {}
+
+    def standing(self, instrument: Instrument) -> Sequence[Standing]:
+        """The last set of it."""
+        last = self.sets.get(instrument.id)
+        return [] if last is None else [Standing(side, one, one.quantity, "resting") for side, one in last.sides()]
+
+    def inventory(self, instrument: Instrument) -> Decimal:
+        """Nothing."""
+        return Decimal(0)
 
 
 class ShownMarket:
