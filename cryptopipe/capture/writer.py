@@ -78,6 +78,16 @@ class Writer:
             raise ValueError(f"cannot sync up to input {seq}: the newest appended is {newest}")
         self._guarded(self._sync)
 
+    def cut(self) -> None:
+        """Begin another segment, if anything is in this one: that one is durable and can be read by itself."""
+        if self._batch or self._size:
+            self._guarded(self._cut)
+
+    @property
+    def segment(self) -> int:
+        """The number of the segment that is being written, from 1; 0 after `close`."""
+        return self._segment
+
     def close(self) -> None:
         """Write the rest and the mark of a complete capture, durably. A second call does nothing."""
         if self._segment:
@@ -128,6 +138,11 @@ class Writer:
         self._size += len(data)
         self._last = self._batch[-1].seq
         self._batch.clear()
+
+    def _cut(self) -> None:
+        self._write()
+        self._end()
+        self._open()
 
     def _sync(self) -> None:
         self._write()

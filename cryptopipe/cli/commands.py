@@ -26,11 +26,14 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry("cryptopipe.cli.replay", "replay", "The same run again, bit for bit."),
     "watch": Entry("cryptopipe.cli.watch", "watch", "Prices and edges as they come; never trades."),
     "index": Entry("cryptopipe.cli.index", "index", "How far apart venues' prices are, as the literature has it."),
+    "sell": Entry("cryptopipe.cli.depletion", "sell", "What selling a quantity at once brings, venue by venue."),
+    "buy": Entry("cryptopipe.cli.depletion", "buy", "What buying a quantity at once costs, venue by venue."),
     "sandbox": Entry("cryptopipe.cli.sandbox", "sandbox", "Simulated venues on this machine, for any client."),
     "balances": Entry("cryptopipe.cli.holdings", "balances", "What each account holds."),
     "fees": Entry("cryptopipe.cli.holdings", "fees", "What each account pays for a trade."),
     "networks": Entry("cryptopipe.cli.holdings", "networks", "By which chains assets go in and out."),
     "act": Entry("cryptopipe.cli.act", "act", "One order, transfer or withdrawal by hand."),
+    "collect": Entry("cryptopipe.cli.collect", "collect", "Market data into files that can be trusted later."),
     "securities": Entry("cryptopipe.cli.securities", "securities", "What venues list, by which rules, since when."),
     "capture": Entry("cryptopipe.cli.capture", "capture", "Export, import and describe raw captures."),
     "bench": Entry("cryptopipe.cli.bench", "bench", "Measure the paths, beside other libraries where installed."),
@@ -39,10 +42,10 @@ COMMANDS: dict[str, Entry] = {
     "optimum": Entry("cryptopipe.cli.optimum", "optimum", "The best plan at one moment, or a proof of none."),
     "rebalance": Entry("cryptopipe.cli.rebalance", "rebalance", "Bring capital where it is wanted, at least cost."),
     "upload": Entry("cryptopipe.cli.upload", "upload", "Copies of collected files in an object store."),
+    "alerts": Entry("cryptopipe.cli.alerts", "alerts", "Tell people what happened: chats, mail, pagers."),
     "load": Entry("cryptopipe.cli.upload", "load", "Collected files as rows of DuckDB or PostgreSQL."),
     "doctor": Entry("cryptopipe.cli.doctor", "doctor", "Is this installation sound?"),
 }
-    "alerts": Entry("cryptopipe.cli.alerts", "alerts", "Tell people what happened: chats, mail, pagers."),
 
 
 class Commands(click.Group):

@@ -50,6 +50,11 @@ class Collection:
         for symbol in plan.symbols or ():
             self._add(symbol)
 
+    @property
+    def session(self) -> str:
+        """Its name."""
+        return self._origin.session
+
     def receive(self, entry: Input) -> None:
         """One input. Raises `CaptureError` where rows cannot be written."""
         at = self.at = entry.at

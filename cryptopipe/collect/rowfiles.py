@@ -133,6 +133,7 @@ class RowFiles:
         self.series, self._sealer = series, sealer
         self.gaps: list[Gap] = []
         """Named in the manifest of the open file, or of the next one."""
+        self._named = 0
         self.filled: list[str] = []
         self.count = 0
         self.last_at: Nanos = 0
@@ -157,6 +158,11 @@ class RowFiles:
         if draft.size >= self.series.max_bytes:
             self.seal(complete=True)
 
+    @property
+    def named(self) -> int:
+        """How many gaps so far."""
+        return self._named + len(self.gaps)
+
     def flush(self) -> None:
         """Write what waits, for who reads files that are being written."""
         if self._draft is not None and self._draft.waiting:
@@ -168,6 +174,7 @@ class RowFiles:
         if draft is None:
             return
         gaps, filled, self.gaps, self.filled = self.gaps, self.filled, [], []
+        self._named += len(gaps)
         if draft.done:
             return
         self._write(draft)

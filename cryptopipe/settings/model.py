@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from cryptopipe.model.stream import Credentials
 from cryptopipe.settings.alerts import AlertsSettings
+from cryptopipe.settings.collect import CollectSettings
 from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, Share, VenueName
 from cryptopipe.settings.logs import LogsSettings
 from cryptopipe.settings.upload import UploadSettings
@@ -201,10 +202,10 @@ class RiskSettings(BaseModel):
         3, ge=0, description="plans at once whose coins travel between venues, on sandbox and paper; 0: none"
     )
     max_in_flight: Amount = _setting("20000", description="of all such plans together, in the numeraire")
-
     max_inventory: Amount = _setting(
         "50000", description="that resting quotes may build up, over all instruments, in the numeraire"
     )
+
 
 class Settings(BaseModel):
     """The configuration of a run. `load_settings` adds a section for each strategy."""
@@ -244,13 +245,14 @@ class Settings(BaseModel):
     capital: CapitalSettings = _setting(
         CapitalSettings, description="where capital is wanted, and what moving it costs beside fees"
     )
+    alerts: AlertsSettings = _setting(AlertsSettings, description="what is told, to whom and when")
+    logs: LogsSettings = _setting(LogsSettings, description="the log in files, one for each component")
+    collect: CollectSettings = _setting(CollectSettings, description="what is collected, and how it is filed")
     upload: UploadSettings = _setting(UploadSettings, description="copies of collected files in an object store")
 
     def venue(self, name: str) -> VenueSettings:
         """The settings of a venue, the defaults where nothing is said of it."""
         return self.venues.get(name, VenueSettings())
-    alerts: AlertsSettings = _setting(AlertsSettings, description="what is told, to whom and when")
-    logs: LogsSettings = _setting(LogsSettings, description="the log in files, one for each component")
 
     def credentials(self, name: str) -> Credentials | None:
         """A venue's key; None if none is set."""
