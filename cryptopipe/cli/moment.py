@@ -74,8 +74,8 @@ def _simulated(market: MarketOptions, settings: "Settings", depth: int, timed: b
     if market.faults is not None:
         raise UsageError("nothing goes wrong in one moment", where="--faults", fix="leave it out")
     seed = time.time_ns() % 1_000_000 if market.seed is None else market.seed
-    wiring = _wiring(market.venue_names(settings), settings, "sandbox")
-    world = _world(market, wiring.plugins, settings, seed)
+    wiring = wiring_of(market.venue_names(settings), settings, "sandbox")
+    world = opened_world(market, wiring.plugins, settings.assets, seed)
     books = [
         book
         for engines in world.books.values()
@@ -88,7 +88,8 @@ def _simulated(market: MarketOptions, settings: "Settings", depth: int, timed: b
     return Moment(snapshot, shut, "sandbox", "simulated venues, not a market", seed)
 
 
-def _wiring(names: Sequence[str], settings: "Settings", market: str) -> "Wiring":
+def wiring_of(names: Sequence[str], settings: "Settings", market: str) -> "Wiring":
+    """The venues of these names, on paper. Raises `UsageError` for none, and for one that is unknown."""
     from cryptopipe import registry
     from cryptopipe.model.facts import VenueId
     from cryptopipe.wiring import PAPER, Wiring
@@ -99,9 +100,10 @@ def _wiring(names: Sequence[str], settings: "Settings", market: str) -> "Wiring"
     return Wiring("", settings, plugins).executed(PAPER, market)
 
 
-def _world(
-    market: MarketOptions, plugins: "Mapping[VenueId, ExchangePlugin]", settings: "Settings", seed: int
+def opened_world(
+    market: MarketOptions, plugins: "Mapping[VenueId, ExchangePlugin]", assets: Sequence[str], seed: int
 ) -> "World":
+    """The simulated venues of a seed at `OPENS`. Raises `UsageError` where one cannot be simulated."""
     from cryptopipe import registry
     from cryptopipe.model.facts import Asset
     from cryptopipe.sandbox.parameters import Parameters
@@ -112,7 +114,7 @@ def _world(
         message = f"no simulated venue for {', '.join(missing)}"
         raise UsageError(message, where="--venues", fix="leave it out, or --market live")
     flow = Parameters.load(market.parameters, registry.names("exchange"))
-    world = World(plugins, flow, seed, OPENS - 20 * SECOND, frozenset(map(Asset, settings.assets)))
+    world = World(plugins, flow, seed, OPENS - 20 * SECOND, frozenset(map(Asset, assets)))
     world.advance(OPENS)
     return world
 
@@ -133,7 +135,7 @@ def _shown_of(engine: "Engine", fees: "FeeSchedule", depth: int) -> "Shown | Non
 def _live(market: MarketOptions, settings: "Settings", depth: int, for_ns: Nanos | None, timed: bool) -> Moment:
     from cryptopipe.drivers.streams import credentials_for
 
-    wiring = _wiring(market.venue_names(settings), settings, "live")
+    wiring = wiring_of(market.venue_names(settings), settings, "live")
     with market.open(wiring.plugins, settings.assets) as place:
         keys = credentials_for(wiring.plugins, settings, place.kind == "sandbox")
         books, at = looked_at(wiring, place.rewrite, keys, settings, for_ns or WITHIN)
@@ -148,7 +150,7 @@ def _recorded(market: MarketOptions, settings: "Settings", depth: int, for_ns: N
     from cryptopipe.wiring import source_of
 
     source = source_of(settings, market.replays, market.shifts, market.align)
-    wiring = _wiring(source.venues, settings, "replay")
+    wiring = wiring_of(source.venues, settings, "replay")
     books, at = Market(wiring.plugins), 0
     with stop_on_interrupt() as stop:
         for entry in watched(source, stop, for_ns):
