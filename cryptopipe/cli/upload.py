@@ -62,6 +62,7 @@ def _upload(common: Common, settings: "Settings", url: str, dry_run: bool, stop:
     now = Stamper()
     started = format_at(now())
     destination = open_destination(url, settings.upload)
+    _judge_apart(url, settings.data_dir)
     shipping = Upload(
         destination,
         Seen(settings.data_dir, url),
@@ -127,9 +128,9 @@ def _load(common: Common, data_dir: Path, files: tuple[Path, ...], to: str, acce
     found = (
         (judge_file(file, str(file), accept) for file in files) if files else candidates(data_dir, accept, raw=False)
     )
-    engine = open_database(to)
     tell = _silent if common.json else _print_loading
-    report = load_files(engine, found, now, tell, lambda: stop.requested)
+    with open_database(to) as engine:
+        report = load_files(engine, found, now, tell, lambda: stop.requested)
     if common.json:
         rows = [
             {"file": one.file, "state": one.state, "rows": one.rows, "table": one.table, "reason": one.reason}
@@ -191,6 +192,17 @@ def _again(stop: "Stop", pause_s: float | None, as_json: bool, once: Callable[[]
         if stop.requested:
             return _INTERRUPTED
     return once()
+
+
+def _judge_apart(url: str, data_dir: Path) -> None:
+    """Raises `UsageError` for a directory inside of what is copied."""
+    from urllib.parse import unquote, urlsplit
+
+    from cryptopipe.collect.layout import root
+
+    parts = urlsplit(url)
+    if parts.scheme == "file" and Path(unquote(parts.path)).resolve().is_relative_to(root(data_dir).resolve()):
+        raise UsageError("it is inside of what is copied", where=url, fix="name a directory beside the data directory")
 
 
 def _pause(text: str | None) -> float | None:

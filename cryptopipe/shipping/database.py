@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from cryptopipe.errors import ConfigError, CryptopipeError, UsageError
 from cryptopipe.shipping.tables import metadata
@@ -40,15 +40,26 @@ def shown(url: str) -> str:
         return "--to"
 
 
-def open_database(url: str) -> sa.Engine:
-    """Makes the tables that are missing. Raises `UsageError`, `ConfigError`, `DatabaseError`."""
-    engine = sa.create_engine(_parsed(url), poolclass=NullPool)
+@contextmanager
+def open_database(url: str) -> Iterator[sa.Engine]:
+    """While inside, an engine of one connection, with our tables.
+
+    Raises `UsageError`, `ConfigError`, `DatabaseError`.
+    """
+    engine = sa.create_engine(_parsed(url), poolclass=QueuePool, pool_size=1, max_overflow=0)
+    try:
+        _make_tables(engine, url)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _make_tables(engine: sa.Engine, url: str) -> None:
     with guarded(url), engine.begin() as connection:
         if engine.dialect.name == POSTGRESQL:  # two that begin at once would both make them
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7304561)"))
         _judge_tables(connection)
         metadata.create_all(connection)
-    return engine
 
 
 @contextmanager

@@ -65,6 +65,9 @@ def load_files(
     """One pass over files; a segment of a raw capture has no rows and is passed over. Raises `DatabaseError`."""
     report = LoadReport()
     url = engine.url.render_as_string(hide_password=False)
+    with guarded(url), engine.begin() as connection:
+        every = connection.execute(sa.select(loaded_files.c.sha256, loaded_files.c.file))
+        loaded = {(row.sha256, row.file) for row in every}
     for one in found:
         report.stopped = report.stopped or stop()
         if isinstance(one, LeftOut):
@@ -73,6 +76,8 @@ def load_files(
             continue
         elif report.stopped:
             outcome = Loading(one.key, NOT_TRIED, reason="stopped")
+        elif (one.manifest.sha256, one.manifest.file) in loaded:
+            outcome = Loading(one.key, THERE)
         else:
             with guarded(url):
                 outcome = _load(engine, one, one.manifest, now())
@@ -93,7 +98,7 @@ def _load(engine: sa.Engine, one: Candidate, manifest: Manifest, at: Nanos) -> L
     except OSError as error:
         return Loading(one.key, REFUSED, reason=str(error.strerror or error))
     except IntegrityError:  # another process loaded it meanwhile: what it wrote is there now
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             before = _before(connection, manifest)
         if before is None:
             raise
