@@ -11,8 +11,10 @@ from cryptopipe.clock import LAST, Nanos
 from cryptopipe.collect.absence import Lines
 from cryptopipe.collect.layout import HOUR
 from cryptopipe.collect.plan import NOTHING_CARRIED, Carried, Plan
-from cryptopipe.collect.rowfiles import Sealer
+from cryptopipe.collect.sealing import Sealer
 from cryptopipe.collect.streams import Origin, SymbolRows
+from cryptopipe.errors import ProtocolError, VenueError
+from cryptopipe.market.history import trades_of
 from cryptopipe.market.market import Market
 from cryptopipe.market.sync import BookState, BookSync, Kept
 from cryptopipe.model.contracts import ExchangePlugin
@@ -69,6 +71,8 @@ class Collection:
             self.lines.opened(entry.conn)
         elif entry.direction is Direction.CLOSE:
             self.lines.closed(entry.conn, entry.payload.decode(errors="replace"), at)
+        elif entry.direction is Direction.HTTP:
+            self._history(entry)
         if market.transitions:
             self._turned(entry)
         if market.changed:
@@ -92,7 +96,7 @@ class Collection:
     def end(self) -> dict[str, Carried]:
         """The inputs are over: everything is sealed. What the next session must know, by `stream_key`."""
         for rows in self.streams.values():
-            rows.seal(complete=False)
+            rows.seal(complete=False, at=LAST)
         self.sealer.wait()
         carried = dict(self._carried)
         for rows in self.streams.values():
@@ -133,13 +137,25 @@ class Collection:
         rows = self._named(event.symbol)
         if rows is not None and rows.books:
             sync = rows.sync or self._find_book(rows, event.symbol)
-            if sync is not None and sync.state is _LIVE:
+            if sync is not None and sync.state is _LIVE and sync.book.version == event.version:  # else it was old
                 rows.updated(sync, event.event_time or at, at, seq)
 
     def _order(self, event: OrdersDelta | OrdersSnapshot, at: Nanos, seq: int) -> None:
         rows = self._named(event.symbol)
         if rows is not None and rows.orders is not None:
             rows.order(event, self.market.orders[self.plugin.venue].get(event.symbol), at, seq)
+
+    def _history(self, entry: Input) -> None:
+        """What a venue tells of the past: of its trades those that were missed."""
+        try:
+            told = trades_of({self.plugin.venue: self.plugin}, entry)
+        except (ProtocolError, VenueError):  # who asked is told the same
+            return
+        rows = self._named(told[0]) if told is not None else None
+        if told is None or rows is None or rows.trades is None:
+            return
+        for trade in sorted(told[1], key=lambda one: (one.matched_at, one.trade_id.zfill(24))):
+            rows.trade(trade, "", entry.at, entry.seq, from_history=True)
 
     def _find_book(self, rows: SymbolRows, symbol: str) -> BookSync | None:
         rows.sync = self.market.books[self.plugin.venue].get(symbol)
@@ -189,7 +205,7 @@ class Collection:
     def _turn_hour(self, at: Nanos) -> None:
         if self._hour_ends:
             for rows in self.streams.values():
-                rows.seal(complete=True)
+                rows.seal(complete=True, at=at)
         self._hour_ends = (at // HOUR + 1) * HOUR
 
     def _pass_time(self, at: Nanos, seq: int) -> None:

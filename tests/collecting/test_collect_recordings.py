@@ -1,0 +1,52 @@
+"""Each CSV of a recording equals, byte for byte, one that an independent reader computes of the recorded frames."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from collecting.collect_reader import texts
+from recordings import RECORDINGS, needs_recordings, read_lines
+
+from cryptopipe.cli import main
+
+FILES = {
+    "binance": "binance/spot_btcusdt_20240808.jsonl.gz",
+    "coinbase_exchange": "coinbase/exchange_level2_ticker_matches_20210417.jsonl.gz",
+    "kraken": "kraken/v1_book1000_trade_ticker_20210417.jsonl.gz",
+    "bybit": "bybit/DERIVED_v5_orderbook_trades_20210417.jsonl.gz",
+    "okx": "okx/v5_books_trades_tickers_20220513.jsonl.gz",
+    "bitstamp": "bitstamp/diff_order_book_live_trades_20220105.jsonl.gz",
+    "gemini": "gemini/v2_l2_trades_20210624.jsonl.gz",
+    "bitfinex": "bitfinex/P0_book_trades_ticker_seq_20210417.jsonl.gz",
+}
+
+
+def written(data_dir: Path) -> dict[tuple[str, str], str]:
+    """By kind and symbol the text of the row files; each manifest says what is true of its file."""
+    found: dict[tuple[str, str], str] = {}
+    for path in sorted(data_dir.glob("collected/*/*/*/*.csv.gz")):
+        told = json.loads(path.with_name(path.name + ".json").read_text())
+        text = gzip.decompress(path.read_bytes()).decode()
+        assert told["rows"] == text.count("\n") and told["bytes"] == path.stat().st_size and told["gaps"] == []
+        times = [int(line.split(",")[0]) for line in text.splitlines()]
+        assert [told["first_event_ms"], told["last_event_ms"]] == [times[0], times[-1]]
+        found[told["type"], told["symbol"]] = text
+    return found
+
+
+@needs_recordings
+@pytest.mark.parametrize("venue", FILES)
+def test_rows_are_those_that_another_reader_computes(
+    venue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data"
+    asked = ["--from-raw", str(RECORDINGS / FILES[venue]), "--exchange", venue, "--data_type", "trade", "book"]
+    assert main(["collect", *asked, f"--data_dir={data}"]) == 0
+    expected = texts(venue, read_lines(FILES[venue]), "BTCUSDT")
+    assert {kind for kind, _ in expected} == {"trade", "book"}
+    found = written(data)
+    assert found.keys() == expected.keys()
+    for key, text in found.items():
+        assert text == expected[key], key
