@@ -17,7 +17,7 @@ from cryptopipe.collect.collection import Collection
 from cryptopipe.collect.derive import first_stamp, play, session_id
 from cryptopipe.collect.layout import HOUR, RAW
 from cryptopipe.collect.plan import Carried, Plan
-from cryptopipe.collect.rowfiles import Sealer
+from cryptopipe.collect.sealing import Sealer
 from cryptopipe.collect.sessions import Session, all_sessions, carried_over
 from cryptopipe.collect.streams import Origin
 from cryptopipe.errors import CaptureError

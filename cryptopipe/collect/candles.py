@@ -40,7 +40,7 @@ class Candles:
 
     def take(self, trade: Trade) -> None:
         """A new trade."""
-        bucket = milliseconds(trade.trade_time or trade.event_time) // self._interval
+        bucket = milliseconds(trade.matched_at) // self._interval
         if self._next is None or bucket < self._next:
             return
         with exact():

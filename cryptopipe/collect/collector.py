@@ -22,7 +22,7 @@ from cryptopipe.collect.collection import Collection
 from cryptopipe.collect.depth import DepthFiles
 from cryptopipe.collect.derive import PIECE, Spill, play
 from cryptopipe.collect.plan import Carried, Plan
-from cryptopipe.collect.rowfiles import Sealer
+from cryptopipe.collect.sealing import Sealer
 from cryptopipe.collect.sessions import Facts, Session, all_sessions, carried_over
 from cryptopipe.model.contracts import ExchangePlugin
 

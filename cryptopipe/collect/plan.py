@@ -10,6 +10,7 @@ import msgspec
 
 from cryptopipe.clock import Nanos
 from cryptopipe.collect.layout import folder_kind
+from cryptopipe.collect.manifest import Gap
 
 DEPTH = 5
 """Levels of a book row's sides where nothing else was asked for."""
@@ -51,7 +52,7 @@ class Carried(msgspec.Struct):
     `until`: the stamp of the last input that could have told of it; `ids`: of its last trades; `last`: their last id as
     a number and its time in ms, where ids are numbers; `steps`: how many followed one another by one, and how many not;
     `bucket`: of the last book row, or the candle that is written next; `candle`: those that are open; `lost`: since
-    when a book was not proven, 0 if it was.
+    when a book was not proven, 0 if it was; `gaps`: those that no file's manifest has named yet.
     """
 
     until: Nanos = 0
@@ -61,6 +62,7 @@ class Carried(msgspec.Struct):
     bucket: int | None = None
     candle: list[str] = msgspec.field(default_factory=list)
     lost: Nanos = 0
+    gaps: list[Gap] = msgspec.field(default_factory=list)
 
 
 def stream_key(folder: str, symbol: str) -> str:

@@ -17,7 +17,8 @@ from cryptopipe.collect.candles import Candles
 from cryptopipe.collect.layout import Place
 from cryptopipe.collect.manifest import Gap
 from cryptopipe.collect.plan import DEPTH, INTERVALS_MS, Carried, Plan, Wanted, stream_key
-from cryptopipe.collect.rowfiles import RowFiles, Sealer, Series, milliseconds
+from cryptopipe.collect.rowfiles import RowFiles, milliseconds
+from cryptopipe.collect.sealing import Sealer, Series
 from cryptopipe.collect.trades import Trades
 from cryptopipe.errors import CryptopipeError
 from cryptopipe.market.sync import BookState, BookSync
@@ -60,12 +61,14 @@ class SymbolRows:
         self.orders: OrderRows | None = None
         self.trades: Trades | None = None
         self._conn = ""
+        self._consecutive = plugin.trade_history.consecutive if plugin.trade_history is not None else None
         self._skipped = False
         for wanted in plan.wanted:
             if wanted.kind != "raw":
                 self._add(wanted, plan, origin, sealer, carried)
         if self.candles and self.trades is None:
-            self.trades = Trades(symbol, None, next(iter(self._carried.values())))
+            carried_of = next(one for key, one in self._carried.items() if key.startswith("candle"))
+            self.trades = Trades(symbol, None, carried_of, self._consecutive)
         book = next((one for key, one in self._carried.items() if key.startswith(("book", "top"))), Carried())
         order = next((one for key, one in self._carried.items() if key.startswith("l3")), Carried())
         self._proven, self._orders_proven = Proven(book.lost or book.until), Proven(order.lost or order.until)
@@ -134,10 +137,10 @@ class SymbolRows:
         for files in self.files:
             files.gaps.append(Gap(milliseconds(from_at), milliseconds(to_at), "spill", text, missing=0))
 
-    def seal(self, complete: bool) -> None:
-        """End every open file."""
+    def seal(self, complete: bool, at: Nanos) -> None:
+        """End every open file; `at` is the hour that begins, or the end of time."""
         if self.trades is not None:
-            self.trades.settle()
+            self.trades.settle(at)
         for files in self.files:
             files.seal(complete)
 
@@ -147,6 +150,7 @@ class SymbolRows:
         for key, one in self._carried.items():
             single = key.startswith("l3")
             one.until = max(until, one.until)
+            one.gaps = self._by_key[key].gaps
             one.lost = (self._orders_proven if single else self._proven).lost
             if self.trades is not None and key.startswith(("trade", "candle")):
                 self.trades.carry(one)
@@ -166,11 +170,12 @@ class SymbolRows:
             plan.max_bytes, origin.session, origin.capture, origin.began_at,
         )  # fmt: skip
         files = self._by_key[key] = RowFiles(series, sealer)
+        files.gaps = list(carried.gaps)
         self.files.append(files)
         interval = wanted.interval_ms or INTERVALS_MS.get(wanted.kind, 0)
         match wanted.kind:
             case "trade":
-                self.trades = Trades(symbol, files, carried)
+                self.trades = Trades(symbol, files, carried, self._consecutive)
             case "candle":
                 self.candles.append(Candles(symbol, interval, files, carried))
             case "book":
