@@ -6,7 +6,7 @@ capture did not, or a second run on one data directory at a time.
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from types import TracebackType
@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 
 from cryptopipe import __version__, core
+from cryptopipe.alerts.watchman import Watchman
 from cryptopipe.capture.files import DISK, FileLayer
-from cryptopipe.capture.inputs import Input
+from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer as CaptureWriter
 from cryptopipe.clock import Nanos
 from cryptopipe.drivers.replay import Replay, ReplayLabel, refuse_foreign
@@ -26,15 +27,18 @@ from cryptopipe.errors import VenueUnavailable
 from cryptopipe.hints import hints
 from cryptopipe.journal.hold import only_run
 from cryptopipe.journal.log import Log
+from cryptopipe.journal.records import Filled
 from cryptopipe.journal.runs import create
 from cryptopipe.journal.sink import DurableSink
+from cryptopipe.market.sentry import Sentry, posted
 from cryptopipe.measured import remember
 from cryptopipe.pipe import Pipe
 from cryptopipe.result import Origin, RunResult
 from cryptopipe.settings import effective
-from cryptopipe.wiring import Wiring
+from cryptopipe.wiring import SANDBOX, Wiring
 
 _LOG = structlog.get_logger()
+_RECV = Direction.RECV
 
 
 class Running:
@@ -44,6 +48,7 @@ class Running:
         self.wiring, self.origin = wiring, origin
         self._files = files
         self._opened = ExitStack()
+        self._sentry: Sentry | None = None
         self.first_quote_s: float | None = None
 
     def __enter__(self) -> "Running":
@@ -86,6 +91,9 @@ class Running:
         if entry.ends:
             return
         self.pipe.receive(entry)
+        sentry = self._sentry
+        if sentry is not None and (entry.direction is not _RECV or entry.at >= sentry.sample_due):
+            sentry.sample(entry)
         if self.first_quote_s is None and self.pipe.market.changed:
             self.first_quote_s = round(time.perf_counter() - self._clock, 6)
 
@@ -93,11 +101,34 @@ class Running:
         """Nothing more was ready: decide now, not with the next input; and write what has waited for a second."""
         self.pipe.end_turn()
         self._capture.flush_due(now)
+        if self._sentry is not None:
+            self._sentry.turned(now)
+
+    def watch(self, venues: Iterable[str]) -> None:
+        """Tell alerts of what happens from now on: of real markets, and of simulated ones if that is set."""
+        settings, kind = self.wiring.settings, self.origin.kind
+        if kind != "live" and not (kind == SANDBOX and settings.alerts.sandbox):
+            return
+        posting = posted(self.pipe.market, settings, venues, self.started_at, f"run {self.run.id}", self._tell_mode)
+        self._sentry = self._opened.enter_context(posting)
+        if settings.alerts.fills:
+            self._sink.heard = self._tell_fill
+
+    def _tell_mode(self, watchman: Watchman, at: Nanos) -> None:
+        state = self.pipe.state
+        watchman.mode(state.mode.value, state.halted_because, at)
+
+    def _tell_fill(self, body: Any, at: Nanos) -> None:
+        if isinstance(body, Filled) and self._sentry is not None:
+            text = f"{body.side.value} {body.quantity:f} at {body.price:f}, fee {body.fee:f} {body.fee_asset}"
+            self._sentry.watchman.filled(text, body.instrument, at)
 
     def finish(self, stopped_by: str) -> RunResult:
         """End the run."""
         summary = self.pipe.finish(stopped_by)
         self._capture.close()
+        if self._sentry is not None:
+            self._sentry.end(time.time_ns())
         result = RunResult(
             self.run,
             self.wiring,
@@ -143,7 +174,9 @@ def act_live(
     """One run of a strategy over connections; `streams` makes them for the run that takes what they say."""
     with Running(wiring, origin) as running, stop_on_interrupt() as stop:
         try:
-            stopped_by = streams(running).run(stop, for_ns)
+            made = streams(running)
+            running.watch(made.subscriptions)
+            stopped_by = made.run(stop, for_ns)
         except VenueUnavailable:
             running.end(running.finish(UNREACHABLE))
             raise

@@ -33,6 +33,8 @@ class DurableSink:
     def __init__(self, log: Log, capture: Writer) -> None:
         self._log, self._capture = log, capture
         self._seq = 0
+        self.heard: Callable[[Any, Nanos], None] = lambda body, at: None
+        """Called with each record's body and stamp, for who tells people; what it does is no part of the run."""
 
     @property
     def records(self) -> int:
@@ -54,6 +56,7 @@ class DurableSink:
         if told is not None:
             event, level, facts = told
             getattr(_LOG, level)(event, at=format_at(at), **facts(body))
+        self.heard(body, at)
         return number
 
     def sync(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Decode = Callable[[bytes, Nanos], Iterable[FeedEvent | Send | Resync]]
 Take = Callable[[bytes, Nanos], "BookSync | tuple[BookSync, ProtocolError] | tuple[BookSync] | None"]
 
+_STRANGE_KINDS = 100
 _STRANGE_SYMBOLS = 1_000
 """Remembered of one connection; a venue that makes up symbols may not fill the memory."""
 
@@ -48,8 +49,16 @@ class VenueCounts:
     tops: int = 0
     trades: int = 0
     unknown: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    """What the unknown frames call themselves, with their numbers; no more than a hundred kinds."""
     refused: int = 0
     refusals: list[str] = field(default_factory=list)
+
+    def strange(self, kind: str) -> None:
+        """Count a frame of a kind that its codec does not know."""
+        self.unknown += 1
+        if kind in self.kinds or len(self.kinds) < _STRANGE_KINDS:
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
 
     def refusal(self, error: ProtocolError | VenueError) -> None:
         """Count what could not be used, and keep the last five messages."""

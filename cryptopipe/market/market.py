@@ -182,7 +182,7 @@ class Market:
         elif kind is Trade:
             connection.counts.trades += not connection.joining  # the connection that it replaces tells them too
         elif isinstance(event, Unknown):
-            connection.counts.unknown += 1
+            connection.counts.strange(event.kind)
             if _DAMAGED in event.kind:
                 raise ProtocolError(f"a frame of kind {event.kind!r}: its text is damaged", where=connection.name)
         elif isinstance(event, Resync):
