@@ -20,7 +20,7 @@ from cryptopipe.settings.kinds import Duration
 from cryptopipe.settings.model import Settings
 from cryptopipe.settings.shape import mapping_of, sections
 
-NOT_HASHED = ("data_dir", "keys", "alerts", "logs", "upload")
+NOT_HASHED = ("data_dir", "keys", "alerts", "logs", "quality", "upload")
 """What does not change a result: paths, other processes; and secrets, of which not even a hash is kept."""
 
 _HEADER = """\

@@ -16,6 +16,7 @@ from cryptopipe.settings.alerts import AlertsSettings
 from cryptopipe.settings.collect import CollectSettings
 from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, Share, VenueName
 from cryptopipe.settings.logs import LogsSettings
+from cryptopipe.settings.quality import QualitySettings
 from cryptopipe.settings.upload import UploadSettings
 
 STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
@@ -248,6 +249,7 @@ class Settings(BaseModel):
     alerts: AlertsSettings = _setting(AlertsSettings, description="what is told, to whom and when")
     logs: LogsSettings = _setting(LogsSettings, description="the log in files, one for each component")
     collect: CollectSettings = _setting(CollectSettings, description="what is collected, and how it is filed")
+    quality: QualitySettings = _setting(QualitySettings, description="checks of collected files")
     upload: UploadSettings = _setting(UploadSettings, description="copies of collected files in an object store")
 
     def venue(self, name: str) -> VenueSettings:
