@@ -97,6 +97,8 @@ from cryptopipe.model.contracts import (
     Listing,
     MetadataCodec,
     SnapshotCodec,
+    TradeHistoryCodec,
+    TradeSpan,
 )
 from cryptopipe.model.custody import Closed, CustodyTerms, Routes, TransferRoute, WalletMove
 from cryptopipe.model.desk import (
@@ -174,9 +176,9 @@ from cryptopipe.model.outcomes import (
     TransferReport,
     TransferState,
 )
+from cryptopipe.model.quotes import QUOTES, OwnQuotes, Quote, Quoter, QuoteSet, Standing
 from cryptopipe.model.simple import numbered_by_one, raw, simple_exchange, unnumbered
 from cryptopipe.model.simulated import (
-from cryptopipe.model.quotes import QUOTES, OwnQuotes, Quote, Quoter, QuoteSet, Standing
     SANDBOX_CREDENTIALS,
     SANDBOX_OTHER,
     SANDBOX_READER,
@@ -222,9 +224,9 @@ __all__ = [
     "API_VERSION",
     "FUNDING",
     "MUTATING",
+    "QUOTES",
     "SANDBOX_CREDENTIALS",
     "SANDBOX_OTHER",
-    "QUOTES",
     "SANDBOX_READER",
     "SANDBOX_TOKEN",
     "SANDBOX_TRADER",
@@ -357,9 +359,9 @@ __all__ = [
     "OrdersSnapshot",
     "Outcome",
     "Outgoing",
+    "OwnQuotes",
     "OwnTransfers",
     "Pairs",
-    "OwnQuotes",
     "Permission",
     "PlaceOrder",
     "Population",
@@ -372,11 +374,11 @@ __all__ = [
     "Proof",
     "ProtocolError",
     "Question",
-    "RateLimited",
-    "Reason",
     "Quote",
     "QuoteSet",
     "Quoter",
+    "RateLimited",
+    "Reason",
     "Reconnect",
     "Refusal",
     "Refused",
@@ -399,9 +401,9 @@ __all__ = [
     "SimulatedDesk",
     "SimulatedKey",
     "SnapshotCodec",
+    "Standing",
     "Strategy",
     "StrategyPlugin",
-    "Standing",
     "StreamAuth",
     "StreamSigner",
     "Subscription",
@@ -415,7 +417,9 @@ __all__ = [
     "TopOfBook",
     "TopUpdate",
     "Trade",
+    "TradeHistoryCodec",
     "TradePrint",
+    "TradeSpan",
     "TradingRules",
     "TradingState",
     "TransferReport",

@@ -17,6 +17,8 @@ METADATA = "metadata"
 """The tag of a request for what a venue says of its instruments, currencies or fees; its answer changes no book."""
 ORDERS_OF = "orders:"
 """What the tag of a request for a book of single orders begins with; the symbol follows."""
+TRADES_OF = "trades:"
+"""What the tag of a request for public trades of the past begins with; the symbol follows. Its answer changes no book."""
 
 PRIVATE = "!"
 """What the name of a private connection ends with: its frames are about our account, and no book."""

@@ -10,10 +10,11 @@ from operator import index
 
 import msgspec
 
-from cryptopipe.capture.inputs import METADATA, ORDERS_OF, SERVER_TIME, STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.inputs import METADATA, ORDERS_OF, SERVER_TIME, STREAM_TOKEN, TRADES_OF, Direction, Input
 from cryptopipe.clock import LAST, Nanos
 from cryptopipe.errors import CryptopipeError, Remedy
 from cryptopipe.market.feed import Feed
+from cryptopipe.market.history import History
 from cryptopipe.market.inquiry import Inquiries
 from cryptopipe.market.market import Market
 from cryptopipe.market.names import orders_dialect, twin
@@ -75,7 +76,7 @@ class Feeds:
 
     A connection that its plugin cannot make, or whose key is not among the `credentials`, is left out: its first tick
     closes it with the reason, which is an input, and the others go on. `refresh`: how often venues are asked what they
-    say of themselves, in place of their plugins' word; 0 never.
+    say of themselves, in place of their plugins' word; 0 never. `fill_trades`: ask for trades that no stream told.
     """
 
     def __init__(
@@ -88,13 +89,14 @@ class Feeds:
         rewrite: Rewrite = as_written,
         credentials: Mapping[VenueId, Credentials] = NOBODY,
         refresh: Nanos | None = None,
+        fill_trades: bool = False,
     ) -> None:
         self._market, self._plugins, self._rewrite = market, plugins, rewrite
         self._instruments = {(venue, one.instrument.symbol): one.instrument for venue in plugins for one in
                              subscriptions.get(venue, ())}  # fmt: skip
         self._parts: dict[str, Part] = {}
         self._refused: list[tuple[VenueId, Task]] = []
-        self.inquiries = Inquiries(jitter, refresh)
+        self.inquiries, self.history = Inquiries(jitter, refresh), History(self._parts, plugins if fill_trades else {})
         self.supervisors: dict[VenueId, Supervisor] = {}
         for venue, plugin in plugins.items():
             feeds = self._feeds(plugin, subscriptions.get(venue, ()), at, credentials.get(venue))
@@ -112,6 +114,7 @@ class Feeds:
             if feeds:
                 self.supervisors[venue] = supervisor
                 self.inquiries.add(plugin, supervisor.fetches)
+                self.history.add(plugin, subscriptions[venue], supervisor.fetches)
         self._due: dict[VenueId, Nanos] = dict.fromkeys(self.supervisors, at)
 
     def _feeds(
@@ -139,7 +142,7 @@ class Feeds:
 
     def next_due(self) -> Nanos:
         """When the next tick is wanted; `LAST` if never."""
-        return 0 if self._refused else min(min(self._due.values(), default=LAST), self.inquiries.due)
+        return 0 if self._refused else min(*self._due.values(), self.inquiries.due, self.history.due)
 
     def after(self, entry: Input) -> Iterable[tuple[VenueId, Task]]:
         """What is to be done after an input that the market has received."""
@@ -148,6 +151,8 @@ class Feeds:
         if direction is _RECV:
             if venue in self.supervisors:
                 self._tell(venue, Arrived(entry.conn, self._market.events), entry.at, tasks)  # type: ignore[arg-type]
+                if self.history.watches:
+                    self.history.arrived(entry, self._market.events, self._market.commands)
                 if self._market.commands:
                     self._resynced(venue, entry, tasks)
         elif direction is _TICK:
@@ -155,14 +160,17 @@ class Feeds:
             for due_venue in [one for one, due in self._due.items() if due <= entry.at]:
                 self._due[due_venue] = LAST
                 self._tell(due_venue, Tick(), entry.at, tasks)
-            if self.inquiries.due <= entry.at:
-                asked = self.inquiries.tick(entry.at)
-                tasks += [(one, Ask(self._rewritten(one, request), METADATA)) for one, request in asked]
+            asked = (
+                [(*one, METADATA) for one in self.inquiries.tick(entry.at)] if self.inquiries.due <= entry.at else []
+            )
+            asked += self.history.tick(entry.at) if self.history.due <= entry.at else []
+            tasks += [(one, Ask(self._rewritten(one, request), tag)) for one, request, tag in asked]
         elif venue in self.supervisors:
             self._other(venue, entry, tasks)
         return tasks
 
     def _other(self, venue: VenueId, entry: Input, tasks: list[tuple[VenueId, Task]]) -> None:
+        self.history.happened(entry)
         match entry.direction:
             case Direction.OPEN:
                 self._tell(venue, Opened(entry.conn), entry.at, tasks)
@@ -174,9 +182,10 @@ class Feeds:
                         self._tell(venue, Resynced(twin(entry.conn), lost), entry.at, tasks)
             case Direction.HTTP if entry.request == SERVER_TIME:
                 self._tell(venue, self._time(venue, entry), entry.at, tasks)
-            case Direction.HTTP if entry.request == METADATA:
+            case Direction.HTTP if entry.request == METADATA or entry.request.startswith(TRADES_OF):
                 self._tell(venue, Inquired(entry.status, _retry_after(entry)), entry.at, tasks)
-                self.inquiries.answered(venue, not self._market.listings.failure, entry.at)
+                if entry.request == METADATA:
+                    self.inquiries.answered(venue, not self._market.listings.failure, entry.at)
             case Direction.HTTP if entry.request == STREAM_TOKEN:
                 answer = HttpResponse(entry.status, entry.payload, entry.url)
                 self._tell(venue, self._signed(entry.conn, entry.at, answer, _retry_after(entry)), entry.at, tasks)

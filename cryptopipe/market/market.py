@@ -6,7 +6,7 @@ driver, and counts. Never: a socket, a clock, a book that two venues share, or a
 
 from collections.abc import Iterable, Mapping
 
-from cryptopipe.capture.inputs import METADATA, SERVER_TIME, STREAM_TOKEN, Direction, Input
+from cryptopipe.capture.inputs import METADATA, SERVER_TIME, STREAM_TOKEN, TRADES_OF, Direction, Input
 from cryptopipe.clock import Nanos
 from cryptopipe.core import Lane, TopOfBook
 from cryptopipe.errors import ProtocolError, VenueError
@@ -242,9 +242,10 @@ class Market:
     def _answer(self, entry: Input) -> None:
         """A REST snapshot, or what the venue says of itself."""
         venue = VenueId(entry.venue)
-        if venue not in self._plugins or entry.request in (SERVER_TIME, STREAM_TOKEN):
+        request = entry.request
+        if venue not in self._plugins or request in (SERVER_TIME, STREAM_TOKEN) or request.startswith(TRADES_OF):
             return
-        if entry.request == METADATA:
+        if request == METADATA:
             self._relist(venue, entry)
             return
         connection = self._connections.get((entry.venue, entry.conn)) or self._connect(entry)

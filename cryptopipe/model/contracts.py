@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cryptopipe.clock import Nanos
 from cryptopipe.model.custody import CustodyTerms
-from cryptopipe.model.events import BookSnapshot, OrdersSnapshot
+from cryptopipe.model.events import BookSnapshot, OrdersSnapshot, Trade
 from cryptopipe.model.facts import Currency, FeeSchedule, Instrument, VenueId
 from cryptopipe.model.stream import (
     Channel,
@@ -49,6 +49,34 @@ class ClockCodec(Protocol):
 
     def request(self) -> HttpRequest: ...
     def server_time(self, response: HttpResponse) -> Nanos: ...
+
+
+@dataclass(frozen=True)
+class TradeSpan:
+    """Trades of one symbol that were not told: those between two that were, which are not missing themselves. Times are
+    those at which the orders met."""
+
+    symbol: str
+    after_id: str
+    before_id: str
+    since: Nanos
+    until: Nanos
+
+
+class TradeHistoryCodec(Protocol):
+    """Public trades of the past, as the venue's answers tell them.
+
+    `consecutive`: ids of one symbol grow by one from trade to trade, so that a hole shows in them; else one is only
+    supposed where a connection was lost. `request` asks at `at` for the span so that the answer tells again the trade
+    before it or the one after it, with as much of the span as one answer holds: that is how anybody knows which part of
+    the span it covers. None: the venue does not tell trades that are so old. `trades` are those of one answer, in any
+    order, with the ids, sides and digits that the stream has; it raises `ProtocolError` or a `VenueError`.
+    """
+
+    consecutive: bool
+
+    def request(self, instrument: Instrument, span: TradeSpan, at: Nanos) -> HttpRequest | None: ...
+    def trades(self, symbol: str, response: HttpResponse) -> Sequence[Trade]: ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +151,7 @@ class ExchangePlugin:
     orders, fills and balances. `trading_sandbox`: the simulated venue with its private side, over the same books and
     the accounts of a desk; `wallets`: the currencies and networks that this desk has; `sandbox_key`: how a sandbox's
     key looks to clients of this venue, where its secrets are of another kind; `custody`: what it asks of an account
-    before coins move.
+    before coins move; `trade_history`: public trades of the past.
     """
 
     venue: VenueId
@@ -150,6 +178,7 @@ class ExchangePlugin:
     wallets: Callable[[], Sequence[Currency]] | None = None
     sandbox_key: Callable[[Credentials], Credentials] | None = None
     custody: CustodyTerms | None = None
+    trade_history: TradeHistoryCodec | None = None
 
     def in_sandbox(self, key: Credentials) -> Credentials:
         """A sandbox's key as clients of this venue have it."""
@@ -169,6 +198,7 @@ class ExchangePlugin:
             "actions": self.actions is not None,
             "private": self.private is not None,
             "accounts": self.trading_sandbox is not None,
+            "trade_history": self.trade_history is not None,
         }
         return frozenset(name for name, there in brought.items() if there)
 

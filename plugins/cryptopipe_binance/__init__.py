@@ -36,6 +36,7 @@ from cryptopipe_binance.market import FUTURES_RULE, SPOT_RULE, Market
 from cryptopipe_binance.metadata import BinanceInstruments
 from cryptopipe_binance.servertime import BinanceClock
 from cryptopipe_binance.snapshot import BinanceSnapshots
+from cryptopipe_binance.tradehistory import BinanceTradeHistory
 
 _STREAMS = {Channel.DEPTH: "depth@100ms", Channel.TOP: "bookTicker", Channel.TRADES: "trade"}
 
@@ -180,6 +181,7 @@ def _plugin(
         sandbox=sandbox,
         first_choice=first_choice,
         lifetime=_DAY,
+        trade_history=BinanceTradeHistory(market, by_id=market is SPOT),
     )
 
 

@@ -130,8 +130,8 @@ def _by_symbol(one: int, all_of_them: int) -> Weigh:
 _SPOT_WEIGHTS: dict[str, Weigh] = {
     "ping": _flat(1), "time": _flat(1), "exchangeInfo": _flat(20),
     "depth": _by_limit((100, 5), (500, 25), (1000, 50), (5000, 250), default=100), "trades": _flat(25),
-    "aggTrades": _flat(4), "klines": _flat(2), "uiKlines": _flat(2), "avgPrice": _flat(2),
-    "ticker/24hr": _by_symbol(2, 80), "ticker/price": _by_symbol(2, 4),
+    "historicalTrades": _flat(25), "aggTrades": _flat(4), "klines": _flat(2), "uiKlines": _flat(2),
+    "avgPrice": _flat(2), "ticker/24hr": _by_symbol(2, 80), "ticker/price": _by_symbol(2, 4),
     "ticker/bookTicker": _by_symbol(2, 4),
 }  # fmt: skip
 # developers.binance.com, USDS-margined futures, "Market Data" (2026-11-21)

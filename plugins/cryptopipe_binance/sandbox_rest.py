@@ -8,14 +8,14 @@ futures, "Market Data" and "Error Code" (2026-11-21).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from cryptopipe.api import HttpRequest, HttpResponse, Nanos, Side
+from cryptopipe.api import HttpRequest, HttpResponse, Nanos, Side, TradePrint
 from cryptopipe_binance.sandbox_info import exchange_info
 from cryptopipe_binance.sandbox_tally import INTERVALS, span_of
 from cryptopipe_binance.sandbox_ticker import Fields, Told, aggregate, candle, ticker
@@ -69,6 +69,7 @@ class Rest:
             "exchangeInfo": self._exchange_info,
             "depth": self._depth,
             "trades": self._trades,
+            "historicalTrades": self._old_trades,
             "aggTrades": self._aggregates,
             "klines": self._candles,
             "uiKlines": self._candles,
@@ -127,12 +128,24 @@ class Rest:
     def _trades(self, query: Query, at: Nanos) -> list[Fields]:
         told = self.one(query)
         told.tally.absorb(at)
+        return self._shown(told, list(told.tally.trades)[-_count(query, "limit", 500, 1000) :])
+
+    def _old_trades(self, query: Query, at: Nanos) -> list[Fields]:
+        """The oldest from `fromId` on, or the newest."""
+        told, limit = self.one(query), _count(query, "limit", 500, 1000)
+        told.tally.absorb(at)
+        if "fromId" not in query:
+            return self._shown(told, list(told.tally.trades)[-limit:])
+        first = _count(query, "fromId", 0, None)
+        return self._shown(told, [one for one in told.tally.trades if one.trade_id >= first][:limit])
+
+    def _shown(self, told: Told, prints: Sequence[TradePrint]) -> list[Fields]:
         wire, best = told.wire, {} if self._charter.is_futures else {"isBestMatch": True}
         return [
             {"id": one.trade_id, "price": wire.price(one.price), "qty": wire.size(one.size),
              "quoteQty": wire.turnover.text(one.price * one.size), "time": millis(one.at),
              "isBuyerMaker": one.side is Side.SELL, **best}
-            for one in list(told.tally.trades)[-_count(query, "limit", 500, 1000):]
+            for one in prints
         ]  # fmt: skip
 
     def _aggregates(self, query: Query, at: Nanos) -> list[Fields]:

@@ -16,8 +16,8 @@ from cryptopipe_binance.sandbox_wire import millis
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 WEEK_OFFSET = 4 * DAY
 """1970-01-05, the first Monday."""
-KEPT_TRADES = 1000
-"""As many as one REST answer may have."""
+KEPT_TRADES = 20_000
+"""Old ones can be asked for, a thousand at a time."""
 KEPT_SECONDS = 1000
 KEPT_MINUTES = 2 * 1440
 

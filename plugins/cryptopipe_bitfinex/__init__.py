@@ -20,6 +20,7 @@ from cryptopipe_bitfinex.feed import BitfinexFeed
 from cryptopipe_bitfinex.feed_orders import BitfinexOrdersFeed, speaks_orders
 from cryptopipe_bitfinex.listing import BitfinexListing
 from cryptopipe_bitfinex.metadata import VENUE, BitfinexInstruments
+from cryptopipe_bitfinex.tradehistory import BitfinexTradeHistory
 
 _MINUTE = 60_000_000_000
 CHANNELS = 25
@@ -73,4 +74,5 @@ bitfinex = ExchangePlugin(
     # The lowest of those that the requests made here have.
     fetch_limits=(Limit(15, _MINUTE, "rest-public-conf in github.com/f3rno64/bfx-oss-docs, read 2026-11-21"),),
     sandbox=_sandbox,
+    trade_history=BitfinexTradeHistory(),
 )

@@ -21,6 +21,7 @@ from cryptopipe_bitstamp.feed_orders import BitstampOrdersFeed
 from cryptopipe_bitstamp.listing import BitstampListing
 from cryptopipe_bitstamp.metadata import BitstampInstruments
 from cryptopipe_bitstamp.snapshot import BitstampOrdersSnapshots, BitstampSnapshots
+from cryptopipe_bitstamp.tradehistory import BitstampTradeHistory
 from cryptopipe_bitstamp.wire import VENUE, split
 
 _SECOND = 1_000_000_000
@@ -72,4 +73,5 @@ bitstamp = ExchangePlugin(
     ),
     lifetime=90 * 24 * 3600 * _SECOND,  # "Maximum connection age is 90 days"
     sandbox=_sandbox,
+    trade_history=BitstampTradeHistory(),
 )

@@ -25,6 +25,7 @@ from cryptopipe_bybit.market import VENUE, speaks_spot, split, spot_name
 from cryptopipe_bybit.metadata import BybitInstruments
 from cryptopipe_bybit.private import STREAM
 from cryptopipe_bybit.servertime import BybitClock
+from cryptopipe_bybit.tradehistory import BybitTradeHistory
 
 _SECOND = 1_000_000_000
 
@@ -79,6 +80,7 @@ bybit = ExchangePlugin(
     dial_limits=(Limit(500, 300 * _SECOND, _LIMITS),),
     fetch_limits=(Limit(600, 5 * _SECOND, _LIMITS),),
     sandbox=_sandbox,
+    trade_history=BybitTradeHistory(),
     trading_sandbox=_trading_sandbox,
     wallets=_wallets,
     actions=_actions,

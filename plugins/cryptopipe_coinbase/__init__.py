@@ -32,6 +32,7 @@ from cryptopipe_coinbase.private import private
 from cryptopipe_coinbase.private_advanced import private as private_advanced
 from cryptopipe_coinbase.servertime import AdvancedClock, ExchangeClock
 from cryptopipe_coinbase.signer import CoinbaseExchangeSigner
+from cryptopipe_coinbase.tradehistory import AdvancedTradeHistory, ExchangeTradeHistory
 
 _SECOND = 1_000_000_000
 
@@ -118,6 +119,7 @@ coinbase = ExchangePlugin(
     ),
     fetch_limits=(Limit(10, _SECOND, "rest-api/rate-limits, as others quote it, 2026-11-21"),),
     sandbox=_advanced,
+    trade_history=AdvancedTradeHistory(),
     actions=_advanced_actions,
     private=private_advanced(),
     trading_sandbox=_trading_advanced,
@@ -152,6 +154,7 @@ coinbase_exchange = ExchangePlugin(
     dial_limits=(Limit(8, _SECOND, "docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits, 2026-11-21"),),
     fetch_limits=(Limit(10, _SECOND, "docs.cdp.coinbase.com/exchange/rest-api/rate-limits, 2026-11-21"),),
     sandbox=_exchange,
+    trade_history=ExchangeTradeHistory(),
     actions=_actions,
     private=private(),
     custody=CustodyTerms(

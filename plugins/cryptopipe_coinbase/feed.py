@@ -135,11 +135,20 @@ def _book(event: _Book, sequence: int, at: Nanos) -> BookSnapshot | BookDelta:
 
 def _trades(frame: Frame) -> Events:
     """`side` "refers to the makers side" (websocket channels page, stored copy of 2026-06-28), so the taker did the
-    opposite. Told at the envelope's stamp.
+    opposite. Told at the envelope's stamp; each event's oldest first, though the venue writes its newest first.
     """
     f = _trade_frame(frame)
     at = nanos(f.timestamp)
-    return tuple(_trade(p, at) for event in f.events for p in event.trades)
+    return tuple(trade for event in f.events for trade in _oldest_first([_trade(p, at) for p in event.trades]))
+
+
+def _oldest_first(trades: list[Trade]) -> list[Trade]:
+    newest_first = len(trades) > 1 and _moment(trades[0]) > _moment(trades[-1])
+    return trades[::-1] if newest_first else trades
+
+
+def _moment(trade: Trade) -> tuple[Nanos, int, str]:
+    return trade.trade_time, len(trade.trade_id), trade.trade_id
 
 
 def _trade(p: _Print, at: Nanos) -> Trade:

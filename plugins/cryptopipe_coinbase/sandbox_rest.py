@@ -190,7 +190,8 @@ class AdvancedRest:
         start, end = _number(query, "start", 0), _number(query, "end", 0)
         most = _number(query, "limit", _TRADES_WITHOUT_SPAN)
         most = min(most, _MOST_TRADES if end else _TRADES_WITHOUT_SPAN)
-        kept = [one for one in shown.book.trades(0) if start <= one.at // SECOND <= (end or 1 << 40)]
+        shown.collect()
+        kept = [one for one in shown.trades if start <= one.at // SECOND <= (end or 1 << 40)]
         trades = [
             {
                 "trade_id": str(one.trade_id),

@@ -183,7 +183,8 @@ def _trades(shown: Shown, query: Query) -> Answer:
     limit, after = _first(query, "limit") or str(_MOST_TRADES), _first(query, "after") or str(1 << 62)
     if not limit.isdecimal() or not after.isdecimal():
         return 400, {"message": "Invalid limit" if not limit.isdecimal() else "Invalid after"}
-    found = [one for one in shown.book.trades(0) if one.trade_id < int(after)]
+    shown.collect()
+    found = [one for one in shown.trades if one.trade_id < int(after)]
     return 200, [
         {
             "trade_id": one.trade_id,

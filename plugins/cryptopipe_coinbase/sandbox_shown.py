@@ -4,6 +4,7 @@ Enters: a `SimulatedBook`. Leaves: the levels that changed since a number, best 
 connections; candles of the trades seen. Never: a change of the book, or a text made again for the same numbers.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -18,6 +19,8 @@ MINUTE = 60
 _DAY = 24 * 60
 _WHOLE = 1 << 30
 """More levels than any book has."""
+_KEPT_TRADES = 10_000
+"""For the requests of trades: some of their pages."""
 
 Levels = Sequence[tuple[int, int]]
 """(price in ticks, size in lots), best first; a size of 0 removes the level."""
@@ -60,6 +63,8 @@ class Shown:
         self.price, self.size = grid.price, grid.size
         """As many digits as tick and step have: `83261.00`."""
         self.last: TradePrint | None = None
+        self.trades: deque[TradePrint] = deque(maxlen=_KEPT_TRADES)
+        """Collected ones, oldest first."""
         self._collected_to = -1
         self._minutes: list[Candle] = []
         self._texts: dict[tuple[str, int], str] = {}
@@ -109,6 +114,7 @@ class Shown:
         self._collected_to = number
         for trade in self.book.trades(self.last.trade_id if self.last else 0):
             self._count(trade)
+            self.trades.append(trade)
             self.last = trade
 
     def day(self) -> Candle | None:

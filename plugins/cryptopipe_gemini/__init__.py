@@ -11,6 +11,7 @@ from cryptopipe_gemini.feed_v2 import GeminiV2Feed, speaks_v2
 from cryptopipe_gemini.listing import GeminiMetadata
 from cryptopipe_gemini.market import SECOND, VENUE
 from cryptopipe_gemini.metadata import GeminiInstruments
+from cryptopipe_gemini.tradehistory import GeminiTradeHistory
 
 
 def _sandbox(books: Mapping[str, SimulatedBook]) -> SandboxVenue:
@@ -44,5 +45,6 @@ gemini = ExchangePlugin(
     # 120 a minute are allowed, and one a second is recommended.
     fetch_limits=(Limit(1, SECOND, "developer.gemini.com/rate-limit, as others quote it, 2026-09-15"),),
     sandbox=_sandbox,
+    trade_history=GeminiTradeHistory(),
     metadata=GeminiMetadata(),
 )

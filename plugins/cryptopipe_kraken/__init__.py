@@ -30,6 +30,7 @@ from cryptopipe_kraken.listing import KrakenListing
 from cryptopipe_kraken.metadata import VENUE, KrakenInstruments
 from cryptopipe_kraken.private import KrakenPrivate, KrakenPrivateSigner
 from cryptopipe_kraken.signer import KrakenSigner
+from cryptopipe_kraken.tradehistory import KrakenTradeHistory
 
 _SECOND = 1_000_000_000
 
@@ -92,6 +93,7 @@ kraken = ExchangePlugin(
     # public endpoints "at a frequency of 1 per second (or less)"
     fetch_limits=(Limit(1, _SECOND, "support.kraken.com/articles/206548367, 2026-11-21"),),
     sandbox=_sandbox,
+    trade_history=KrakenTradeHistory(),
     trading_sandbox=_trading_sandbox,
     wallets=_wallets,
     actions=_actions,

@@ -20,6 +20,7 @@ BROAD_EXCEPT = {
     "cryptopipe/market/listings.py": "a stranger's metadata: what it raises makes an answer of no use",
     "cryptopipe/market/inquiry.py": "a stranger's metadata that cannot say what to ask: its venue is not asked",
     "cryptopipe/market/feeds.py": "a stranger's reading of the server time: what it raises is no time",
+    "cryptopipe/market/history.py": "a stranger's history of trades: what it raises fills no hole, and is asked again",
     "cryptopipe/act/venues.py": "a stranger's action codec that cannot be made: the start is refused with its name",
     "cryptopipe/act/strangers.py": "a stranger's action codec: what it raises is an outcome that its contract allows",
     "cryptopipe/private_streams.py": "a stranger's private codec: what it raises ends the trust in its stream",
