@@ -6,7 +6,7 @@ capture did not, or a second run on one data directory at a time.
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from types import TracebackType
@@ -32,10 +32,12 @@ from cryptopipe.journal.runs import create
 from cryptopipe.journal.sink import DurableSink
 from cryptopipe.market.sentry import Sentry, posted
 from cryptopipe.measured import remember
+from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import Subscription
 from cryptopipe.pipe import Pipe
 from cryptopipe.result import Origin, RunResult
 from cryptopipe.settings import effective
-from cryptopipe.wiring import SANDBOX, Wiring
+from cryptopipe.wiring import Wiring
 
 _LOG = structlog.get_logger()
 _RECV = Direction.RECV
@@ -104,14 +106,12 @@ class Running:
         if self._sentry is not None:
             self._sentry.turned(now)
 
-    def watch(self, venues: Iterable[str]) -> None:
-        """Tell alerts of what happens from now on: of real markets, and of simulated ones if that is set."""
-        settings, kind = self.wiring.settings, self.origin.kind
-        if kind != "live" and not (kind == SANDBOX and settings.alerts.sandbox):
-            return
-        posting = posted(self.pipe.market, settings, venues, self.started_at, f"run {self.run.id}", self._tell_mode)
+    def watch(self, subscriptions: Mapping[VenueId, Sequence[Subscription]]) -> None:
+        """Tell alerts of what happens from now on, where it is a market that people are told of."""
+        settings, kind, label = self.wiring.settings, self.origin.kind, f"run {self.run.id}"
+        posting = posted(self.pipe.market, kind, settings, subscriptions, self.started_at, label, self._tell_mode)
         self._sentry = self._opened.enter_context(posting)
-        if settings.alerts.fills:
+        if self._sentry is not None and settings.alerts.fills:
             self._sink.heard = self._tell_fill
 
     def _tell_mode(self, watchman: Watchman, at: Nanos) -> None:
@@ -128,7 +128,7 @@ class Running:
         summary = self.pipe.finish(stopped_by)
         self._capture.close()
         if self._sentry is not None:
-            self._sentry.end(time.time_ns())
+            self._sentry.look(time.time_ns())
         result = RunResult(
             self.run,
             self.wiring,

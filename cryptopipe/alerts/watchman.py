@@ -74,7 +74,7 @@ class Watchman:
             elif not watched.told and watched.silent is not None and at - watched.silent >= self._dead_after:
                 watched.told = True
                 why = next((why for _, why in watched.down.values() if why), "") or "nothing was received"
-                text = f"no live book for {(at - watched.silent) // SECOND} s: {why}"
+                text = f"nothing of it was live for {(at - watched.silent) // SECOND} s: {why}"
                 self._tell("feed.dead", venue, text, "critical", at, f"feed {venue}")
 
     def mode(self, mode: str, why: str, at: Nanos) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cryptopipe.collect.sessions import Session
     from cryptopipe.drivers.streams import Streams
     from cryptopipe.market.market import Market
+    from cryptopipe.market.sentry import Sentry
     from cryptopipe.settings import Settings
 
 
@@ -33,6 +34,7 @@ def run(
     from cryptopipe.collect.collector import Collectors
     from cryptopipe.drivers.stop import stop_on_interrupt
     from cryptopipe.market.market import Market
+    from cryptopipe.market.sentry import posted
     from cryptopipe.market.sync import Kept
 
     stamp = Stamper()
@@ -45,7 +47,10 @@ def run(
         place = held.enter_context(market.open(plugins, assets))
         books = Market(plugins, Kept(0, 1 << 16))
         collectors = Collectors()
-        streams = _streams(orders, books, collectors, settings, place)
+        subscriptions = {one.plugin.venue: one.subscriptions for one in orders}
+        who = f"collector {', '.join(subscriptions)}"
+        sentry = held.enter_context(posted(books, place.kind, settings, subscriptions, began_at, who))
+        streams = _streams(orders, books, collectors, settings, place, sentry)
         means = _means(common, settings, streams, stamp)
         _make(collectors, orders, sessions, settings.data_dir, means)
         try:
@@ -78,7 +83,12 @@ def _hold(held: ExitStack, data_dir: Path, orders: "list[Order]", stamp: Callabl
 
 
 def _streams(
-    orders: "list[Order]", books: "Market", collectors: "Collectors", settings: "Settings", place: Any
+    orders: "list[Order]",
+    books: "Market",
+    collectors: "Collectors",
+    settings: "Settings",
+    place: Any,
+    sentry: "Sentry | None",
 ) -> "Streams":
     from cryptopipe.drivers.streams import Streams, credentials_for
 
@@ -87,6 +97,8 @@ def _streams(
     def take(entry: "Input") -> None:
         collectors.take(entry)
         books.receive(entry)
+        if sentry is not None:
+            sentry.heard(entry)
 
     def turn_ended(at: Nanos) -> None:
         books.transitions.clear()
@@ -94,6 +106,8 @@ def _streams(
         books.appeared.clear()
         books.listings.news.clear()
         collectors.turn_ended(at)
+        if sentry is not None:
+            sentry.turned(at)
 
     return Streams(
         plugins, books, {one.plugin.venue: one.subscriptions for one in orders}, take, turn_ended, place.rewrite,

@@ -14,6 +14,8 @@ from cryptopipe.clock import SECOND
 from cryptopipe.drivers.replay import packaged_replay
 from cryptopipe.market.market import Market
 from cryptopipe.market.sentry import Sentry
+from cryptopipe.model.facts import VenueId
+from cryptopipe.model.stream import Channel, Subscription
 from cryptopipe.registry import strategy
 from cryptopipe.result import Origin
 from cryptopipe.settings import load_settings
@@ -34,11 +36,18 @@ def wiring(data_dir: Path, venues: Any) -> Wiring:
     return Wiring.of("arbitrage", load_settings(environment={}, sets=sets, strategies=strategies).settings, venues)
 
 
+def depth(made: Wiring) -> dict[VenueId, list[Subscription]]:
+    return {
+        venue: [Subscription(next(iter(plugin.instruments.listed())), Channel.DEPTH)]
+        for venue, plugin in made.plugins.items()
+    }
+
+
 def test_alerts_change_no_record_and_tell_fills_and_the_halt(tmp_path: Path) -> None:
     source = packaged_replay()
     plain = act(wiring(tmp_path / "plain", source.venues), source, source.label())
     with Running(wiring(tmp_path / "told", source.venues), Origin("live", source.label())) as running:
-        running.watch(source.venues)
+        running.watch(depth(running.wiring))
         for entry in packaged_replay():
             running.take(entry)
             running.pipe.market.take_commands()
@@ -130,7 +139,29 @@ def test_a_simulated_market_tells_only_if_that_is_set(tmp_path: Path, set_: bool
     alerts = made.settings.alerts.model_copy(update={"sandbox": set_, "fills": False})
     object.__setattr__(made, "settings", made.settings.model_copy(update={"alerts": alerts}))
     with Running(made, Origin("sandbox", source.label())) as running:
-        running.watch(["alpha"])
+        running.watch(depth(made))
         running.turn_ended(running.started_at + 3600 * SECOND)
         running.finish("end")
-    assert [line.alert.kind for line in Spool(tmp_path).lines() if line.alert] == ["feed.dead"] * set_
+    assert [line.alert.kind for line in Spool(tmp_path).lines() if line.alert] == ["feed.dead"] * len(
+        made.plugins
+    ) * set_
+
+
+@pytest.mark.parametrize("fields", [True, False])
+def test_a_venue_without_books_lives_as_long_as_a_connection_is_open(tmp_path: Path, fields: bool) -> None:
+    venue, told = "alpha", list[Alert]()
+    watchman = Watchman([venue], 60 * SECOND, 0, "test")
+    sentry = Sentry(Market({}), watchman, told.append, Fields(tmp_path) if fields else None, bookless={venue})
+
+    def hear(seconds: int, direction: Direction, conn: str = "c") -> None:
+        sentry.heard(Input(seconds, seconds, seconds * SECOND, direction, venue, conn, "", b"bye"))
+        sentry.turned(seconds * SECOND)
+
+    for seconds, direction in ((1, Direction.OPEN), (2, Direction.RECV), (90, Direction.RECV), (100, Direction.CLOSE)):
+        hear(seconds, direction)
+    sentry.turned(159 * SECOND)
+    assert told == []
+    sentry.turned(160 * SECOND)
+    hear(170, Direction.OPEN)
+    assert [(one.kind, one.at // SECOND) for one in told] == [("feed.dead", 160), ("feed.back", 170)]
+    assert "bye" in told[0].text

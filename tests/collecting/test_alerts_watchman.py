@@ -35,7 +35,7 @@ def test_a_venue_that_never_speaks_is_dead_after_a_while_and_once() -> None:
         watchman.look(at)
     (alert,) = watchman.take()
     assert (alert.kind, alert.where, alert.severity) == ("feed.dead", "alpha", "critical")
-    assert alert.text == "no live book for 60 s: nothing was received"
+    assert alert.text == "nothing of it was live for 60 s: nothing was received"
     watchman.book("alpha", "alpha:X", True, "", 6 * AFTER)
     watchman.look(6 * AFTER)
     (back,) = watchman.take()
