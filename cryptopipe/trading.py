@@ -24,6 +24,7 @@ from cryptopipe.model.trading import Decision, Fill, Order
 from cryptopipe.summary import TradingValue
 from cryptopipe.transit_means import Means
 from cryptopipe.transits import Transits
+from cryptopipe.worth import worth
 
 
 class Teller(Protocol):
@@ -90,7 +91,7 @@ class Trading:
 
     def book(self, fill: Fill) -> None:
         """One execution, in the journal and in the ledger."""
-        self._tell(told.filled(fill))
+        self._tell(told.filled(fill, lambda asset, amount: worth(self._view, asset, amount, self._limits.numeraire)))
         self.post(f"fill {fill.client_id}", self._ledger.fill(fill))
         self.fills += 1
 

@@ -33,6 +33,7 @@ from cryptopipe.model.outcomes import Outcome, TransferReport
 from cryptopipe.model.trading import Decision, Fill, Order, Transit, Way
 from cryptopipe.side_wallets import SideWallets
 from cryptopipe.transit_means import Means, Running
+from cryptopipe.worth import worth
 
 
 class Transits:
@@ -231,11 +232,15 @@ class Transits:
             case Left(amount=amount, fee=fee, txid=txid):
                 self._transfers.add((source, plan.transfer_id))
                 means.post(f"transfer {plan.client_id}", ledger.leave(number, source, target, asset, amount, fee))
-                means.tell(TransferSent(number, plan.client_id, source, asset, amount, fee, txid))
+                with exact():
+                    parts = (amount - fee, -fee)
+                values = (worth(means.view, asset, part, means.limits.numeraire) for part in parts)
+                means.tell(TransferSent(number, plan.client_id, source, asset, amount, fee, txid, *values))
             case Came(amount=amount):
                 took = plan.came_at - plan.asked_at
                 means.post(f"credit {plan.client_id}", ledger.come(number, source, target, asset, amount))
-                means.tell(TransferCredited(number, plan.client_id, target, asset, amount, plan.txid, took))
+                value = worth(means.view, asset, amount, means.limits.numeraire)
+                means.tell(TransferCredited(number, plan.client_id, target, asset, amount, plan.txid, took, value))
             case Gone():
                 means.post(f"lost {plan.client_id}", ledger.lose(number, target, asset))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cryptopipe.cli.accounting import export_command
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json, terminal
 
@@ -54,6 +55,9 @@ def _show_calibration(data_dir: "Path", strategy: str | None, wanted: str, *, as
 @click.group()
 def journal() -> None:
     """The log of decisions and its projection."""
+
+
+journal.add_command(export_command)
 
 
 @journal.command("rebuild")

@@ -41,7 +41,9 @@ class TransitChanged(msgspec.Struct, frozen=True):
 
 
 class TransferSent(msgspec.Struct, frozen=True):
-    """Coins left a venue for another: `amount` from the account, `fee` of it for the network."""
+    """Coins left a venue for another: `amount` from the account, `fee` of it for the network. `value` and `fee_value`
+    are what the rest and the fee were worth in the numeraire, as of a fill.
+    """
 
     kind: ClassVar[str] = "transfer_sent"
     decision_id: int
@@ -51,10 +53,12 @@ class TransferSent(msgspec.Struct, frozen=True):
     amount: Decimal
     fee: Decimal
     txid: str
+    value: Decimal | msgspec.UnsetType = msgspec.UNSET
+    fee_value: Decimal | msgspec.UnsetType = msgspec.UNSET
 
 
 class TransferCredited(msgspec.Struct, frozen=True):
-    """Coins arrived. `took_ns` from the asking for the withdrawal until the credit was seen."""
+    """Coins arrived. `took_ns` from the asking for the withdrawal until the credit was seen; `value` as of a fill."""
 
     kind: ClassVar[str] = "transfer_credited"
     decision_id: int
@@ -64,6 +68,7 @@ class TransferCredited(msgspec.Struct, frozen=True):
     amount: Decimal
     txid: str
     took_ns: Nanos
+    value: Decimal | msgspec.UnsetType = msgspec.UNSET
 
 
 class TransitEnded(msgspec.Struct, frozen=True):

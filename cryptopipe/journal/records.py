@@ -190,7 +190,9 @@ class Intended(msgspec.Struct, frozen=True):
 
 
 class Filled(msgspec.Struct, frozen=True):
-    """One execution of an order."""
+    """One execution of an order. `value` and `fee_value` are what the quote that changed hands and the fee were worth
+    in the numeraire, at prices one could trade at then: left out where they are in it anyway, or had no such price.
+    """
 
     kind: ClassVar[str] = "filled"
     client_id: str
@@ -200,6 +202,8 @@ class Filled(msgspec.Struct, frozen=True):
     quantity: Decimal
     fee: Decimal
     fee_asset: str
+    value: Decimal | msgspec.UnsetType = msgspec.UNSET
+    fee_value: Decimal | msgspec.UnsetType = msgspec.UNSET
 
 
 class OrderEnded(msgspec.Struct, frozen=True):

@@ -3,10 +3,10 @@
 Enters: chapters, orders, fills, postings, the summary. Leaves: record bodies. Never: a number that is not in them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from cryptopipe.act.ledger import Entry
 from cryptopipe.act.transit import TransitPlan
@@ -35,10 +35,17 @@ from cryptopipe.market.connection import Transition
 from cryptopipe.market.listings import FeesTold as FeesNews
 from cryptopipe.market.listings import InstrumentChange
 from cryptopipe.model.actions import MoveFunds, Withdraw
-from cryptopipe.model.facts import Asset, FeeSchedule, Instrument
+from cryptopipe.model.facts import Asset, FeeSchedule, Instrument, Side
 from cryptopipe.model.trading import Fill, Leg, Order, Transit
 from cryptopipe.summary import BestEdge as SeenEdge
 from cryptopipe.summary import Summary
+
+Worth = Callable[[Asset, Decimal], Decimal | UnsetType]
+"""What an amount that came (or, below zero, went) was worth in the numeraire; unset where nothing has to be told."""
+
+
+def _unknown(asset: Asset, amount: Decimal) -> UnsetType:
+    return UNSET
 
 
 def book_changed(transition: Transition) -> BookChanged:
@@ -101,10 +108,13 @@ def intended(order: Order) -> Intended:
     )  # fmt: skip
 
 
-def filled(fill: Fill) -> Filled:
-    """One execution."""
+def filled(fill: Fill, worth: Worth = _unknown) -> Filled:
+    """One execution, with what it was worth."""
+    sign = -1 if fill.side is Side.BUY else 1
+    value, fee_value = worth(fill.instrument.quote, sign * fill.spent), worth(fill.fee.asset, -fill.fee.amount)
     return Filled(
-        fill.client_id, fill.instrument.id, fill.side, fill.price, fill.quantity, fill.fee.amount, fill.fee.asset
+        fill.client_id, fill.instrument.id, fill.side, fill.price, fill.quantity, fill.fee.amount, fill.fee.asset,
+        value, fee_value,
     )  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal as D
 from typing import Any
+
+from hypothesis import strategies as st
 
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND
@@ -154,3 +156,50 @@ class Stage:
 
     def finish(self) -> Summary:
         return self.pipe.finish("test")
+
+
+@dataclass
+class Step:
+    """`kind` is `book` (a = bid, b = ask) or `trade` (a = price, b = size); the strategy wants something at times."""
+
+    kind: str
+    a: int
+    b: int
+    after_ms: int
+    wants: tuple[tuple[tuple[int, int, int], ...], ...] | None = None
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Step]:
+    """Prices around 1000 ticks; books that move, trades around them, sets of quotes."""
+    steps = []
+    for _ in range(draw(st.integers(3, 25))):
+        after = draw(st.sampled_from([1, 5, 20, 49, 50, 51, 120]))
+        if draw(st.booleans()):
+            steps.append(Step("trade", draw(st.integers(990, 1010)), draw(st.integers(1, 6)), after))
+            continue
+        bid = draw(st.integers(994, 1005))
+        quote = st.tuples(st.integers(990, 1010), st.integers(1, 4), st.integers(0, 1))
+        wants = st.tuples(*[st.lists(quote, max_size=3).map(tuple)] * 2)
+        steps.append(Step("book", bid, bid + draw(st.integers(1, 4)), after, draw(st.none() | wants)))
+    return steps
+
+
+def ticks(price: int) -> str:
+    return str(D(price) * RULES.tick)
+
+
+def play(steps: Sequence[Step], stage: Stage | None = None, watch: Any = None) -> Stage:
+    stage = stage or Stage()
+    for step in steps:
+        if step.kind == "trade":
+            stage.trade(ticks(step.a), step.b, after_ms=step.after_ms)
+            stage.pipe.end_turn()
+        else:
+            if step.wants is not None:
+                bids, asks = ([(ticks(p), str(q), f"s{slot}") for p, q, slot in side] for side in step.wants)
+                stage.want(bids, asks)
+            stage.book(ticks(step.a), ticks(step.b), step.after_ms)
+        if watch is not None:
+            watch(stage)
+    return stage

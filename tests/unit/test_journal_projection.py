@@ -156,6 +156,10 @@ def test_a_database_of_a_revision_before_is_upgraded_and_lacks_nothing(tmp_path:
             "private_state",
             "reckoning",
             "difference",
+            "quote",
+            "quote_refusal",
+            "quote_cancel",
+            "quote_end",
         ):
             connection.exec_driver_sql(f"drop table {table}")
         connection.exec_driver_sql("update alembic_version set version_num = '0001'")
