@@ -69,10 +69,10 @@ def guarded(url: str) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         fix = "see that it runs and that no other process holds it, then start again: what was loaded stays"
-        raise DatabaseUnavailable(_first_line(error), where=shown(url), fix=fix) from None
+        raise DatabaseUnavailable(first_line(error), where=shown(url), fix=fix) from None
     except SQLAlchemyError as error:
         raise DatabaseError(
-            _first_line(error), where=shown(url), fix="see the page on loading: docs/upload.md"
+            first_line(error), where=shown(url), fix="see the page on loading: docs/upload.md"
         ) from None
 
 
@@ -121,7 +121,7 @@ def _judge_tables(connection: sa.Connection) -> None:
             raise DatabaseError(told, where=shown(connection.engine.url.render_as_string()), fix=fix)
 
 
-def _first_line(error: SQLAlchemyError) -> str:
+def first_line(error: SQLAlchemyError) -> str:
     """What the database says, without the statement and its values."""
     text = str(getattr(error, "orig", None) or error)
     return next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]

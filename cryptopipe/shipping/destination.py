@@ -28,20 +28,20 @@ _MISCONFIGURED = ("NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "Signatu
 _DENIED = ("PermissionDeniedError", "UnauthenticatedError", "PermissionError")
 
 
-class StoreError(CryptopipeError):
+class UploadError(CryptopipeError):
     """A store does not take what is copied to it, or another content has the name already."""
 
-    code = "store"
+    code = "upload"
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(UploadError):
     """The store cannot be reached, does not answer, or fails; what was copied stays, the next time goes on."""
 
     exit_code = 69
     code = "store_unavailable"
 
 
-class NameTaken(StoreError):
+class NameTaken(UploadError):
     """Somebody wrote an object of this name since it was looked for."""
 
     code = "name_taken"
@@ -60,7 +60,7 @@ Make = Callable[[float], Any]
 
 
 class Destination:
-    """Objects below a URL. Every method raises `StoreError`, `StoreUnavailable` or `ConfigError`; safe in threads."""
+    """Objects below a URL. Every method raises `UploadError`, `StoreUnavailable` or `ConfigError`; safe in threads."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Destination:
         return digest.hexdigest()
 
     def put(self, key: str, path: Path, sha256: str) -> Stored:
-        """Copy a file whose content has this hash. Raises `NameTaken`, and `StoreError` where it has another one."""
+        """Copy a file whose content has this hash. Raises `NameTaken`, and `UploadError` where it has another one."""
         import obstore
 
         size = path.stat().st_size
@@ -149,7 +149,7 @@ class Destination:
     def _told(self, error: Exception, where: str) -> CryptopipeError:
         """What a person needs of an error of obstore: the store's own code, or its first line, without a secret."""
         if isinstance(error, OSError) and error.filename:
-            return StoreError(str(error.strerror), where=str(error.filename), fix="see that it can be read")
+            return UploadError(str(error.strerror), where=str(error.filename), fix="see that it can be read")
         text = str(error).split("\n\nDebug source")[0]
         found = _S3_ERROR.search(text)
         if found:
@@ -163,13 +163,13 @@ class Destination:
         if type(error).__name__ in _DENIED:
             return ConfigError(text, where=self.url, fix="it needs the right to list, read and write")
         if type(error).__name__ == "InvalidPathError":
-            return StoreError(text, where=where, fix="rename the file")
+            return UploadError(text, where=where, fix="rename the file")
         return StoreUnavailable(text, where=where, fix="see that the store runs, then start again: it goes on")
 
 
 def _judge(found: str, expected: str, path: Path) -> None:
     if found != expected:
-        raise StoreError(
+        raise UploadError(
             f"its content has the SHA-256 {found[:12]}…, and {expected[:12]}… was to be copied",
             where=str(path),
             fix="restore it from a copy, or collect again",

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.collect.manifest import Manifest
 from cryptopipe.collect.schema import SCHEMAS
 from cryptopipe.shipping.candidates import Candidate, LeftOut
-from cryptopipe.shipping.database import guarded
+from cryptopipe.shipping.database import first_line, guarded
 from cryptopipe.shipping.rowtexts import RowsRefused, batches
 from cryptopipe.shipping.staging import first_fault, stage, typed
 from cryptopipe.shipping.tables import TABLES, file_ids, loaded_files
@@ -95,6 +95,8 @@ def _load(engine: sa.Engine, one: Candidate, manifest: Manifest, at: Nanos) -> L
             return _insert(connection, one, manifest, at)
     except RowsRefused as error:
         return Loading(one.key, REFUSED, reason=error.message)
+    except DataError as error:  # such as a 31st of February
+        return Loading(one.key, REFUSED, reason=first_line(error))
     except OSError as error:
         return Loading(one.key, REFUSED, reason=str(error.strerror or error))
     except IntegrityError:  # another process loaded it meanwhile: what it wrote is there now

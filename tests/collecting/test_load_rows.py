@@ -187,6 +187,7 @@ BAD = {
     "an empty price": (TRADES.replace("39307.25000000", ""), {}, "row 2: no price"),
     "an empty symbol": (TRADES.replace(SYMBOL, "", 1), {}, "row 1: no symbol"),
     "a long time": (TRADES.replace("1621484017023", "16214840170231621484"), {}, "row 1: trade_time_ms"),
+    "a time after the last": (TRADES.replace("1621484017023", "1621484017023000"), {}, "row 1: trade_time_ms"),
     "a time of fractions": (TRADES.replace("1621484017030", "1621484017.03"), {}, "row 2: event_time_ms"),
     "a flag": (TRADES.replace("True", "maybe"), {}, "row 2: buyer_is_maker is 'maybe'"),
     "a missing cell": (TRADES.replace(",True", ""), {}, "columns"),
@@ -216,6 +217,7 @@ def test_a_file_that_is_not_what_it_says_leaves_nothing(
     judge(seal(place(tmp_path, "top"), TOP.replace("provider", "venue").encode(), rows=2))
     late = TOP.replace("12.805694", "12.8056941")
     judge(seal(place(tmp_path, "top", number=2), late.encode(), rows=2))
+    judge(seal(place(tmp_path, "top", number=3), TOP.replace("08-27", "02-31").encode(), rows=2))
     judged(tmp_path, 99)
     assert load(tmp_path, to, "--json") == 1
     told = json.loads(capsys.readouterr().out)
@@ -223,8 +225,8 @@ def test_a_file_that_is_not_what_it_says_leaves_nothing(
     for file, name in named.items():
         assert BAD[name][2] in reasons[file], name
     assert "SHA-256" in reasons[swapped.name] and torn.name in reasons
-    tops = [reasons[place(tmp_path, "top", number=number).name] for number in (1, 2)]
-    assert "header" in tops[0] and "row 1: ts_iso" in tops[1]
+    tops = [reasons[place(tmp_path, "top", number=number).name] for number in (1, 2, 3)]
+    assert "header" in tops[0] and "row 1: ts_iso" in tops[1] and "2025-02-31" in tops[2]
     assert told["counts"]["loaded"] == 1
     assert rows(to, "loaded_files", "file", "1") == [(place(tmp_path, number=99).name,)]
     assert [len(one) for one in everything(to).values()] == [1, 2, 0, 0, 0, 0]

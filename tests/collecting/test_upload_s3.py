@@ -15,7 +15,7 @@ from collecting.unruly import unruly
 
 from cryptopipe.cli import main
 from cryptopipe.settings.upload import UploadSettings
-from cryptopipe.shipping.destination import Destination, NameTaken, StoreError
+from cryptopipe.shipping.destination import Destination, NameTaken, UploadError
 from cryptopipe.shipping.stores import open_destination
 
 KEY, SECRET = "AKIAOFTHETEST", "s3cr3t/of+the/test"
@@ -124,7 +124,7 @@ def test_what_goes_in_parts_is_whole_or_not_there(tmp_path: Path, port: int, s3:
     path.write_bytes(content)
     destination = opened(port, bucket, single=1 << 20)
     sha256 = hashlib.sha256(content).hexdigest()
-    with pytest.raises(StoreError, match="its content has the SHA-256"):
+    with pytest.raises(UploadError, match="its content has the SHA-256"):
         destination.put("big", path, "0" * 64)
     assert objects(s3, bucket) == {}
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket), "parts were left behind"
