@@ -15,7 +15,7 @@ from cryptopipe.capture.reader import Capture
 from cryptopipe.clock import Nanos
 from cryptopipe.collect.collection import Collection
 from cryptopipe.collect.derive import first_stamp, play, session_id
-from cryptopipe.collect.layout import HOUR, RAW
+from cryptopipe.collect.layout import HOUR, PART, RAW, folder_symbol, root
 from cryptopipe.collect.plan import Carried, Plan
 from cryptopipe.collect.sealing import Sealer
 from cryptopipe.collect.sessions import Session, all_sessions, carried_over
@@ -59,8 +59,20 @@ def _mend_one(data_dir: Path, plugin: ExchangePlugin, session: Session, now: Cal
     made = Collection(facts.plan, plugin, origin_of(data_dir, session, facts.began_at), Sealer(now), carried)
     if session.has_inputs:
         yield from play(Capture(session.path), made, session.spills())
-    session.seal(made.rows, made.end())
+    carried = made.end()
+    sweep(data_dir, facts.plan)
+    session.seal(made.rows, carried)
     _LOG.info("collect.mended", venue=plugin.venue, session=session.id, inputs=made.seq, rows=made.rows)
+
+
+def sweep(data_dir: Path, plan: Plan) -> None:
+    """Take away what a crash left of files that are made no more, since their inputs were lost. Raises `OSError`."""
+    symbols = None if plan.symbols is None else {folder_symbol(symbol) for symbol in plan.symbols}
+    for wanted in plan.wanted:
+        for pattern in (f"*{PART}", ".*.new"):
+            for path in (root(data_dir) / plan.venue / wanted.folder).glob(f"*/{pattern}"):
+                if symbols is None or path.parent.name in symbols:
+                    path.unlink()
 
 
 def _meet(one: Plan, other: Plan) -> bool:
