@@ -16,7 +16,7 @@ _MORE = "name several venues (--venues A,B) and assets that they have in common 
 
 def hints(market: Market, summary: Summary) -> list[str]:
     """Empty if something was found, or if something could have been."""
-    if summary.found:
+    if summary.found or summary.quotes:
         return []
     if not summary.tops:
         told = "; ".join(f"{venue}: {_state(counts)}" for venue, counts in summary.venues.items())

@@ -33,7 +33,7 @@ def show(result: "RunResult") -> None:
     _stopped(console, document, (result.ended_at - result.started_at) / 1e9)
     _edges(console, document)
     _episodes(console, document)
-    _quotes(console, document["quotes"])
+    _quotes(console, document)
     _value(console, document)
     if document["halted"]:
         _say(console, f"[bold red]halted[/]: {document['halted']}")
@@ -121,13 +121,14 @@ def _episodes(console: "Console", document: dict[str, Any]) -> None:
         _say(console, f"  {check_in_words(check)} ({check}): {count:,} of {found['found']:,}")
 
 
-def _quotes(console: "Console", quotes: list[dict[str, Any]]) -> None:
+def _quotes(console: "Console", document: dict[str, Any]) -> None:
     """What rested on paper, where any quote was proposed."""
-    if not quotes:
+    if not (quotes := document["quotes"]):
         return
+    where = "on paper, as maker" if document["execution"] == "paper" else "none is sent to venues: --execution paper"
     sums = (sum(one[name] for one in quotes) for name in ("placed", "refused", "cancelled", "fills"))
     words = zip(("placed", "refused", "cancelled", "fills"), sums, strict=True)
-    _say(console, f"quotes: {', '.join(f'{count:,} {word}' for word, count in words)}, on paper, as maker")
+    _say(console, f"quotes: {', '.join(f'{count:,} {word}' for word, count in words)}; {where}")
     for one in quotes:
         if one["fills"]:
             moved = f"bought {_short(one['bought'])}, sold {_short(one['sold'])} {one['asset']}"
