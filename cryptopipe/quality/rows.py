@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _PARAMETER = re.compile(r"\$(\w+)")
+_PLACES = re.compile(r"\.\d{12}(?!\d)")
 _LACKS = "no column "
 _MOST_TEXT = 160
 NUMBER = "DECIMAL(38,12)"
@@ -69,7 +70,7 @@ class Rows:
         """How many rows a query of `line` and `text` has, and the first of them."""
         counted = f"SELECT line, text, count(*) OVER () FROM ({query}) ORDER BY line, text LIMIT {EXAMPLES}"
         rows = self._run(counted, given).fetchall()
-        return (rows[0][2] if rows else 0), [Example(line, str(text)[:_MOST_TEXT]) for line, text, _ in rows]
+        return (rows[0][2] if rows else 0), [Example(line, _worded(str(text))) for line, text, _ in rows]
 
     def _run(self, query: str, given: Mapping[str, Any]) -> "DuckDBPyConnection":
         known = {**self.given, **given}
@@ -96,6 +97,11 @@ def opened(scratch: Path, memory_mb: int, threads: int) -> Iterator[Rows]:
         yield Rows(connection)
     finally:
         connection.close()
+
+
+def _worded(text: str) -> str:
+    """Without the zeros of numbers that DuckDB writes with all their places."""
+    return _PLACES.sub(lambda found: found[0].rstrip("0").rstrip("."), text)[:_MOST_TEXT]
 
 
 def _quoted(path: Path) -> str:

@@ -29,11 +29,11 @@ def _described(column: Column, cells: Iterator[Any], exact: bool) -> dict[str, A
     count, missing, distinct, least, most, mean, middles = (next(cells) for _ in range(7))
     if column.cell is Cell.NUMBER:
         least, most = (None if one is None else plain(one) for one in (least, most))
-    median, p99 = (f"{one:.12g}" for one in middles) if middles else (None, None)
+    median, p99 = (f"{one:.15g}" for one in middles) if middles else (None, None)
     return {
         "column": column.name, "count": count, "missing": missing, "distinct": min(distinct, count),
         "min": None if least is None else str(least), "max": None if most is None else str(most),
-        "mean": None if mean is None else f"{mean:.12g}", "median": median, "p99": p99, "exact": exact,
+        "mean": None if mean is None else f"{mean:.15g}", "median": median, "p99": p99, "exact": exact,
     }  # fmt: skip
 
 
