@@ -6,11 +6,13 @@ and silently left out.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from cryptopipe import registry
+from cryptopipe.capture.reader import Capture
 from cryptopipe.errors import UsageError, did_you_mean
 
 PACKAGE = Path(__file__).parent.parent
@@ -70,6 +72,26 @@ def recordings() -> tuple[list[Recording], list[str]]:
     generated = sorted(path for path in (PACKAGE / "generated").glob("*.jsonl.gz") if _stem(path) in installed)
     named = [Recording(f"generated {_stem(path)}", _stem(path), str(path), whole_pipe=True) for path in generated]
     return named, ["no recordings (CRYPTOPIPE_RECORDINGS): the generated capture is measured, without peers"]
+
+
+def named(texts: Sequence[str]) -> list[Recording]:
+    """Captures of the user's own: `VENUE=FILE`, or a native one with whatever venues it holds. Raises `UsageError`,
+    `CaptureError`.
+    """
+    found = []
+    for text in texts:
+        venue, mark, name = text.partition("=")
+        path = Path(name if mark else text).expanduser().absolute()
+        capture = Capture(path, venue if mark else None)
+        if not mark and not capture.native:
+            raise UsageError("its lines do not name their venue", where=text, fix=f"write VENUE={text}")
+        venues = [venue] if mark else list(dict.fromkeys(entry.venue for entry in capture if entry.venue))
+        for one in venues:
+            registry.exchange(one)
+            found.append(Recording(f"{one} {path.name}", one, str(path), whole_pipe=True))
+    if not found:
+        raise UsageError("it holds no input of any venue", where=", ".join(texts), fix="name another capture")
+    return found
 
 
 def _stem(path: Path) -> str:

@@ -82,8 +82,9 @@ class _Stock:
     def sha256(self) -> str:
         """Of the recordings' files, in order."""
         told = sha256()
-        for one in self.recordings:
-            told.update(one.path.read_bytes())
+        for path in dict.fromkeys(one.path for one in self.recordings):
+            for file in sorted(path.glob("*.arrows")) if path.is_dir() else [path]:
+                told.update(file.read_bytes())
         return told.hexdigest()
 
 
@@ -123,9 +124,10 @@ def _passes(stock: _Stock, strategy: Counting, make_pipe: MakePipe) -> dict[str,
         for one in stock.recordings:
             drive(read(one.path, one.venue), one.venue, strategy)
 
+    packed = all(one.path.name.endswith(".gz") for one in stock.recordings)
     passes: dict[str, tuple[int, Callable[[], None]]] = {
         "native capture, counting strategy": (stock.frames, native),
-        "gzipped JSON lines, counting strategy": (stock.frames, lines),
+        f"{'gzipped JSON lines' if packed else 'as they are'}, counting strategy": (stock.frames, lines),
     }
     if stock.pipe_capture is not None:
         venues = list(dict.fromkeys(one.venue for one in stock.joined))

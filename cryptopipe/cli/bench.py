@@ -63,28 +63,27 @@ def feed(common: Common, only: tuple[str, ...], runs: int, peers_python: str) ->
 
 
 @bench.command()
-@click.option(
-    "--runs", type=click.IntRange(1), default=5, show_default=True, help="Passes a row, after one to warm up."
-)
-@click.option(
-    "--strategy", default="arbitrage", show_default=True, metavar="NAME", help="The strategy of the last row."
-)
+@click.argument("files", nargs=-1, metavar="[[VENUE=]FILE]...")
+@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Passes a row, after a first.")
+@click.option("--strategy", default="arbitrage", show_default=True, metavar="NAME", help="Of the last row.")
 @common_options
-def replay(common: Common, runs: int, strategy: str) -> None:
-    """Frames a second from a native capture and from gzipped JSON lines, and through the whole pipe.
+def replay(common: Common, files: tuple[str, ...], runs: int, strategy: str) -> None:
+    """Frames a second of captures, as native ones and as they are, and through the whole pipe: as fast as they go.
+
+    Without FILE the recordings that this project is measured on. A native capture names its venues itself.
 
     \b
     Examples:
       cryptopipe bench replay
-      cryptopipe bench replay --runs 3 --json
+      cryptopipe bench replay A=btcusdt.jsonl.gz --runs 3 --json
     """
-    from cryptopipe.bench.recordings import chosen, recordings
+    from cryptopipe.bench.recordings import chosen, named, recordings
     from cryptopipe.bench.replay import measure
     from cryptopipe.drivers.replay import Replay
     from cryptopipe.wiring import Wiring
 
     settings = common.load([strategy])
-    found, notes = recordings()
+    found, notes = (named(files), []) if files else recordings()
 
     def make_pipe(venues: Sequence[str], sink: "RecordSink") -> "Pipe":
         wiring = Wiring.of(strategy, settings, venues)
