@@ -65,6 +65,7 @@ class Streams:
     refresh: Nanos | None = None
     signatory: Signatory | None = None
     settled: Callable[[], bool] = lambda: True
+    fill_trades: bool = False
     _reached: set[str] = field(default_factory=set)
     _failures: dict[str, str] = field(default_factory=dict)
 
@@ -80,6 +81,7 @@ class Streams:
             self.rewrite,
             self.credentials,
             self.refresh,
+            self.fill_trades,
         )
         for venue, why in self.feeds.inquiries.unasked.items():
             _LOG.warning("metadata.failed", venue=venue, url="", reason=why)

@@ -37,7 +37,7 @@ _OVERDUE = 3 * ANSWER_WITHIN
 
 
 def trades_of(plugins: Mapping[VenueId, ExchangePlugin], entry: Input) -> tuple[str, Sequence[Trade]] | None:
-    """The symbol and the trades of a history's answer, in any order; None for any other input.
+    """The symbol and the trades of a history's answer, oldest first; None for any other input.
 
     A function of the input alone, live and in replay. Raises `ProtocolError` or a `VenueError` for an answer that is
     no history, such as a refusal or a request that nobody answered.

@@ -10,6 +10,7 @@ trade told before and the first one after, unless that last one is told again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -73,6 +74,34 @@ COVERED = "covered"
 itself has no such trades."""
 
 
+class _Part(NamedTuple):
+    """What of a page is of a hole: its trades, whether they go on from the lower border and up to the upper one, and
+    the first and last of them that surely lie between the borders."""
+
+    trades: list[Trade]
+    from_low: bool
+    to_high: bool
+    first: Edge | None
+    last: Edge | None
+
+
+def _by_moment(page: list[Trade], hole: Hole) -> _Part:
+    """Where ids do not count. A page that tells one border reaches the other one only if it tells it too; one that
+    tells none is known by its moments alone, and those of a border may be of either side."""
+    at = {one.trade_id: number for number, one in enumerate(page)}
+    begin, end = at.get(hole.low.trade_id), at.get(hole.high.trade_id)
+    oldest, newest = page[0].matched_at, page[-1].matched_at
+    from_low = begin is not None or (oldest < hole.low.at and newest >= hole.low.at)
+    to_high = end is not None or (newest > hole.high.at and oldest <= hole.high.at)
+    inside = page[0 if begin is None else begin + 1 : end]
+    inside = [one for one in inside if begin is not None or one.matched_at >= hole.low.at]
+    inside = [one for one in inside if end is not None or one.matched_at <= hole.high.at]
+    told = begin is not None or end is not None
+    surely = [one for one in inside if told or hole.low.at < one.matched_at < hole.high.at]
+    ends = (Edge.of(surely[0]), Edge.of(surely[-1])) if surely else (None, None)
+    return _Part(inside, from_low, to_high, *ends)
+
+
 def _number(trade_id: str) -> int | None:
     return int(trade_id) if trade_id.isdecimal() and len(trade_id) < 20 else None
 
@@ -125,25 +154,25 @@ class Trail:
             self._interrupted = self._interrupted or why
 
     def answered(self, page: Sequence[Trade]) -> list[Trade]:
-        """A page of history, in any order: the trades of it that fill open holes, oldest first, each once. A trade is
+        """A page of history, oldest first: the trades of it that fill open holes, in that order, each once. A trade is
         of a hole where it stands between its borders, and a page covers what lies between its own first and last."""
         new: list[Trade] = []
         ordered = self._ordered(page)
         for hole in list(self.holes) if ordered else []:
-            inside, touches_low, touches_high = self._inside(ordered, hole)
-            if not (touches_low or touches_high):
+            part = self._part(ordered, hole)
+            if not (part.from_low or part.to_high):
                 continue
-            found = [one for one in inside if one.trade_id not in self._known]
+            found = [one for one in part.trades if one.trade_id not in self._known]
             for one in found:
                 self._remember(one.trade_id)
             new += found
             hole.filled += len(found)
-            if touches_low and touches_high:
+            if part.from_low and part.to_high:
                 self._end(hole, COVERED)
-            elif inside and touches_low:
-                hole.low = Edge.of(inside[-1])
-            elif inside:
-                hole.high = Edge.of(inside[0])
+            elif part.from_low:
+                hole.low = part.last or hole.low
+            else:
+                hole.high = part.first or hole.high
         return new
 
     def give_up(self, hole: Hole, why: str) -> None:
@@ -152,37 +181,23 @@ class Trail:
             self._end(hole, why)
 
     def _ordered(self, page: Sequence[Trade]) -> list[Trade]:
-        """Oldest first; trades of one moment by their ids where those are numbers, else as the page has them."""
+        """Oldest first; trades of one moment by their ids where those count, else as the page has them."""
         with_ids = [one for one in {one.trade_id: one for one in page}.values() if one.trade_id]
-        if len(with_ids) > 1 and with_ids[0].matched_at > with_ids[-1].matched_at:
-            with_ids.reverse()
-        numbers = [_number(one.trade_id) for one in with_ids]
-        if None in numbers:
-            return sorted(with_ids, key=lambda one: one.matched_at)
-        if self.consecutive:
+        if self.consecutive and all(_number(one.trade_id) is not None for one in with_ids):
             return sorted(with_ids, key=lambda one: int(one.trade_id))
-        return sorted(with_ids, key=lambda one: (one.matched_at, int(one.trade_id)))
+        return sorted(with_ids, key=lambda one: one.matched_at)
 
-    def _inside(self, page: list[Trade], hole: Hole) -> tuple[list[Trade], bool, bool]:
-        """The page's trades between the hole's borders; whether it goes on from the lower one, and up to the upper."""
+    def _part(self, page: list[Trade], hole: Hole) -> "_Part":
         low, high = _number(hole.low.trade_id), _number(hole.high.trade_id)
-        first, last = _number(page[0].trade_id), _number(page[-1].trade_id)
-        if self.consecutive and None not in (low, high, first, last):
-            assert low is not None and high is not None and first is not None and last is not None
-            inside = [one for one in page if low < int(one.trade_id) < high]
-            reaches = first < high and last > low
-            return inside, reaches and first <= low + 1, reaches and last >= high - 1
-        at = {one.trade_id: number for number, one in enumerate(page)}
-        begin, end = at.get(hole.low.trade_id), at.get(hole.high.trade_id)
-        oldest, newest = page[0].matched_at, page[-1].matched_at
-        touches_low = begin is not None or (oldest < hole.low.at and newest >= hole.low.at)
-        touches_high = end is not None or (newest > hole.high.at and oldest <= hole.high.at)
-        inside = page[0 if begin is None else begin + 1 : end]
-        if begin is None:
-            inside = [one for one in inside if one.matched_at >= hole.low.at]
-        if end is None:
-            inside = [one for one in inside if one.matched_at <= hole.high.at]
-        return inside, touches_low, touches_high
+        numbers = [_number(one.trade_id) for one in page]
+        if not self.consecutive or low is None or high is None or None in numbers:
+            return _by_moment(page, hole)
+        inside = [one for one in page if low < int(one.trade_id) < high]
+        first, last = int(page[0].trade_id), int(page[-1].trade_id)
+        if first >= high or last <= low:
+            return _Part([], False, False, None, None)
+        ends = (Edge.of(inside[0]), Edge.of(inside[-1])) if inside else (None, None)
+        return _Part(inside, first <= low + 1, last >= high - 1, *ends)
 
     def _late(self, number: int, edge: Edge) -> None:
         """The stream told a trade after a later one."""

@@ -69,8 +69,8 @@ class TradeHistoryCodec(Protocol):
     `consecutive`: ids of one symbol grow by one from trade to trade, so that a hole shows in them; else one is only
     supposed where a connection was lost. `request` asks at `at` for the span so that the answer tells again the trade
     before it or the one after it, with as much of the span as one answer holds: that is how anybody knows which part of
-    the span it covers. None: the venue does not tell trades that are so old. `trades` are those of one answer, in any
-    order, with the ids, sides and digits that the stream has; it raises `ProtocolError` or a `VenueError`.
+    the span it covers. None: the venue does not tell trades that are so old. `trades` are those of one answer, oldest
+    first, with the ids, sides and digits that the stream has; it raises `ProtocolError` or a `VenueError`.
     """
 
     consecutive: bool

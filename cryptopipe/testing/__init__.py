@@ -12,6 +12,7 @@ Never: a socket, a key, or a figure of a clock that decides.
 from cryptopipe.testing.actions import ActionConformance, Answer, Published, Vector
 from cryptopipe.testing.conformance import ExchangeConformance, spot
 from cryptopipe.testing.corpus import Sample, canonical, read_corpus
+from cryptopipe.testing.histories import HistorySample
 from cryptopipe.testing.listings import ListingSample
 from cryptopipe.testing.strategies import StrategyConformance
 
@@ -19,6 +20,7 @@ __all__ = [
     "ActionConformance",
     "Answer",
     "ExchangeConformance",
+    "HistorySample",
     "ListingSample",
     "Published",
     "Sample",

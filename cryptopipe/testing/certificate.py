@@ -22,7 +22,7 @@ PASSED, FAILED, NOT_APPLICABLE, SKIPPED = "passed", "failed", "not applicable", 
 TIERS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "bronze": (("1 purity", "2 determinism", "3 mutations", "4 goldens", "5 on tick"), ()),
     "silver": (("6 declared", "7 strangers", "8 sync", "9 connect", "10 cost"), ("5 on tick, recorded",)),
-    "gold": (("12 metadata",), ("11 orders", "13 signer")),
+    "gold": (("12 metadata",), ("11 orders", "13 signer", "14 trade history")),
 }
 """For each tier, in order, the checks that must have passed, and those that must pass or not apply; it needs those of
 the tiers before it too."""

@@ -43,6 +43,7 @@ from cryptopipe.testing.damage import judge_damage
 from cryptopipe.testing.declared import judge_declared
 from cryptopipe.testing.dialects import other_streams
 from cryptopipe.testing.frames import judge_determinism, judge_goldens, judge_recorded, judge_ticks, outcome
+from cryptopipe.testing.histories import HistorySample, judge_history
 from cryptopipe.testing.listings import ListingSample, judge_listings
 from cryptopipe.testing.purity import forbidden_in, plugin_modules, trapped
 from cryptopipe.testing.recorded import Recorded, connections
@@ -73,7 +74,7 @@ class ExchangeConformance(Judged):
     other on one connection, and `order_stream` the same of single orders; without them the plugin's simulated venue
     sends the frames, and `more_streams` may be those of other dialects. `keyed` names samples in which the keys of an
     object are data. `fees_are_zero` is the reason where a venue takes no fee. `listings` are metadata answers with what
-    they say; `token_answer` the documented one that gives a stream its token.
+    they say, `histories` the same of past trades; `token_answer` the documented one that gives a stream its token.
     """
 
     plugin: ClassVar[ExchangePlugin]
@@ -91,6 +92,7 @@ class ExchangeConformance(Judged):
     keyed: ClassVar[Sequence[str]] = ()
     fees_are_zero: ClassVar[str] = ""
     listings: ClassVar[Sequence[ListingSample]] = ()
+    histories: ClassVar[Sequence[HistorySample]] = ()
     token_answer: ClassVar[HttpResponse | None] = None
     credentials: ClassVar[Credentials] = CREDENTIALS
     _heard: ClassVar[list[Recorded]]
@@ -213,6 +215,15 @@ class ExchangeConformance(Judged):
             not_applicable(f"the streams of {self.plugin.venue} need no key")
         self.tell(judge_signing(self.plugin, signer, *self._answered(signer), self._instruments()[0]))
 
+    @numbered("14 trade history")
+    def test_14_trade_history(self) -> None:
+        """Past trades are read as their answers say, exactly, and asked for the same way each time."""
+        if self.plugin.trade_history is None:
+            not_applicable(f"{self.plugin.venue} tells no trades of the past")
+        if not self.histories:
+            not_applicable(f"no histories are given to judge the past trades of {self.plugin.venue} by")
+        self.tell(judge_history(self.plugin, self.plugin.trade_history, self.histories))
+
     def _answered(self, signer: StreamSigner) -> tuple[Credentials, HttpResponse | None]:
         """Credentials, and what the request of a token was answered."""
         if self.token_answer is None and self.plugin.sandbox is not None:
@@ -244,6 +255,7 @@ class ExchangeConformance(Judged):
             plugin.snapshots,
             plugin.clock,
             plugin.metadata,
+            plugin.trade_history,
             plugin.signer,
             *dialects,
         )

@@ -60,5 +60,6 @@ class BitstampTradeHistory:
         except UNREADABLE as error:
             raise ProtocolError(f"unreadable trades: {error} in {response.body[:120]!r}", where=where) from error
         return [
-            Trade(symbol, str(one.tid), one.price, one.amount, _SIDES[one.type], one.date * _SECOND) for one in rows
+            Trade(symbol, str(one.tid), one.price, one.amount, _SIDES[one.type], one.date * _SECOND)
+            for one in reversed(rows)
         ]

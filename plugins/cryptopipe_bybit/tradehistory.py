@@ -26,7 +26,7 @@ from cryptopipe.api import (
     VenueError,
     VenueUnavailable,
 )
-from cryptopipe_bybit.market import MARKETS, MILLISECOND, SPOT, UNREADABLE, spelling_of
+from cryptopipe_bybit.market import MARKETS, MILLISECOND, SPOT, UNREADABLE, Millis, spelling_of
 
 MOST = {"spot": 60, "linear": 1000, "inverse": 1000}
 _URL = "https://api.bybit.com/v5/market/recent-trade"
@@ -40,7 +40,7 @@ class _Row(msgspec.Struct, rename="camel"):
     price: str
     size: str
     side: Literal["Buy", "Sell"]
-    time: str
+    time: Millis
     is_block_trade: bool = False
 
 
@@ -54,7 +54,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     result: _Result | None = None
 
 
-_read = msgspec.json.Decoder(_Answer).decode
+_read = msgspec.json.Decoder(_Answer, strict=False).decode  # not strict: integers in text
 
 
 class BybitTradeHistory:
@@ -86,10 +86,10 @@ class BybitTradeHistory:
                 raise kind(f"trades refused: {told.ret_code} {told.ret_msg[:200]}", where=where)
             if any(one.symbol != spelling_of(symbol) for one in told.result.rows):
                 raise ValueError(f"trades of another symbol than {symbol}")
-            return [_trade(symbol, one) for one in told.result.rows if not one.is_block_trade]
+            return [_trade(symbol, one) for one in reversed(told.result.rows) if not one.is_block_trade]
         except UNREADABLE as error:
             raise ProtocolError(f"unreadable trades: {error}, in {body[:120]!r}", where=where) from error
 
 
 def _trade(symbol: str, one: _Row) -> Trade:
-    return Trade(symbol, one.exec_id, one.price, one.size, _SIDES[one.side], int(one.time) * MILLISECOND)
+    return Trade(symbol, one.exec_id, one.price, one.size, _SIDES[one.side], one.time * MILLISECOND)

@@ -80,7 +80,7 @@ class ExchangeTradeHistory:
         """Raises `RateLimited`, `VenueUnavailable`, `VenueError` or `ProtocolError`."""
         _refuse(symbol, response)
         try:
-            return [_told(symbol, one) for one in msgspec.json.decode(response.body, type=list[_Row])]
+            return [_told(symbol, one) for one in reversed(msgspec.json.decode(response.body, type=list[_Row]))]
         except UNREADABLE as error:
             raise _unreadable(symbol, response.body, error) from error
 
@@ -104,6 +104,6 @@ class AdvancedTradeHistory:
         """Raises `RateLimited`, `VenueUnavailable`, `VenueError` or `ProtocolError`."""
         _refuse(symbol, response)
         try:
-            return [_told(symbol, one) for one in msgspec.json.decode(response.body, type=_Page).trades]
+            return [_told(symbol, one) for one in reversed(msgspec.json.decode(response.body, type=_Page).trades)]
         except UNREADABLE as error:
             raise _unreadable(symbol, response.body, error) from error

@@ -69,6 +69,6 @@ class GeminiTradeHistory:
             raise ProtocolError(f"unreadable trades: {error}, in {body[:120]!r}", where=where) from error
         return [
             Trade(symbol, str(one.tid), one.price, one.amount, _SIDES[one.type], one.at * MILLISECOND)
-            for one in rows
+            for one in reversed(rows)
             if one.type in _SIDES and not one.broken
         ]

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS
 
 import cryptopipe_binance as plugins
@@ -47,6 +48,7 @@ def spot_info(host: str) -> ListingSample:
 
 class TestBinance(ExchangeConformance):
     plugin = plugins.binance
+    histories = HISTORIES["binance"]
     # The documentation's bookTicker (25.35190000) is finer than the tick of BNBUSDT.
     instruments = tuple(i for i in plugins.binance.instruments.listed() if i.symbol != "BNBUSDT")
     corpus = CORPUS
@@ -74,6 +76,7 @@ class TestBinance(ExchangeConformance):
 
 class TestBinanceUs(ExchangeConformance):
     plugin = plugins.binance_us
+    histories = HISTORIES["binance_us"]
     # The documentation's frames are of BNBBTC, which is not listed here; its grid is that of the other venue.
     instruments = (*plugins.binance_us.instruments.listed(), plugins.binance.instruments.find("BNBBTC"))
     corpus = CORPUS
@@ -90,6 +93,7 @@ class TestBinanceUs(ExchangeConformance):
 
 class TestBinanceUsdm(ExchangeConformance):
     plugin = plugins.binance_usdm
+    histories = HISTORIES["binance_usdm"]
     instruments = plugins.binance_usdm.instruments.listed()
     corpus = CORPUS
     listings = (
@@ -112,6 +116,7 @@ class TestBinanceUsdm(ExchangeConformance):
 
 class TestBinanceCoinm(ExchangeConformance):
     plugin = plugins.binance_coinm
+    histories = HISTORIES["binance_coinm"]
     instruments = plugins.binance_coinm.instruments.listed()
     corpus = CORPUS
     listings = (

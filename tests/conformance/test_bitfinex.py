@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_bitfinex as plugins
@@ -80,6 +81,7 @@ COINS = ListingSample(
 
 class TestBitfinex(ExchangeConformance):
     plugin = PLUGIN
+    histories = HISTORIES["bitfinex"]
     instruments = (
         *LISTED,
         # As recorded: the finest step of the decades that the books reach down to.

@@ -5,6 +5,7 @@ from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_bitstamp as plugins
@@ -64,6 +65,7 @@ CURRENCY = """{"name":"Bitcoin","currency":"BTC","decimals":8,"type":"crypto","s
 
 class TestBitstamp(ExchangeConformance):
     plugin = PLUGIN
+    histories = HISTORIES["bitstamp"]
     instruments = PLUGIN.instruments.listed()
     corpus = CORPUS
     recordings = (RECORDINGS / "bitstamp/diff_order_book_live_trades_20220105.jsonl.gz",)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_bybit as plugins
@@ -53,6 +54,7 @@ SPOTS = b"""{"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[{"sym
 
 class TestBybitContracts(ExchangeConformance):
     plugin = plugins.bybit
+    histories = HISTORIES["bybit"]
     instruments = (
         *(i for i in LISTED if i.kind is Kind.LINEAR_PERPETUAL),
         # As recorded: the grid of the contract's answer of 2025 in ccxt's test data, which the recording keeps to.

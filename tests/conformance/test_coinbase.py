@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_coinbase as plugins
@@ -74,6 +75,7 @@ CRYPTO = b"""{"data":[{"code":"BTC","name":"Bitcoin","exponent":8,"type":"crypto
 
 class TestCoinbase(ExchangeConformance):
     plugin = plugins.coinbase
+    histories = HISTORIES["coinbase"]
     instruments = (
         *plugins.coinbase.instruments.listed(),
         # As recorded: increments of the products answer of the same day.
@@ -93,6 +95,7 @@ class TestCoinbaseExchange(ExchangeConformance):
     """Snapshots are brought into the form of the updates: their numbers must still stand in the frame as written."""
 
     plugin = plugins.coinbase_exchange
+    histories = HISTORIES["coinbase_exchange"]
     instruments = (
         *plugins.coinbase_exchange.instruments.listed(),
         # As recorded: increments of the products answer of the same day.

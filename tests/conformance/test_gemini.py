@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_gemini as plugins
@@ -77,6 +78,7 @@ NETWORKS = ListingSample(
 
 class TestGemini(ExchangeConformance):
     plugin = PLUGIN
+    histories = HISTORIES["gemini"]
     instruments = (*PLUGIN.instruments.listed(), AVAX)
     corpus = CORPUS
     recordings = (RECORDINGS / "gemini/v2_l2_trades_20210624.jsonl.gz",)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from conformance.history_samples import HISTORIES
 from recordings import RECORDINGS, needs_recordings
 
 import cryptopipe_kraken as plugins
@@ -54,6 +55,7 @@ WITHDRAWALS = b"""{"error":[],"result":[{"asset":"XXBT","method":"Bitcoin","netw
 
 class TestKraken(ExchangeConformance):
     plugin = plugins.kraken
+    histories = HISTORIES["kraken"]
     instruments = (
         *LISTED,
         # As recorded: decimals of the AssetPairs answer of the same day.
