@@ -64,8 +64,8 @@ def expected_fills(stage: Stage, steps: Sequence[Step]) -> list[tuple[str, D, D]
     return found
 
 
-@given(histories())
 @settings(max_examples=40)
+@given(histories())
 def test_fills_are_exactly_those_of_trades_through_a_price_while_the_quote_was_there(steps: list[Step]) -> None:
     stage = play(steps)
     assert stage.fills() == expected_fills(stage, steps)
@@ -75,8 +75,8 @@ def test_fills_are_exactly_those_of_trades_through_a_price_while_the_quote_was_t
         assert price < ours if one["side"] == "buy" else price > ours
 
 
-@given(histories())
 @settings(max_examples=20)
+@given(histories())
 def test_no_quote_crosses_its_book_when_it_arrives(steps: list[Step]) -> None:
     stage = play(steps)
     late = {one["quote_id"] for one in stage.told("quote_refused") if one["quote_id"]}
@@ -92,8 +92,8 @@ def test_no_quote_crosses_its_book_when_it_arrives(steps: list[Step]) -> None:
         assert one["quote_id"] not in late or ended.get(one["quote_id"]) is None
 
 
-@given(histories(), st.sampled_from(["0.001", "-0.0002", "0"]), st.sampled_from(["quote", "received"]))
 @settings(max_examples=20)
+@given(histories(), st.sampled_from(["0.001", "-0.0002", "0"]), st.sampled_from(["quote", "received"]))
 def test_balances_are_the_sum_of_fills_and_fees(steps: list[Step], maker: str, charged_in: str) -> None:
     stage = play(steps, Stage(fees(maker, charged_in)))
     summary = stage.finish()
@@ -113,8 +113,8 @@ def test_balances_are_the_sum_of_fills_and_fees(steps: list[Step], maker: str, c
     assert stage.free("X") == stage.held().get("X", 0)
 
 
-@given(histories(), st.sampled_from(["0.001", "-0.0002"]), st.sampled_from(["quote", "received"]))
 @settings(max_examples=20)
+@given(histories(), st.sampled_from(["0.001", "-0.0002"]), st.sampled_from(["quote", "received"]))
 def test_nothing_is_promised_twice(steps: list[Step], maker: str, charged_in: str) -> None:
     """With hardly any money: what is set aside never exceeds what is there, and what is there never falls below 0."""
 
@@ -126,8 +126,8 @@ def test_nothing_is_promised_twice(steps: list[Step], maker: str, charged_in: st
     play(steps, Stage(fees(maker, charged_in), holds="3"), watch)
 
 
-@given(histories(), st.sampled_from(["quote", "received"]))
 @settings(max_examples=15)
+@given(histories(), st.sampled_from(["quote", "received"]))
 def test_a_higher_fee_never_helps(steps: list[Step], charged_in: str) -> None:
     low, high = (play(steps, Stage(fees(rate, charged_in))) for rate in ("0.0005", "0.003"))
     assert low.fills() == high.fills()
@@ -136,8 +136,8 @@ def test_a_higher_fee_never_helps(steps: list[Step], charged_in: str) -> None:
     assert not low.fills() or high.held() != low.held()
 
 
-@given(histories())
 @settings(max_examples=15)
+@given(histories())
 def test_the_same_inputs_give_the_same_journal_and_every_quote_ends_once(steps: list[Step]) -> None:
     first, second = play(steps), play(steps)
     first.finish(), second.finish()
@@ -152,6 +152,22 @@ def test_the_same_inputs_give_the_same_journal_and_every_quote_ends_once(steps: 
         assert D(one["filled"]) == filled.get(one["quote_id"], 0)
     sizes = {one["quote_id"]: D(one["quantity"]) for one in first.told("quote_placed")}
     assert all(D(one["filled"]) + D(one["unfilled"]) == sizes[one["quote_id"]] for one in first.told("quote_ended"))
+
+
+@pytest.mark.parametrize(
+    ("charged_in", "holds", "placed"),
+    [("quote", "198.197", 0), ("quote", "198.198", 1), ("received", "197.999", 0), ("received", "198", 1)],
+)
+def test_a_bid_sets_its_fee_aside_too_where_that_is_paid_in_the_quote(charged_in: str, holds: str, placed: int) -> None:
+    """2 at 99 cost 198, and 0.1 % of it."""
+    stage = Stage(fees("0.001", charged_in), holds=holds)
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.5")
+    assert len(stage.told("quote_placed")) == placed
+    assert not placed or stage.free("USDT") == 0
+    stage.book("99.5", "100.6", 60)
+    stage.trade(98, 9)
+    assert stage.held()["USDT"] == (0 if placed else D(holds))
 
 
 @pytest.fixture
