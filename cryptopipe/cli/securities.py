@@ -40,7 +40,7 @@ def securities() -> None:
     \b
     Examples:
       cryptopipe securities sync
-      cryptopipe securities sync --market live --venues A,B --every 1h
+      cryptopipe securities sync --venues A,B --every 1h
       cryptopipe securities list --symbol BTC/USDT --at 2026-11-01
       cryptopipe securities history BTC/USDT
       cryptopipe securities diff --since 24h
@@ -49,7 +49,10 @@ def securities() -> None:
 
 @securities.command("sync")
 @click.option(
-    "--market", type=click.Choice(["sandbox", "live"]), help="Whom to ask.  [default: sandbox; live for recorded ones]"
+    "--market",
+    type=click.Choice(["live", "sandbox"]),
+    default="live",
+    help="Real venues, or simulated ones.  [default: live]",
 )
 @click.option("--venues", "venue_names", metavar="A,B", help="Only these venues.  [default: all that are enabled]")
 @click.option("--from-raw", "raws", multiple=True, type=_PATH, metavar="CAPTURE", help="The answers in a capture.")
@@ -60,7 +63,7 @@ def securities() -> None:
 @click.option("--user", metavar="NAME", help="Who changes rows.  [default: the system's user]")
 @common_options
 def sync_command(
-    common: Common, market: str | None, venue_names: str | None, raws: Sequence[Path], files: Sequence[str],
+    common: Common, market: str, venue_names: str | None, raws: Sequence[Path], files: Sequence[str],
     at_text: str | None, every: str | None, accept: bool, user: str | None,
 ) -> int:  # fmt: skip
     """Ask the venues, or read recorded answers, and keep what changed. A second sync of the same changes nothing.
@@ -70,7 +73,6 @@ def sync_command(
     from cryptopipe.securities.syncing import take
 
     settings, recorded = common.load([]), bool(raws or files)
-    kind = market or ("live" if recorded else "sandbox")
     if recorded and every:
         raise UsageError("recorded answers do not change", where="--every", fix="leave it out")
     names = _names(venue_names, settings)
@@ -80,14 +82,14 @@ def sync_command(
         if recorded:
             told, origin = _recorded(raws, files, names if venue_names else None, at_text)
         else:
-            told, origin = _asked(names, kind, settings), kind
-        return take(settings.data_dir, kind, told, origin, who, accept)
+            told, origin = _asked(names, market, settings), market
+        return take(settings.data_dir, market, told, origin, who, accept)
 
     if every is None:
         outcome = once()
-        _show(common, kind, outcome)
+        _show(common, market, outcome)
         return 1 if outcome.failed else 0
-    _scheduled(every, once, lambda outcome: _show(common, kind, outcome))
+    _scheduled(every, once, lambda outcome: _show(common, market, outcome))
     return 0
 
 

@@ -24,7 +24,7 @@ from cryptopipe.collect.merge_order import ordered
 @dataclass(frozen=True)
 class Part:
     """One source's rows of a stream: lines without their ends, the hour of the file that each was found in, the gaps
-    that its manifests name, the ids that came from the venue's history.
+    that its manifests name, the ids that came from the venue's history, the hours that no start or stop has cut.
     """
 
     source: str
@@ -32,6 +32,7 @@ class Part:
     hours: Sequence[int]
     gaps: Sequence[Gap] = ()
     filled: frozenset[str] = frozenset()
+    whole: frozenset[int] = frozenset()
 
 
 class Unit(NamedTuple):

@@ -101,6 +101,7 @@ class _Found:
         self._hours: dict[Stream, list[int]] = {}
         self._gaps: dict[Stream, list[Gap]] = {}
         self._filled: dict[Stream, set[str]] = {}
+        self._cut: dict[Stream, set[int]] = {}
 
     def add(self, file: Path) -> None:
         told = read_manifest(file) if manifest_of(file).exists() else None
@@ -113,16 +114,19 @@ class _Found:
         else:
             stream, facts = _guessed(file, lines)
         self.facts.setdefault(stream, facts)
-        hours = [_hour_of(file, facts.kind, lines)] * len(lines)
+        hour = _hour_of(file, facts.kind, lines)
+        if told is None or not told.complete:
+            self._cut.setdefault(stream, set()).add(hour)
         self._lines.setdefault(stream, []).extend(lines)
-        self._hours.setdefault(stream, []).extend(hours)
+        self._hours.setdefault(stream, []).extend([hour] * len(lines))
         self._gaps.setdefault(stream, []).extend(told.gaps if told is not None else ())
         self._filled.setdefault(stream, set()).update(told.filled if told is not None else ())
 
     def parts(self) -> Iterator[tuple[Stream, Part]]:
         for stream, lines in self._lines.items():
             gaps, filled = tuple(self._gaps[stream]), frozenset(self._filled[stream])
-            yield stream, Part(self.source, lines, self._hours[stream], gaps, filled)
+            whole = frozenset(self._hours[stream]) - self._cut.get(stream, set())
+            yield stream, Part(self.source, lines, self._hours[stream], gaps, filled, whole)
 
 
 def _rows(file: Path, told: Manifest | None) -> list[str]:

@@ -72,13 +72,14 @@ def _written(
 ) -> Iterator[Path]:
     session = f"merged-{hashlib.sha256(chr(10).join(merged.lines).encode()).hexdigest()[:16]}"
     filled = frozenset.union(*(part.filled for part in parts))
+    whole = frozenset.union(*(part.whole for part in parts))
     left = list(missing)
     hours = [(hour, list(units)) for hour, units in groupby(_rising(merged.units), key=lambda unit: unit.hour)]
     for hour, units in hours:
         last = hour == hours[-1][0]
         gaps = [gap for gap in left if last or gap.to_ms < (hour + 1) * HOUR // MILLISECOND]
         left = [gap for gap in left if gap not in gaps]
-        yield _sealed(stream, about, units, gaps, filled, to, now, session)
+        yield _sealed(stream, about, units, gaps, filled, to, now, session, hour in whole)
 
 
 def _rising(units: Sequence[Unit]) -> Iterator[Unit]:
@@ -91,7 +92,7 @@ def _rising(units: Sequence[Unit]) -> Iterator[Unit]:
 
 def _sealed(
     stream: Stream, about: Facts, units: Sequence[Unit], gaps: Sequence[Gap], filled: frozenset[str], to: Path,
-    now: Nanos, session: str,
+    now: Nanos, session: str, complete: bool,
 ) -> Path:  # fmt: skip
     from cryptopipe.collect.schema import SCHEMAS
 
@@ -105,7 +106,7 @@ def _sealed(
         depth=about.depth, interval_ms=about.interval_ms, form="csv", header=bool(header), rows=len(lines),
         size=len(data), sha256=hashlib.sha256(data).hexdigest(), first_event_ms=units[0].time_ms,
         last_event_ms=units[-1].time_ms, first_received_at=None, last_received_at=None, session=session, capture="",
-        first_seq=0, last_seq=0, complete=False, gaps=gaps, filled=own, sealed_at=format_at(now),
+        first_seq=0, last_seq=0, complete=complete, gaps=gaps, filled=own, sealed_at=format_at(now),
     )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     DISK.replace(path, data)

@@ -282,7 +282,7 @@ def data_dir(
             "format": "csv", "header": False, "rows": len(flat(own)), "bytes": 1, "first_event_ms": 1,
             "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "last_event_ms": 1, "first_received_at": None,
             "last_received_at": None, "session": "x", "capture": "raw/x", "first_seq": 1, "last_seq": 1,
-            "complete": True, "gaps": [], "filled": list(filled), "sealed_at": "x",
+            "complete": hour > 0, "gaps": [], "filled": list(filled), "sealed_at": "x",
         }  # fmt: skip
         file.with_name(file.name + ".json").write_text(json.dumps(told))
     return path
@@ -318,6 +318,7 @@ def test_directories_become_the_uncut_directory(tmp_path: Path, capsys: pytest.C
         data = file.read_bytes()
         assert (told["sha256"], told["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
         assert told["rows"] == gzip.decompress(data).count(b"\n") and told["symbol"] == "S/T"
+        assert told["complete"] is ("T22Z" not in file.name)  # both sources' first hour was cut by a start
     again = main(["merge", str(tmp_path / "a"), str(tmp_path / "to"), "--to", str(tmp_path / "third")])
     assert again == 0 and files_of(tmp_path / "third") == files_of(whole)
     assert "filled by" in capsys.readouterr().out

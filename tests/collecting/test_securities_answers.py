@@ -303,7 +303,18 @@ def test_names_that_were_never_listed_have_near_ones(tmp_path: Path, capsys: pyt
 @pytest.mark.long
 def test_simulated_venues_are_asked_on_a_schedule(tmp_path: Path) -> None:
     """Twice ten seconds apart; into a file of their own; the second time nothing changes."""
-    command = [sys.executable, "-m", "cryptopipe", "securities", "sync", "--every", "10s", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "cryptopipe",
+        "securities",
+        "sync",
+        "--every",
+        "10s",
+        "--market",
+        "sandbox",
+        "--json",
+    ]
     command += ["--venues", "kraken,binance,okx", "--data-dir", str(tmp_path)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
