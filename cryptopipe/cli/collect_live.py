@@ -113,6 +113,7 @@ def _streams(
         plugins, books, {one.plugin.venue: one.subscriptions for one in orders}, take, turn_ended, place.rewrite,
         place.ended, looked=collectors.looked, credentials=credentials_for(plugins, settings, place.kind == "sandbox"),
         refresh=settings.metadata.refresh,
+        fill_trades=any(one.plan.kind(kind) for one in orders for kind in ("trade", "candle")),
     )  # fmt: skip
 
 
