@@ -3,10 +3,12 @@
 Enters: sources to replay. Leaves: the run's summary on stdout. Never: an order at a real venue.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cryptopipe.cli.logs import keep_log, log_option
 from cryptopipe.cli.market import MarketOptions, market_options
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json
@@ -36,8 +38,16 @@ if TYPE_CHECKING:
     help="Who fills orders: the venues, or a model on the live books.  [default: venue on the sandbox, but paper for a"
     " strategy that quotes; else paper]",
 )
+@log_option
 @common_options
-def action(common: Common, strategy: str, market: MarketOptions, for_text: str | None, execution: str | None) -> None:
+def action(
+    common: Common,
+    strategy: str,
+    market: MarketOptions,
+    for_text: str | None,
+    execution: str | None,
+    log_dir: Path | None,
+) -> None:
     """Run a strategy over live or recorded markets: find, judge and carry out trades, on simulated venues or on paper.
 
     \b
@@ -52,6 +62,7 @@ def action(common: Common, strategy: str, market: MarketOptions, for_text: str |
     loaded = common.load_layers([strategy])
     settings = loaded.settings
     for_ns = duration_option(for_text)
+    keep_log(settings.logs, log_dir, market.kind == "live" and not market.replays, common.verbose)
     if market.replays:
         from cryptopipe.app import act
         from cryptopipe.wiring import VENUE, Wiring, source_of

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cryptopipe.cli.action import duration_option, exit_as
+from cryptopipe.cli.logs import keep_log, log_option
 from cryptopipe.cli.options import Common, Seed, common_options
 from cryptopipe.cli.output import print_json
 from cryptopipe.errors import UsageError
@@ -73,6 +74,7 @@ def repeated(args: Sequence[str]) -> list[str]:
 @click.option("--seed", type=Seed(), metavar="N", help="Of simulated venues; drawn if not given.")
 @click.option("--faults", type=_FILE, metavar="FILE", help="Faults of simulated venues.")
 @click.option("--parameters", type=_FILE, metavar="FILE", help="Order flow of simulated venues.")
+@log_option
 @common_options
 def collect(common: Common, action: str | None, **given: Any) -> None:
     """Collect market data: a raw capture, and row files that are functions of it. Ctrl-C seals everything.
@@ -109,6 +111,7 @@ def _from_connections(common: Common, given: dict[str, Any]) -> None:
         raise UsageError(
             "only simulated venues have them", where="--seed, --faults and --parameters", fix="leave them out"
         )
+    keep_log(settings.logs, given["log_dir"], kind == "live", common.verbose)
     market = MarketOptions(
         kind,
         tuple(one.plugin.venue for one in orders),
@@ -172,7 +175,9 @@ def _from_captures(common: Common, given: dict[str, Any]) -> None:
         raise UsageError("it says nothing of captures" if live else "one of them", where=where, fix="leave it out")
     _refuse_both(given)
     for_ns = duration_option(given["for_text"])
-    stopped_by, document = again(common, common.load([]), given, for_ns)
+    settings = common.load([])
+    keep_log(settings.logs, given["log_dir"], False, common.verbose)
+    stopped_by, document = again(common, settings, given, for_ns)
     if common.json:
         print_json(document)
     else:

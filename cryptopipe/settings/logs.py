@@ -21,7 +21,8 @@ class LogsSettings(BaseModel):
     model_config = STRICT
 
     files: Literal["auto", "on", "off"] = Field(
-        "auto", description="auto: by collect, and by action over live markets; on: by every run; off: by none"
+        "auto",
+        description="auto: by action and collect over real venues; on: over simulated ones and recordings, too; off",
     )
     dir: Annotated[Path | None, BeforeValidator(_home)] = Field(
         None, description="null: log in the user's state directory"
