@@ -16,6 +16,7 @@ from cryptopipe.errors import ConfigError, CryptopipeError, UsageError
 from cryptopipe.shipping.tables import metadata
 
 DUCKDB, POSTGRESQL = "duckdb", "postgresql"
+_SPELLINGS = (POSTGRESQL, "postgres", "postgresql+psycopg")
 _FORMS = "duckdb:///FILE (duckdb:////absolute/FILE), or postgresql://user@host/database"
 
 
@@ -87,7 +88,7 @@ def _parsed(url: str) -> sa.URL:
     if parsed.drivername == DUCKDB:
         _judge_folder(parsed)
         return parsed
-    if parsed.drivername in (POSTGRESQL, "postgresql+psycopg"):
+    if parsed.drivername in _SPELLINGS:
         _judge_driver()
         return parsed.set(drivername="postgresql+psycopg")
     raise UsageError(f"not a database that is loaded into: {parsed.drivername}", where="--to", fix=f"write {_FORMS}")

@@ -387,6 +387,31 @@ def test_a_database_that_another_process_holds_is_waited_for_by_nobody(
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "database_unavailable"
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("told", range(1, 9))
+def test_a_load_that_is_killed_is_gone_on_with(told: int, tmp_path: Path) -> None:
+    """By -9, when it has told of so many files of eight: the next may be half in."""
+    texts = [TRADES.replace("39307", str(number)) * 2000 for number in range(1, 9)]
+    for number, text in enumerate(texts, 1):
+        judged(tmp_path, number, text)
+    to = f"duckdb:///{tmp_path}/market.duckdb"
+    arguments = ["load", "--to", to, "--data-dir", str(tmp_path)]
+    with subprocess.Popen([sys.executable, "-m", "cryptopipe", *arguments], stdout=-1) as child:
+        assert child.stdout is not None
+        for _ in range(told):
+            assert child.stdout.readline().startswith(b"loaded: ")
+        child.kill()
+
+    def counted() -> list[int]:
+        joined = "SELECT count(*) FROM trades JOIN loaded_files ON file_id = id GROUP BY file"
+        with opened(to) as connection:
+            return list(connection.scalars(sa.text(joined)))
+
+    assert counted() in ([4000] * told, [4000] * (told + 1))
+    assert load(tmp_path, to) == 0
+    assert counted() == [4000] * 8
+
+
 @pytest.mark.slow
 def test_two_that_load_at_once_load_each_file_once(tmp_path: Path, server: str) -> None:
     from cryptopipe.clock import Stamper

@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -170,6 +172,34 @@ def test_a_store_that_fails_in_the_middle_is_gone_on_with(
         assert (first["file"] in there, f"{first['file']}.json" in there) == (took, False)
     assert run(port, tmp_path, to) == 0
     assert objects(s3, bucket) == whole
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(1, 15))
+def test_an_upload_that_is_killed_is_gone_on_with(number: int, tmp_path: Path, port: int, s3: Any, bucket: str) -> None:
+    """By -9, as its connection of that number begins: 13 are the listing and three objects of each of four files."""
+    for one in range(1, 5):
+        judged(tmp_path, one, f"{one}\n" * 5000)
+    whole = local(tmp_path, "")
+    children: list[subprocess.Popen[bytes]] = []
+
+    def kill(connection: int) -> None:
+        if connection == number:
+            children[0].kill()
+
+    with unruly(port, strike=kill) as proxy:
+        how = (f"upload.endpoint=http://127.0.0.1:{proxy.port}", "upload.allow_http=true", "upload.concurrency=1")
+        sets = [f"--set={one}" for one in how]
+        arguments = ["upload", "--to", f"s3://{bucket}", "--data-dir", str(tmp_path), *sets]
+        children.append(subprocess.Popen([sys.executable, "-m", "cryptopipe", *arguments], stdout=-1))
+        children[0].communicate()
+        assert (children[0].returncode == -9) == (number <= 13)
+    there = objects(s3, bucket)
+    assert {key: whole[key] for key in there} == there, "half an object"
+    assert len(there) in (number - 2, number - 1) or number in (1, 14)
+    assert run(port, tmp_path, f"s3://{bucket}") == 0
+    assert objects(s3, bucket) == whole
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
@@ -10,11 +10,19 @@ class Unruly:
     """Passes connections to an upstream port, after those that `script` treats otherwise, in order.
 
     `mute`: takes everything and says nothing. `500`: answers so and closes. `cut N`: closes after N bytes of requests
-    have gone through. `lose`: passes one request, and closes in place of its answer.
+    have gone through. `lose`: passes one request, and closes in place of its answer. `strike` is called with the number
+    of each connection, from 1, before it is treated.
     """
 
-    def __init__(self, upstream: int | None, script: tuple[str, ...] = (), always: str = "pass") -> None:
+    def __init__(
+        self,
+        upstream: int | None,
+        script: tuple[str, ...] = (),
+        always: str = "pass",
+        strike: Callable[[int], object] = lambda number: None,
+    ) -> None:
         self.connections = 0
+        self._strike = strike
         self._upstream, self._script, self._always = upstream, list(script), always
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -37,6 +45,7 @@ class Unruly:
             self._open.append(client)
             how = self._script.pop(0) if self._script else self._always
             self.connections += 1
+            self._strike(self.connections)
             threading.Thread(target=self._serve, args=(client, how), daemon=True).start()
 
     def _serve(self, client: socket.socket, how: str) -> None:
@@ -77,9 +86,11 @@ def _pump(source: socket.socket, target: socket.socket, lose: bool) -> None:
 
 
 @contextmanager
-def unruly(upstream: int | None, *script: str, always: str = "pass") -> Iterator[Unruly]:
+def unruly(
+    upstream: int | None, *script: str, always: str = "pass", strike: Callable[[int], object] = lambda number: None
+) -> Iterator[Unruly]:
     """One for the time of a test."""
-    one = Unruly(upstream, script, always)
+    one = Unruly(upstream, script, always, strike)
     try:
         yield one
     finally:
