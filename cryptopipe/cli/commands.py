@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "merge": Entry("cryptopipe.cli.merge", "merge", "Several collectors' data of one stream, without holes."),
     "securities": Entry("cryptopipe.cli.securities", "securities", "What venues list, by which rules, since when."),
     "capture": Entry("cryptopipe.cli.capture", "capture", "Export, import and describe raw captures."),
+    "latency": Entry("cryptopipe.cli.latency", "latency", "How long things take, by stage and venue."),
     "bench": Entry("cryptopipe.cli.bench", "bench", "Measure the paths, beside other libraries where installed."),
     "config": Entry("cryptopipe.cli.config", "config", "Show, explain and check the configuration."),
     "plugins": Entry("cryptopipe.cli.plugins", "plugins", "Installed exchanges and strategies."),
