@@ -108,7 +108,7 @@ def test_a_run_writes_down_what_was_found(tmp_path: Path) -> None:
     found = json.loads(told.read_text())
     checks = {one["check"]: one for one in found["checks"]}
     assert found["plugin"] == "bitfoo" and found["tier"] == "bronze" and found["actions"] is None
-    assert list(checks)[:2] == ["1 purity", "2 determinism"] and list(checks)[-1] == "13 signer"
+    assert list(checks)[:2] == ["1 purity", "2 determinism"] and list(checks)[-1] == "14 trade history"
     assert {name for name, one in checks.items() if one["outcome"] == FAILED} == {"8 sync"}
     assert "did not replace the book" in checks["8 sync"]["why"] and checks["8 sync"]["tests"] == 2
     assert checks["13 signer"] == {
