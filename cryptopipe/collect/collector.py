@@ -32,6 +32,8 @@ _CALM = 64
 _SPAN = SECOND // 5
 """The longest time of inputs in one batch of the capture: a killed process loses at most this much."""
 _TELL_EVERY = SECOND
+_TOLD_EACH = 200
+"""Symbols of which files and status may be written in a second; of more, less often."""
 _LOG = structlog.get_logger()
 
 
@@ -113,7 +115,8 @@ class Collector:
         if self.is_late:
             self.catch_up(pieces=8)
         if at >= self._tell_at:
-            self._tell_at = at + _TELL_EVERY
+            streams = len(self.collection.streams) if self.collection is not None else 0
+            self._tell_at = at + max(_TELL_EVERY, streams * _TELL_EVERY // _TOLD_EACH)
             if self.collection is not None:
                 self.collection.flush()
                 self._depth.write(self.collection, at)

@@ -195,6 +195,7 @@ class Rows:
         self.held: dict[str, list[Told]] = defaultdict(list)
         self.bucket: dict[str, int] = {}
         self.ids: dict[str, set[str]] = defaultdict(set)
+        self.best: dict[str, list[str]] = {}
 
     def take(self, told: Told, at: int, asks_first: bool, kept: int) -> None:
         kind, symbol = told[0], told[1] or self.only
@@ -215,6 +216,20 @@ class Rows:
             self.sample(symbol, told[3] or at)
         elif told[4] == self.versions[symbol]:  # the newest change that the answer holds: the book is as it left it
             self.sample(symbol, told[3] or at)
+
+    def top(self, symbol: str, at: int, venue: str) -> None:
+        """Best prices, whenever one is another than before; a book without a snapshot has none."""
+        if symbol not in self.books:
+            return
+        book = self.books[symbol]
+        bid, ask = max(book[True], default=None), min(book[False], default=None)
+        cells = [bid, ask, *((ask - bid, (ask + bid) / 2) if bid is not None and ask is not None else (None, None))]
+        shown = ["" if one is None else f"{one.normalize():f}" for one in cells]
+        if shown[:2] != self.best.get(symbol):
+            self.best[symbol] = shown[:2]
+            when = datetime.fromtimestamp(at // NS, UTC).replace(microsecond=at % NS // US)
+            row = [when.isoformat(timespec="microseconds"), venue, symbol, *shown]
+            self.texts["top", symbol].append(",".join(row) + "\n")
 
     def trade(self, symbol: str, identity: str, price: str, size: str, sold: bool, told_at: int, made_at: int) -> None:
         if identity and identity in self.ids[symbol]:
@@ -257,4 +272,6 @@ def texts(
         if line["dir"] in ("recv", "http") and line["raw"].startswith(("{", "[")):
             for told in read(line):
                 rows.take(told, epoch(line["ts"]), venue in ("binance", "bitstamp"), 1000 if venue == "kraken" else 0)
+                if venue != "binance":  # its tops come by a stream of their own
+                    rows.top(told[1] or only, epoch(line["ts"]), venue)
     return {key: "".join(found) for key, found in rows.texts.items()}
