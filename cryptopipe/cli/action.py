@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptopipe.model.facts import VenueId
     from cryptopipe.model.stream import Subscription
     from cryptopipe.result import RunResult
-    from cryptopipe.settings import Loaded
+    from cryptopipe.settings import Loaded, Settings
     from cryptopipe.wiring import Wiring
 
 
@@ -64,13 +64,7 @@ def action(
     for_ns = duration_option(for_text)
     keep_log(settings.logs, log_dir, market.kind == "live" and not market.replays, common.verbose)
     if market.replays:
-        from cryptopipe.app import act
-        from cryptopipe.wiring import VENUE, Wiring, source_of
-
-        if execution == VENUE:
-            raise UsageError("recordings fill no orders", where="--execution venue", fix="--execution paper")
-        source = source_of(settings, market.replays, market.shifts, market.align)
-        result = act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
+        result = _on_recordings(market, strategy, settings, for_ns, execution)
     else:
         result = _on_connections(common, market, strategy, loaded, for_ns, execution)
     if common.json:
@@ -97,6 +91,18 @@ def exit_as(stopped_by: str, as_json: bool) -> None:
         f"the run ended early: {stopped_by}",
         fix="what it did is kept; start it again, and if that ends too: `cryptopipe sandbox` alone tells why",
     )
+
+
+def _on_recordings(
+    market: MarketOptions, strategy: str, settings: "Settings", for_ns: int | None, execution: str | None
+) -> "RunResult":
+    from cryptopipe.app import act
+    from cryptopipe.wiring import VENUE, Wiring, source_of
+
+    if execution == VENUE:
+        raise UsageError("recordings fill no orders", where="--execution venue", fix="--execution paper")
+    source = source_of(settings, market.replays, market.shifts, market.align)
+    return act(Wiring.of(strategy, settings, source.venues), source, source.label(), for_ns)
 
 
 def _on_connections(
