@@ -105,10 +105,11 @@ class Stage:
         limits: Limits = LIMITS,
         holds: str = "1000000",
         strategy: Any = None,
+        feed: Any = Feed,
         **settings: Any,
     ) -> None:
         self.fees = schedule or fees()
-        plugin = ExchangePlugin(A, API_VERSION, "https://test.example", Feed, Listed(), self.fees)
+        plugin = ExchangePlugin(A, API_VERSION, "https://test.example", feed, Listed(), self.fees)
         self.strategy = strategy or Scripted()
         made = PipeSettings(limits, LATENCY, {A: self.fees}, lambda v, a: D(holds), D(0))
         self.log = MemoryLog()

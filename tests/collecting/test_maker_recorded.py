@@ -1,6 +1,9 @@
 """The sample maker on recorded frames: each fill has a real trade through it, read here from the raw texts."""
 
 import json
+import os
+import subprocess
+import sys
 from collections import defaultdict
 from decimal import Decimal as D
 from pathlib import Path
@@ -68,6 +71,18 @@ def test_every_fill_is_of_a_recorded_trade_through_its_price_and_of_no_more(tmp_
         used[one["at"]] += D(one["quantity"])
         assert used[one["at"]] <= size
     assert verify(result.run).identical
+
+
+@needs_recordings
+@pytest.mark.parametrize("core", ["native", "reference"])
+def test_its_journal_is_the_same_on_either_core(core: str, tmp_path: Path) -> None:
+    result = run(tmp_path)
+    command = [sys.executable, "-m", "cryptopipe", "replay", "last", "--verify", "--json", "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "CRYPTOPIPE_USE_CORE": core}, check=False)
+    if b"native core is not built" in done.stderr:
+        pytest.skip("the native core is not built")
+    document = json.loads(done.stdout)
+    assert document["identical"] and document["hash_replay"] == result.journal_hash
 
 
 @needs_recordings

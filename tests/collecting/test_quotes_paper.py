@@ -10,15 +10,17 @@ from decimal import Decimal as D
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
-from collecting.quotes_stage import LATENCY, LIMITS, RULES, XY, Stage, Step, fees, histories, play, ticks
+from collecting.quotes_stage import LATENCY, LIMITS, RULES, XY, Feed, Stage, Step, fees, histories, play, ticks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryptopipe.clock import MILLISECOND, SECOND
 from cryptopipe.gate.gate import TradingMode
-from cryptopipe.model.facts import Asset
+from cryptopipe.model.facts import Asset, Kind, TradingRules, TradingState
 from cryptopipe.model.quotes import Quote, QuoteSet
+from cryptopipe.model.stream import Proof, SyncRule, apply_always
 
 pytestmark = pytest.mark.core
 
@@ -282,7 +284,6 @@ def test_a_loss_beyond_its_limit_halts_and_cancels() -> None:
 CHECKED: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[tuple[str, str]]]] = {
     "notional": ({"max_notional": D(150)}, [("99", "2")], []),
     "inventory": ({"max_inventory": D(150)}, [("99", "2")], []),
-    "proof": ({}, [], []),
     "size": ({}, [("99.05", "2")], []),
     "post_only": ({}, [("100.5", "2")], []),
     "funds": ({}, [("99", "11000")], []),
@@ -305,6 +306,98 @@ def test_the_gate_refuses_and_says_why_and_once(check: str) -> None:
     expected = [check, "mode"] if check == "loss" else [check]
     assert failed and sorted(failed[0]) == sorted(expected)
     assert len(failed) == 1 and stage.told("quote_placed") == []
+
+
+def failed(stage: Stage) -> list[str]:
+    """The checks of the one refusal that was told."""
+    (refused,) = stage.told("quote_refused")
+    assert stage.told("quote_placed") == []
+    return sorted(reason["check"] for reason in refused["reasons"])
+
+
+def test_a_book_that_nobody_can_prove_takes_only_what_the_settings_let_it() -> None:
+    class Unproven(Feed):
+        rule = SyncRule(Proof.NONE, apply_always, apply_always, snapshot_by_request=False)
+
+    for allowed, checks in ((D(197), ["proof"]), (D(198), [])):
+        stage = Stage(limits=replace(LIMITS, max_unproven_notional=allowed), feed=Unproven)
+        stage.want(bids=[("99", "2")])
+        stage.book("99.5", "100.5")
+        assert len(stage.told("quote_placed")) == (not checks)
+        assert not checks or failed(stage) == checks
+
+
+@pytest.mark.parametrize(("later_ms", "checks"), [(2_000, []), (2_001, ["age"])])
+def test_a_quote_on_a_book_that_has_not_moved_for_long_is_refused(later_ms: int, checks: list[str]) -> None:
+    stage = Stage()
+    stage.book("99.5", "100.5")
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.5", later_ms, symbol="Z-USDT")
+    assert len(stage.told("quote_placed")) == (not checks)
+    assert not checks or failed(stage) == checks
+
+
+def test_a_book_that_is_lost_takes_none_in() -> None:
+    stage = Stage()
+    stage.book("99.5", "100.5")
+    stage.pipe.market.books[XY.venue][XY.symbol].lose("test")
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.5", symbol="Z-USDT")
+    assert failed(stage) == ["books_live"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"state": TradingState.HALTED},
+        {"state": TradingState.CANCEL_ONLY},
+        {"delists_at": 1},
+        {"rules": TradingRules(D("0.5"), D("0.5"), D("0.5"), D(0))},
+        {"kind": Kind.LINEAR_PERPETUAL},
+    ],
+)
+def test_what_may_not_be_traded_is_not_quoted(told: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.book("99.5", "100.5")
+    sync = stage.pipe.market.books[XY.venue][XY.symbol]
+    sync.instrument = msgspec.structs.replace(sync.instrument, **told)
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.6")
+    assert failed(stage) == ["trading_state"]
+
+
+@pytest.mark.parametrize("why", ["book syncing", "instrument halted"])
+def test_a_quote_that_arrives_where_nothing_may_rest_is_refused(why: str) -> None:
+    stage = Stage()
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.5")
+    sync = stage.pipe.market.books[XY.venue][XY.symbol]
+    if why == "book syncing":
+        sync.lose("test")
+    else:
+        sync.instrument = msgspec.structs.replace(sync.instrument, state=TradingState.HALTED)
+    stage.trade(98, 2, after_ms=60)
+    (refused,) = stage.told("quote_refused")
+    assert (refused["quote_id"], refused["reasons"][0]["measured"]) == ("q1", why)
+    assert stage.fills() == [] and stage.free("USDT") == stage.held()["USDT"]
+
+
+def test_a_post_only_market_is_quoted() -> None:
+    stage = Stage()
+    stage.book("99.5", "100.5")
+    sync = stage.pipe.market.books[XY.venue][XY.symbol]
+    sync.instrument = msgspec.structs.replace(sync.instrument, state=TradingState.POST_ONLY)
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.6")
+    stage.book("99.5", "100.7", 60)
+    assert stage.told("quote_refused") == [] and len(stage.told("quote_placed")) == 1
+
+
+def test_without_a_known_fee_nothing_is_quoted() -> None:
+    stage = Stage(fees={})
+    stage.want(bids=[("99", "2")])
+    stage.book("99.5", "100.5")
+    assert failed(stage) == ["fees"]
 
 
 def test_an_inventory_at_its_limit_lets_only_the_other_side_in() -> None:
