@@ -5,6 +5,7 @@ processes that write verdicts of one directory; a collector that waits for this.
 """
 
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ def scheduler(
     from apscheduler.triggers.cron import CronTrigger
     from apscheduler.triggers.interval import IntervalTrigger
 
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of each time that comes while a run goes on
     made = BlockingScheduler(
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -73,7 +75,7 @@ def scheduler(
     )
     begin = datetime.fromtimestamp(first / SECOND, UTC)
     seconds = IntervalTrigger(seconds=max(1, every // SECOND), start_date=begin, timezone=UTC)
-    made.add_job(check, seconds, id="check", next_run_time=begin)
+    made.add_job(check, seconds, id="check", name="check", next_run_time=begin)
     hour, minute = digest_at.split(":")
-    made.add_job(digest, CronTrigger(hour=hour, minute=minute, timezone=UTC), id="digest")
+    made.add_job(digest, CronTrigger(hour=hour, minute=minute, timezone=UTC), id="digest", name="digest")
     return made

@@ -22,7 +22,7 @@ OLDEST_MS = DAY_MS
 
 _BACK = """
 SELECT line, us // 1000 || ' after ' || before // 1000 AS text FROM (
-    SELECT line, us, lag(us) OVER (ORDER BY line) AS before FROM r {unfilled})
+    SELECT line, us, lag(us) OVER (ORDER BY line) AS before FROM r {looked_at})
 WHERE us < before
 """
 _RANGE = "SELECT line, us // 1000 || ' (epoch ms)' AS text FROM r WHERE us < $least OR us > $most"
@@ -47,10 +47,13 @@ SELECT line, us, before FROM times WHERE us > before AND {_UNTOLD} ORDER BY us -
 
 
 def _order(subject: Subject) -> Found:
-    """Trades of the venue's history stand where they were put."""
+    """Trades of the venue's history stand where they were put; what was buffered until a snapshot of single orders came
+    is older than that.
+    """
     filled = list(subject.manifest.filled) if subject.manifest else []
-    skipped = "WHERE NOT list_contains($filled, trade_id)" if filled and subject.kind == "trade" else ""
-    return Found(*subject.rows.offenders(_BACK.format(unfilled=skipped), filled=filled))
+    looked_at = "WHERE NOT list_contains($filled, trade_id)" if filled and subject.kind == "trade" else ""
+    looked_at = "WHERE change <> 'snapshot'" if subject.kind == "l3" else looked_at
+    return Found(*subject.rows.offenders(_BACK.format(looked_at=looked_at), filled=filled))
 
 
 def _range(subject: Subject) -> Found:

@@ -148,6 +148,7 @@ HEADERS = {
     "trade": "event_time_ms,symbol,trade_id,price,quantity,trade_time_ms,buyer_is_maker",
     "book": "event_time_ms,symbol,side,price,quantity,level",
     "top": "ts_iso,provider,symbol,bid,ask,spread,mid",
+    "l3": "event_time_ms,symbol,side,change,order_id,price,quantity",
     "candle": "open_time_ms,symbol,open,high,low,close,volume,trades",
 }
 

@@ -45,6 +45,42 @@ def tops(begin_ms: int = BEGIN, many: int = 30, wrong: bool = False, symbol: str
     return made
 
 
+def orders(*changed: tuple[int, str]) -> Stream:
+    """Single orders: a snapshot of three, then what was buffered before it, then more; some rows written otherwise."""
+    made = Stream("alpha", "XY-USD", "l3")
+    rows = [
+        (900, "B,snapshot,7,99.5,1"), (900, "B,snapshot,8,99.4,2"), (900, "A,snapshot,9,100.5,1"),
+        (400, "A,set,9,100.5,0.75"), (500, "A,add,10,100.6,3"), (1000, "B,reduce,8,99.4,1"), (1500, "B,remove,7,,"),
+        (1500, "A,add,11,100.7,3"), (1500, "A,add,12,100.7,3"),
+    ]  # fmt: skip
+    for at, row in {**dict(enumerate(rows)), **{at: (rows[at][0], row) for at, row in changed}}.values():
+        made.add((BEGIN + at) * MS, (BEGIN + 2000) * MS, f"{BEGIN + at},XY-USD,{row}")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ((), []),
+        (((4, "A,add,10,,3"),), ["values.missing"]),
+        (((4, "A,made,10,100.6,3"),), ["values.format"]),
+        (((8, "A,add,11,100.7,3"),), ["duplicates.row"]),
+        (((5, "B,reduce,8,99.4,-1"),), ["values.positive"]),
+    ],
+)
+def test_single_orders_are_checked(changed: tuple[tuple[int, str], ...], found: list[str], tmp_path: Path) -> None:
+    file = seal(tmp_path, orders(*changed))
+    (judged,) = examine([file], LIMITS, AT).judged
+    assert [one.name for one in judged[1].failed] == found
+
+
+def test_single_orders_out_of_order_are_found(tmp_path: Path) -> None:
+    made = orders()
+    made.rows[5], made.rows[6] = made.rows[6], made.rows[5]
+    (judged,) = examine([seal(tmp_path, made)], LIMITS, AT).judged
+    assert [one.name for one in judged[1].failed] == ["time.order"]
+
+
 def printed(capsys: pytest.CaptureFixture[str], data_dir: Path, *arguments: str, code: int) -> dict[str, Any]:
     assert main(["qa", "--json", "--data-dir", str(data_dir), *arguments]) == code
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
