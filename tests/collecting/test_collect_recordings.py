@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ FILES = {
     "gemini": "gemini/v2_l2_trades_20210624.jsonl.gz",
     "bitfinex": "bitfinex/P0_book_trades_ticker_seq_20210417.jsonl.gz",
 }
+
+
+QUICK = 3000
+"""Lines; of the longest recording there are five times as many."""
 
 
 def written(data_dir: Path) -> dict[tuple[str, str], str]:
@@ -45,10 +50,24 @@ def test_rows_are_those_that_another_reader_computes(
     venue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    lines = list(islice(read_lines(FILES[venue]), QUICK))
+    Path("cut.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    _same(venue, Path("cut.jsonl"), lines, tmp_path)
+
+
+@needs_recordings
+@pytest.mark.long
+@pytest.mark.parametrize("venue", FILES)
+def test_rows_of_whole_recordings(venue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _same(venue, RECORDINGS / FILES[venue], list(read_lines(FILES[venue])), tmp_path)
+
+
+def _same(venue: str, recording: Path, lines: list[dict[str, str]], tmp_path: Path) -> None:
     data = tmp_path / "data"
-    asked = ["--from-raw", str(RECORDINGS / FILES[venue]), "--exchange", venue, "--data_type", "trade", "book", "top"]
+    asked = ["--from-raw", str(recording), "--exchange", venue, "--data_type", "trade", "book", "top"]
     assert main(["collect", *asked, f"--data_dir={data}"]) == 0
-    expected = texts(venue, read_lines(FILES[venue]), "BTCUSDT")
+    expected = texts(venue, iter(lines), "BTCUSDT")
     assert {kind for kind, _ in expected} >= {"trade", "book"}
     found = {key: text for key, text in written(data).items() if key[0] != "top" or venue != "binance"}
     assert found.keys() == expected.keys()

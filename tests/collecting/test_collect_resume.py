@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryptopipe import registry
+from cryptopipe.capture.inputs import Direction
 from cryptopipe.capture.reader import read
 from cryptopipe.clock import SECOND
 from cryptopipe.collect.again import from_raw
@@ -83,7 +84,7 @@ def bytes_and_times(data: Path) -> dict[str, tuple[bytes, int]]:
     lost=st.floats(0, 1),
     last=st.sampled_from(["sealed", "no manifest", "torn part", "gone"]),
 )
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_a_killed_collector_is_made_whole(heard: int, lost: float, last: str) -> None:
     _killed(heard, lost, last)
 
@@ -94,7 +95,7 @@ def test_a_killed_collector_is_made_whole(heard: int, lost: float, last: str) ->
     lost=st.floats(0, 1),
     last=st.sampled_from(["sealed", "no manifest", "torn part", "gone"]),
 )
-@settings(max_examples=400, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_a_killed_collector_is_made_whole_at_length(heard: int, lost: float, last: str) -> None:
     _killed(heard, lost, last)
 
@@ -157,7 +158,7 @@ def _leave(data: Path, last: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=3)
+@settings(max_examples=2)
 def test_spilling_changes_no_row(data: st.DataObject) -> None:
     """Some turns leave more waiting than one turn takes: the rows are the same, and later."""
     pressure = data.draw(st.lists(st.sampled_from([0, 0, 0, 63, SPILL_AT]), min_size=5, max_size=40))
@@ -234,3 +235,43 @@ def test_rows_json_is_what_the_next_life_reads() -> None:
         carried = json.loads((stage.session.path / "rows.json").read_text())["carried"]
         for symbol in ("BTCUSDT", "ETHUSDT"):
             assert carried[f"trade/{symbol}"]["ids"] == traded(inputs(), symbol)[-1000:]
+
+
+def test_a_connection_that_was_lost_is_a_gap_of_every_stream() -> None:
+    """Trades: from its last frame to the first one of the next connection; a book: until it is proven again."""
+    replace = msgspec.structs.replace
+    half, opening = len(inputs()) // 2, [one for one in inputs()[:4] if one.direction.value != "recv"]
+    pause = 7 * SECOND
+    last = inputs()[half - 1]
+    closing = replace(last, direction=Direction.CLOSE, payload=b"gone away", at=last.at + SECOND)
+    again = [replace(one, at=last.at + pause + n) for n, one in enumerate([*opening, *inputs()[4 : half // 2]])]
+    told_again = [*inputs()[:half], closing, *again]
+    with directory() as data:
+        stage = Stage(data, begun())
+        stage.hear(moved(told_again, 0))
+        stage.end()
+        for kind in ("trade", "candle", "top", "book"):
+            named = [gap for one in manifests(data).values() if one["type"] == kind for gap in one["gaps"]]
+            carried = json.loads((stage.session.path / "rows.json").read_text())["carried"]
+            named += [gap for key, one in carried.items() if key.startswith(kind) for gap in one["gaps"]]
+            assert (
+                named
+                and {gap["kind"] for gap in named} == {"closed"}
+                and {gap["text"] for gap in named} == {"gone away"}
+            )
+            since = last.at if kind in ("trade", "candle") else closing.at
+            assert {gap["from_ms"] for gap in named} == {since // 1_000_000}
+            assert all(last.at + pause <= gap["to_ms"] * 1_000_000 + 999_999 for gap in named)
+
+
+def test_the_newest_depth_is_beside() -> None:
+    with directory() as data:
+        stage = Stage(data, begun())
+        stage.hear(inputs())
+        stage.collector.looked(stage.at + 2 * SECOND)
+        depth = json.loads((data / "collected" / VENUE / "depth" / "BTCUSDT.json").read_text())
+        stage.end()
+        last = [line for line in rows(data, "top").splitlines() if ",BTCUSDT," in line][-1].split(",")
+        assert [depth["bids"][0][0], depth["asks"][0][0]] == last[3:5] and 5 < len(depth["bids"]) <= 40
+        prices = [float(price) for price, _ in depth["bids"]]
+        assert prices == sorted(prices, reverse=True) and prices[0] < float(depth["asks"][0][0])
