@@ -92,7 +92,7 @@ class Prints:
         self._book = book
         self._last_id = 0
         self.last: TradePrint | None = None
-        self.recent: deque[TradePrint] = deque(maxlen=KEPT)
+        self.recent: deque[TradePrint] = deque(maxlen=10 * KEPT)
         self._candles: deque[Candle] = deque(maxlen=_KEPT_MINUTES)
         self._day, self._today = _Window(), _Window()
 

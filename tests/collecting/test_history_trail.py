@@ -123,6 +123,16 @@ def test_a_venue_that_has_no_such_ids_ends_a_hole_with_what_is_there() -> None:
     assert (hole.ended, hole.missing, trail.holes) == (COVERED, 2, [])
 
 
+@pytest.mark.parametrize(("page", "low", "high"), [(range(4, 9), "2", "4"), (range(2, 7), "6", "9")])
+def test_a_page_that_begins_or_ends_one_trade_short_covers_no_border(page: range, low: str, high: str) -> None:
+    trail = Trail("XY", consecutive=True)
+    for number in (1, 2, 9):
+        trail.told(trade(number), 0)
+    (hole,) = trail.holes
+    trail.answered([trade(number) for number in page])
+    assert trail.holes == [hole] and (hole.low.trade_id, hole.high.trade_id) == (low, high)
+
+
 def test_an_interruption_is_no_hole_where_the_last_trade_is_told_again() -> None:
     """As a venue does that tells the last trades upon a subscription."""
     trail = Trail("XY", consecutive=False)
