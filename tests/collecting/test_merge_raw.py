@@ -181,7 +181,7 @@ def check_relieved(
 def test_what_is_derived_of_relieved_connections_is_unbroken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check_relieved(tmp_path, capsys, "binance", "binance/spot_btcusdt_20240808.jsonl.gz", 5000)
+    check_relieved(tmp_path, capsys, "binance", "binance/spot_btcusdt_20240808.jsonl.gz", 3600)
 
 
 @pytest.mark.long

@@ -73,7 +73,7 @@ def merged(kind: str, *parts: Part, prefer: str | None = None) -> Merged:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_itself_it_is_itself(kind: str) -> None:
-    for seed in range(20):
+    for seed in range(8):
         units = recording(kind, seed)
         result = merged(kind, part("a", units), part("b", units))
         assert result.lines == flat(units)
@@ -83,7 +83,7 @@ def test_with_itself_it_is_itself(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_holes_that_do_not_overlap_are_filled(kind: str) -> None:
     """Byte for byte; and each hole is told with its filler, as many rows as were cut."""
-    for seed in range(40):
+    for seed in range(15):
         random, units = Random(seed), recording(kind, seed)
         first = holes(random, len(units))
         second = holes(random, len(units)) - first
@@ -99,7 +99,7 @@ def test_holes_that_do_not_overlap_are_filled(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_no_source_has_is_missing_and_nothing_else(kind: str) -> None:
     """Of three copies; whatever order they are named in and whatever they are called; never less than one of them."""
-    for seed in range(40):
+    for seed in range(15):
         random, units = Random(seed), recording(kind, seed)
         lost = [holes(random, len(units), 5) for _ in range(3)]
         parts = [part(name, units, one) for name, one in zip("abc", lost, strict=True)]

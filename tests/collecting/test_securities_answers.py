@@ -201,34 +201,37 @@ def test_many_changes_at_once_are_one_alert() -> None:
 
 
 @needs_recordings
-def test_recorded_rules_are_those_of_the_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every one of 1,695 symbols against the filters of the answer; then a real answer without some of them."""
+def test_recorded_rules_are_those_of_the_recording() -> None:
+    """Every one of 1,695 symbols against the filters of the answer."""
     file = RECORDINGS / "binance/exchange_info_20211012.json.gz"
-    code, _, _ = told(capsys, "sync", "--file", f"binance={file}", "--data-dir", str(tmp_path), "--at", "2021-10-12")
+    rows = from_files(exchange("binance"), [file], 5).terms
     answer = json.loads(gzip.decompress(file.read_bytes()))
-    rows = {one["trading_pair"]: one for one in told(capsys, "list", "--data-dir", str(tmp_path))[1]["securities"]}
-    assert code == 0 and len(rows) == len(answer["symbols"]) == 1695
+    assert len(rows) == len(answer["symbols"]) == 1695
     for one in answer["symbols"]:
         filters, row = {item["filterType"]: item for item in one["filters"]}, rows[one["symbol"]]
-        assert Decimal(row["tick"]) == Decimal(filters["PRICE_FILTER"]["tickSize"])
-        assert Decimal(row["step"]) == Decimal(filters["LOT_SIZE"]["stepSize"])
+        assert row.tick == Decimal(filters["PRICE_FILTER"]["tickSize"])
+        assert row.step == Decimal(filters["LOT_SIZE"]["stepSize"])
         open_on_spot = one["status"] == "TRADING" and one["isSpotTradingAllowed"]
-        assert (row["state"] == "trading") == open_on_spot
-        assert row["datetime"] == "2021-10-12T00:00:00.000000000Z"
-    gone = answer["symbols"].pop(7)["symbol"]
-    (tmp_path / "later.json").write_text(json.dumps(answer))
-    arguments = ("--file", f"binance={tmp_path / 'later.json'}", "--data-dir", str(tmp_path), "--at", "2021-10-13")
-    assert told(capsys, "sync", *arguments)[1]["taken"][0]["delisted"] == 1
-    data = ("--data-dir", str(tmp_path))
+        assert (row.state == "trading") == open_on_spot
+
+
+def test_what_was_listed_can_be_asked_of_any_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two answers a day apart: `list`, `list --at`, `--all`, `diff`, CSV."""
+    data, file = ("--data-dir", str(tmp_path)), tmp_path / "answer.json"
+    for day, names in (("2021-10-12", ("XBT/USD", "ETH/USD", "ADA/USD")), ("2021-10-13", ("XBT/USD", "ADA/USD"))):
+        file.write_bytes(pairs(*names))
+        assert told(capsys, "sync", "--file", f"kraken={file}", "--at", day, *data)[0] == 0
     found = told(capsys, "diff", "2021-10-12T12:00:00Z", "2021-10-13T12:00:00Z", *data)[1]
-    assert [(one["kind"], one["trading_pair"]) for one in found["changes"]] == [("delisted", gone)]
-    assert len(told(capsys, "list", "--at", "2021-10-12", *data)[1]["securities"]) == 1695
-    assert len(told(capsys, *data)[1]["securities"]) == 1694  # no command is `list`
+    assert [(one["kind"], one["trading_pair"]) for one in found["changes"]] == [("delisted", "ETH/USD")]
+    (before, *_) = listed = told(capsys, "list", "--at", "2021-10-12", *data)[1]["securities"]
+    assert len(listed) == 3 and before["datetime"] == "2021-10-12T00:00:00.000000000Z"
+    assert [one["trading_pair"] for one in told(capsys, *data)[1]["securities"]] == ["ADA/USD", "BTC/USD"]
     assert main(["securities", "list", "--all", "--csv", str(tmp_path / "all.csv"), *data]) == 0
-    with (tmp_path / "all.csv").open() as file_of_rows:
-        kept = list(csv.DictReader(file_of_rows))
-    assert tuple(kept[0]) == COLUMNS and len(kept) == 1695
-    assert [(one["trading_pair"], one["is_current"]) for one in kept if one["state"] == "delisted"] == [(gone, "False")]
+    with (tmp_path / "all.csv").open() as lines:
+        kept = list(csv.DictReader(lines))
+    assert tuple(kept[0]) == COLUMNS and len(kept) == 3
+    gone = [(one["trading_pair"], one["is_current"]) for one in kept if one["state"] == "delisted"]
+    assert gone == [("ETH/USD", "False")]
 
 
 @needs_recordings

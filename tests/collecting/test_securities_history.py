@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -264,7 +263,7 @@ def test_another_coin_under_an_old_symbol_inherits_no_rules() -> None:
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, threading
 from pathlib import Path
 from collecting.test_securities_history import MANY, snapshot
 from cryptopipe.securities.access import opened
@@ -276,53 +275,48 @@ class Dying(Store):
         if sys.argv[2] == "within":
             os.kill(os.getpid(), signal.SIGKILL)
 
-many = {f"S{n}": ("ETH", "2", "trading") for n in range(MANY)}
+def many(tick):
+    return {f"S{n}": ("ETH", tick, "trading") for n in range(MANY)}
+
 with opened(Path(sys.argv[1]), write=True) as store:
-    Dying(store._connection).take(snapshot(20, many), "here", "me", accept=True)
+    store.take(snapshot(10, many("1")), "here", "me")
+    if sys.argv[2].startswith("0."):
+        threading.Timer(float(sys.argv[2]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+    Dying(store._connection).take(snapshot(20, many("2")), "here", "me")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def killed(directory: Path, when: str) -> list[Version]:
-    """A process takes many changes and is killed before its transaction ends, or right after."""
-    kept(directory, [(10, {f"S{number}": ("ETH", "1", "trading") for number in range(MANY)})])
+def killed(directory: Path, when: str) -> tuple[list[Version], int]:
+    """The versions and the newest sync after a process took a change of every instrument and was killed: before its
+    transaction ended, right after, or after so many seconds.
+    """
     here = [str(path) for path in (Path(__file__).parent.parent, Path(__file__).parent.parent.parent)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here)}
-    child = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(directory), when], env=environment, check=False
-    )
+    child = subprocess.run([sys.executable, "-c", KILLED, str(directory), when], env=environment, check=False)
     assert child.returncode == -signal.SIGKILL
     with opened(directory, write=True) as store:
-        return store.versions(exchange="alpha")
+        return store.versions(), max(one.at for one in store.syncs())
 
 
 def test_killed_before_the_end_nothing_is_changed(tmp_path: Path) -> None:
-    versions = killed(tmp_path, "within")
-    assert len(versions) == MANY
+    versions, last = killed(tmp_path, "within")
+    assert (len(versions), last) == (MANY, 10)
     assert {(one.valid_from, one.valid_to, one.is_current) for one in versions} == {(10, None, True)}
 
 
 @pytest.mark.long
 def test_killed_after_the_end_all_is_changed(tmp_path: Path) -> None:
-    versions = killed(tmp_path, "after")
-    assert len(versions) == 2 * MANY
+    versions, last = killed(tmp_path, "after")
+    assert (len(versions), last) == (2 * MANY, 20)
     assert {(one.valid_from, one.valid_to) for one in versions} == {(10, 20), (20, None)}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(20))
 def test_killed_at_any_time_there_is_one_transaction_or_none(tmp_path: Path, seed: int) -> None:
-    kept(tmp_path, [(10, {f"S{number}": ("ETH", "1", "trading") for number in range(MANY)})])
-    program = KILLED.replace("    Dying(", "    import threading\n    threading.Timer(DELAY, os.kill, "
-                             "(os.getpid(), 9)).start()\n    Dying(")  # fmt: skip
-    program = program.replace("DELAY", f"{Random(seed).uniform(0, 0.25):.4f}")
-    here = [str(path) for path in (Path(__file__).parent.parent, Path(__file__).parent.parent.parent)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here)}
-    subprocess.run([sys.executable, "-c", program, str(tmp_path), "after"], env=environment, check=False)
-    with opened(tmp_path, write=True) as store:
-        versions = store.versions(exchange="alpha")
-        last = [one for one in store.syncs() if one.exchange == "alpha"][-1]
-    assert (len(versions), last.at) in ((MANY, 10), (2 * MANY, 20))
+    versions, last = killed(tmp_path, f"{Random(seed).uniform(0, 0.25):.4f}")
+    assert (len(versions), last) in ((MANY, 10), (2 * MANY, 20))
     assert len([one for one in versions if one.is_current]) == MANY
 
 
