@@ -26,13 +26,13 @@ WAIT_S = 2.0
 _POLL_S = 0.02
 
 
-class StoreError(CryptopipeError):
+class SecuritiesError(CryptopipeError):
     """The database cannot be opened, read or written."""
 
     code = "securities"
 
 
-class StoreBusy(StoreError):
+class SecuritiesBusy(SecuritiesError):
     """Another process has the database open."""
 
     exit_code = 75
@@ -49,7 +49,7 @@ def database(data_dir: Path, market: str = LIVE) -> Path:
 
 @contextmanager
 def opened(data_dir: Path, market: str = LIVE, write: bool = False, wait_s: float = WAIT_S) -> Iterator[Store]:
-    """The security master, made where it is to be written and there is none. Raises `StoreBusy`, `StoreError`."""
+    """The security master, made where it is to be written and there is none. Raises `SecuritiesBusy`, `SecuritiesError`."""
     import duckdb
     import sqlalchemy as sa
     from sqlalchemy.exc import SQLAlchemyError
@@ -57,7 +57,7 @@ def opened(data_dir: Path, market: str = LIVE, write: bool = False, wait_s: floa
 
     path = database(data_dir, market)
     if not write and not path.exists():
-        raise StoreError("no security master is kept here", where=str(path), fix="ask the venues: securities sync")
+        raise SecuritiesError("no security master is kept here", where=str(path), fix="ask the venues: securities sync")
     with _held(path, write, wait_s):
         engine = sa.create_engine(
             f"duckdb:///{path}", poolclass=NullPool, connect_args={} if write else {"read_only": True}
@@ -69,7 +69,7 @@ def opened(data_dir: Path, market: str = LIVE, write: bool = False, wait_s: floa
         except (SQLAlchemyError, duckdb.Error) as error:
             if "lock on file" in str(error):
                 raise _busy(path, "another program has it open") from error
-            raise StoreError(f"cannot be used: {error}", where=str(path), fix="restore it from a copy") from error
+            raise SecuritiesError(f"cannot be used: {error}", where=str(path), fix="restore it from a copy") from error
         finally:
             engine.dispose()
 
@@ -81,13 +81,13 @@ def _bring_up(connection: "sa.Connection", path: Path, write: bool) -> None:
     if found == REVISION:
         return
     if found > REVISION:
-        raise StoreError(
+        raise SecuritiesError(
             f"has the schema {found}, and this program knows up to {REVISION}",
             where=str(path),
             fix="install the version of cryptopipe that wrote it, or a newer one",
         )
     if not write:
-        raise StoreError(
+        raise SecuritiesError(
             f"has the schema {found or 'of no revision'}, not {REVISION}", where=str(path), fix="securities sync"
         )
     _migrate(connection)
@@ -109,7 +109,7 @@ def _migrate(connection: "sa.Connection") -> None:
 
     found = find_spec("cryptopipe_migrations")
     if found is None or found.origin is None:
-        raise StoreError("the package cryptopipe_migrations is not installed", fix="install cryptopipe again")
+        raise SecuritiesError("the package cryptopipe_migrations is not installed", fix="install cryptopipe again")
     scripts = Path(found.origin).parent
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
@@ -127,7 +127,7 @@ def _held(database: Path, write: bool, wait_s: float) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         opened = path.open("a")
     except OSError as error:
-        raise StoreError(
+        raise SecuritiesError(
             f"cannot be locked: {error.strerror}", where=str(path), fix="name another directory: --data-dir DIR"
         ) from error
     with opened as file:
@@ -142,5 +142,5 @@ def _held(database: Path, write: bool, wait_s: float) -> Iterator[None]:
         yield
 
 
-def _busy(path: Path, why: str) -> StoreBusy:
-    return StoreBusy(why, where=str(path), fix="try again in a moment, or read a copy of the file")
+def _busy(path: Path, why: str) -> SecuritiesBusy:
+    return SecuritiesBusy(why, where=str(path), fix="try again in a moment, or read a copy of the file")

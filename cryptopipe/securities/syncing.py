@@ -53,8 +53,8 @@ def ask(plugins: Mapping[VenueId, ExchangePlugin], rewrite: Rewrite, apart: Nano
 def take(
     data_dir: Path, market: str, told: Iterable[Told], origin: str, user: str, accept: bool = False
 ) -> Outcome:  # fmt: skip
-    """Write what was told, each snapshot in a transaction of its own, then tell the alerts. Raises `StoreBusy`,
-    `StoreError`.
+    """Write what was told, each snapshot in a transaction of its own, then tell the alerts. Raises `SecuritiesBusy`,
+    `SecuritiesError`.
     """
     ready, outcome = list(told), Outcome()
     with opened(data_dir, market, write=True) as store:

@@ -14,10 +14,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from cryptopipe.model.contracts import Listing
 from cryptopipe.model.facts import Asset, Instrument, TradingRules, TradingState, VenueId
-from cryptopipe.securities.access import StoreBusy, StoreError, database, opened
+from cryptopipe.securities.access import SecuritiesBusy, SecuritiesError, database, opened
 from cryptopipe.securities.compare import Changes, Snapshot, SnapshotRefused, between, compare, snapshot_of
 from cryptopipe.securities.versions import DELISTED, Version, in_force
 
@@ -152,7 +153,7 @@ def test_what_held_at_a_time_is_the_snapshot_in_force(seed: int) -> None:
     versions = played(history)
     moments = [random.randrange(history[0][0], history[-1][0] + 20) for _ in range(30)] + [at for at, _ in history]
     for moment in moments:
-        listed = {one.symbol: one for one in in_force(versions, moment).values() if one.listed}
+        listed = {one.symbol: one for one in in_force(versions[::-1], moment).values() if one.listed}
         told = {}
         for symbol in SYMBOLS:
             held = [now for at, now in effective(history, symbol) if at <= moment]
@@ -322,23 +323,25 @@ def test_killed_at_any_time_there_is_one_transaction_or_none(tmp_path: Path, see
 
 def test_who_comes_meanwhile_is_told_so(tmp_path: Path) -> None:
     kept(tmp_path, [(10, {"S0": ("BTC", "1", "trading")})])
-    with opened(tmp_path, write=True), pytest.raises(StoreBusy) as refused, opened(tmp_path, wait_s=0):
+    with opened(tmp_path, write=True), pytest.raises(SecuritiesBusy) as refused, opened(tmp_path, wait_s=0):
         pass
     assert refused.value.exit_code == 75 and refused.value.fix
     with opened(tmp_path) as one, opened(tmp_path, wait_s=0) as other:
         assert one.versions() == other.versions()
+        with pytest.raises(SQLAlchemyError, match="read-only"):
+            one.tell(one.syncs())
 
 
 def test_a_reader_makes_no_file_and_a_newer_schema_is_refused(tmp_path: Path) -> None:
     import duckdb
 
-    with pytest.raises(StoreError, match="no security master"), opened(tmp_path):
+    with pytest.raises(SecuritiesError, match="no security master"), opened(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
     kept(tmp_path, [(10, {"S0": ("BTC", "1", "trading")})])
     with duckdb.connect(database(tmp_path)) as connection:
         connection.execute("update alembic_version set version_num = '9999'")
-    with pytest.raises(StoreError, match="9999"), opened(tmp_path, write=True):
+    with pytest.raises(SecuritiesError, match="9999"), opened(tmp_path, write=True):
         pass
 
 
