@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "risk.state": "the gate of a run changed its state",
     "fill": "an order of a run was filled",
     "collector.stopped": "a collector ended, or fails",
+    "collector.spilling": "a collector cannot make rows as fast as frames come",
     "alerts.dropped": "the spool was full before its alerts were delivered",
     "alerts.test": "sent by hand to try a channel",
 }

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from cryptopipe.alerts import Alert, Spool
 from cryptopipe.alerts.courier import Courier, CourierBusy, only_courier
 from cryptopipe.alerts.message import Message
 from cryptopipe.alerts.rules import Rule, Rules
+from cryptopipe.alerts.sending import Channel
 from cryptopipe.cli import main
 from cryptopipe.clock import SECOND, parse_at
 from cryptopipe.errors import ConfigError
+from cryptopipe.settings import config_hash, effective, load_settings
+from cryptopipe.settings.keys import without_keys
 
 NOON = parse_at("2026-03-02T12:00:00Z")
 SECRET = "hunter2secret"
@@ -191,6 +195,26 @@ def test_one_process_delivers(tmp_path: Path) -> None:
         pass
     with only_courier(tmp_path):
         pass
+
+
+def test_what_a_service_says_loses_every_part_of_its_url() -> None:
+    url = f"json://user:{SECRET}@127.0.0.1/hooks/T0KEN/Abc123?key=k3y"
+    channel = Channel("desk", SecretStr(url))
+    said = channel._hushed(f"cannot reach {url}:\nTOKEN t0ken of Abc123 with {SECRET.upper()} and k3y is wrong")
+    assert not [part for part in (SECRET, "t0ken", "abc123", "k3y", "user", "hooks") if part in said.lower()]
+    assert said.startswith("cannot reach") and said.endswith("is wrong") and "\n" not in said
+
+
+def test_no_child_learns_of_a_channel() -> None:
+    environment = {"CRYPTOPIPE_ALERTS__CHANNELS__DESK": SECRET, "CRYPTOPIPE_RISK__MAX_LOSS": "1"}
+    assert without_keys(environment) == {"CRYPTOPIPE_RISK__MAX_LOSS": "1"}
+
+
+def test_who_is_told_changes_no_hash_and_is_not_shown() -> None:
+    told = load_settings(environment={"CRYPTOPIPE_ALERTS__CHANNELS__DESK": f"json://{SECRET}@x"}).settings
+    assert told.alerts.channels["desk"].get_secret_value() == f"json://{SECRET}@x"
+    assert config_hash(told) == config_hash(load_settings(environment={}).settings)
+    assert effective(told)["alerts"]["channels"] == {"desk": "***"} and SECRET not in repr(told)
 
 
 def test_a_damaged_state_is_named(tmp_path: Path) -> None:

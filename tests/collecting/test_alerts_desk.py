@@ -191,6 +191,15 @@ def test_quiet_hours_end_with_one_digest(critical: bool, at_once: list[str]) -> 
     assert "[warning] feed.dead alpha: <1> (2 times, the last 2026-03-02 12:00:00 UTC)" in night[0].body
 
 
+def test_a_digest_forgets_no_repeat_that_is_being_counted() -> None:
+    stage = Stage(replace(RULES, quiet=Quiet(11 * 60, 13 * 60), repeat=2 * HOUR))
+    stage.take(stage.alert(), stage.alert(severity="critical"), stage.alert(severity="critical"))
+    for _ in range(3):
+        stage.later(HOUR)
+    assert [one.count for one in stage.messages()] == [1, 1, 1]
+    assert stage.messages()[1].severity == "warning" and "once more" in stage.messages()[2].body
+
+
 def test_a_flood_becomes_a_digest() -> None:
     stage = Stage(replace(RULES, burst=3, pace=60 * SECOND))
     stage.take(*(stage.alert(f"v{n}") for n in range(30)))

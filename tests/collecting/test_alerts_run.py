@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cryptopipe.alerts import Alert, Spool
 from cryptopipe.alerts.fields import LEARN, Fields
 from cryptopipe.alerts.watchman import Watchman
 from cryptopipe.app import Running, act
-from cryptopipe.capture.inputs import Direction, Input
+from cryptopipe.capture.inputs import PRIVATE, Direction, Input
 from cryptopipe.clock import SECOND
 from cryptopipe.drivers.replay import packaged_replay
 from cryptopipe.market.market import Market
@@ -128,6 +129,10 @@ def test_a_new_field_of_a_frame_is_told_once_whatever_the_codec_does_with_it(tmp
     assert watched.sentry.watchman.take() == []
     for number in range(3):
         watched.sentry.sample(follow(last, LEARN + number, usual.replace(b"{", b'{"brand_new":1,', 1)))
+    private = msgspec.structs.replace(
+        last, conn=f"{last.venue}{PRIVATE}", payload=usual.replace(b"{", b'{"new2":1,', 1)
+    )
+    watched.sentry.sample(private)
     (alert,) = watched.sentry.watchman.take()
     assert alert.kind == "stream.unknown" and alert.data["name"].endswith(": brand_new")
 

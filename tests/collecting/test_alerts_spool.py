@@ -36,6 +36,7 @@ def told(spool: Spool, place: Place = START) -> list[Alert | None]:
     return [line.alert for line in spool.lines(place)]
 
 
+@settings(max_examples=50)
 @given(alerts)
 def test_a_line_is_the_alert(alert: Alert) -> None:
     line = to_line(alert)
@@ -57,8 +58,8 @@ def test_what_is_no_alert_is_refused(wrong: dict[str, Any]) -> None:
         Alert(**{**right, **wrong})
 
 
-@settings(max_examples=40)
-@given(st.lists(alerts, max_size=12), st.integers(1, 600))
+@settings(max_examples=20)
+@given(st.lists(alerts, max_size=8), st.integers(1, 600))
 def test_what_is_told_is_read_in_order_from_any_place(
     tmp_path_factory: pytest.TempPathFactory, some: list[Alert], file_bytes: int
 ) -> None:
@@ -84,14 +85,14 @@ def test_a_torn_line_costs_itself_alone(tmp_path: Path) -> None:
 
 def test_the_spool_has_a_bound(tmp_path: Path) -> None:
     spool = Spool(tmp_path, file_bytes=1000, files=3)
-    some = [a(number) for number in range(200)]
+    some = [a(number) for number in range(60)]
     sizes = []
     for one in some:
         spool.tell(one)
         sizes.append(sum(path.stat().st_size for path in spool.directory.iterdir()))
     assert max(sizes) <= 4 * (1000 + len(to_line(some[-1])))
     kept = told(spool)
-    assert kept == some[-len(kept) :] and len(kept) > 20
+    assert kept == some[-len(kept) :] and len(kept) > 15
     assert told(spool, Place(99999, 5)) == kept, "a spool that was made anew is read from its first line"
 
 
@@ -119,7 +120,7 @@ for number in range(int(sys.argv[3])):
 
 @pytest.mark.parametrize("each", [40, pytest.param(2000, marks=pytest.mark.long)])
 def test_several_processes_tell_at_once(tmp_path: Path, each: int) -> None:
-    names = ["p0", "p1", "p2"]
+    names = ["p0", "p1"]
     tellers = [
         subprocess.Popen([sys.executable, "-c", _TELLER, str(tmp_path), name, str(each)], env={**os.environ})
         for name in names
@@ -129,9 +130,9 @@ def test_several_processes_tell_at_once(tmp_path: Path, each: int) -> None:
         for line in spool.lines(place):
             read.append(line.alert)
             place = line.after
-    assert [teller.wait() for teller in tellers] == [0, 0, 0]
+    assert [teller.wait() for teller in tellers] == [0, 0]
     read += [line.alert for line in spool.lines(place)]
     for name in names:
         assert [one.at for one in read if one and one.where == name] == list(range(each))
-    assert len(read) == 3 * each
+    assert len(read) == 2 * each
     assert len(list(spool.directory.glob("spool-*.jsonl"))) > 3

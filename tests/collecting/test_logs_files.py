@@ -12,7 +12,7 @@ import click
 import pytest
 import structlog
 from architecture.sources import FRAMEWORK, ROOT, sources
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryptopipe.cli import main
@@ -34,6 +34,7 @@ def quiet() -> Any:
     configure()
 
 
+@settings(max_examples=60)
 @given(events)
 def test_an_event_is_one_line_that_shows_all_of_it(event: dict[str, Any]) -> None:
     line = text_line(event)
