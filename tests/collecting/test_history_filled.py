@@ -34,6 +34,17 @@ def lost(venue: str) -> Ran:
     return run(venue, LOST, 9.5, rate=RATES[venue])
 
 
+QUICK = ("binance", "coinbase_exchange", "kraken", "bybit", "bitstamp")
+EVERY = pytest.mark.parametrize(
+    "venue", [venue if venue in QUICK else pytest.param(venue, marks=pytest.mark.long) for venue in RATES]
+)
+
+
+@cache
+def told_of(venue: str) -> dict[str, list[Trade]]:
+    return collected(lost(venue))
+
+
 def collected(ran: Ran) -> dict[str, list[Trade]]:
     """What a collector makes of the captured inputs alone: no feeds, no venue."""
     plugins, codec = {ran.plugin.venue: ran.plugin}, ran.plugin.trade_history
@@ -65,10 +76,10 @@ def of_engine(ran: Ran, symbol: str) -> Counter[Printed]:
     return Counter(one for one, _ in truth[found[0] : found[-1] + 1])
 
 
-@pytest.mark.parametrize("venue", RATES)
+@EVERY
 def test_with_the_answers_every_trade_is_there_once(venue: str) -> None:
     ran, swallowed = lost(venue), 0
-    for symbol, trades in collected(ran).items():
+    for symbol, trades in told_of(venue).items():
         assert len({one.trade_id for one in trades}) == len(trades), "a trade twice"
         assert Counter(ran.printed(one, symbol) for one in trades) == of_engine(ran, symbol), symbol
         swallowed += len(trades) - len({one.trade_id for one in ran.streamed[symbol]})
@@ -76,12 +87,12 @@ def test_with_the_answers_every_trade_is_there_once(venue: str) -> None:
     assert swallowed > 0, "no trade was lost, so nothing was proven"
 
 
-@pytest.mark.parametrize("venue", RATES)
+@EVERY
 def test_every_hole_ends_covered_and_names_the_trades_around_it(venue: str) -> None:
     ran = lost(venue)
     ended = [hole for _, hole in ran.feeds.history.ended]
     assert ended and not ran.feeds.history.holes(ran.plugin.venue)
-    told = collected(ran)
+    told = told_of(venue)
     for hole in ended:
         assert hole.ended == COVERED and hole.missing == 0
         ids = list(dict.fromkeys(one.trade_id for one in ran.streamed[hole.symbol]))
@@ -117,7 +128,7 @@ def test_an_answer_of_history_is_asked_once_a_second_at_most_and_refuses_no_book
     assert {one.request for one in ran.asked} == {TRADES_OF + "BTCUSDT"} and {one.conn for one in ran.asked} == {""}
 
 
-@pytest.mark.parametrize("kind", ["http_5xx", "http_429"])
+@pytest.mark.parametrize("kind", ["http_5xx", pytest.param("http_429", marks=pytest.mark.long)])
 def test_a_venue_that_refuses_is_asked_again_later(kind: str) -> None:
     ran = run("coinbase_exchange", (*LOST, Fault(kind, 6 * SECOND, 5 * SECOND)), 22, rate=2.0)
     assert any(one.status != 200 for one in ran.asked)

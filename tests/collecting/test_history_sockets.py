@@ -17,7 +17,9 @@ from cryptopipe.market.trail import COVERED
 from cryptopipe.model.events import Trade
 
 ASSETS = ("BTC", "USDT")
-FAULTS = "- {kind: reset, at: 8s, for: 1s}\n- {kind: refuse, at: 8s, for: 16s, retry_after: 1s}\n"
+RATE = 60
+"""Orders a second: more trades are lost than a venue tells again upon a subscription."""
+FAULTS = "- {kind: reset, at: 16s, for: 1s}\n- {kind: refuse, at: 16s, for: 3s, retry_after: 1s}\n"
 
 
 @pytest.mark.long
@@ -26,6 +28,8 @@ def test_a_hole_is_filled_over_real_sockets(venues: Sequence[str], tmp_path: Pat
     """Three quarters of a minute by the clock. Where ids count by one, none is missing from the first to the last."""
     faults = tmp_path / "faults.yaml"
     faults.write_text(FAULTS, encoding="utf-8")
+    busy = tmp_path / "parameters.yaml"
+    busy.write_text(f"rate: {RATE}\n", encoding="utf-8")
     plugins = {one.venue: one for one in map(installed, venues)}
     market, told, closed = Market(plugins), dict[tuple[str, str], dict[str, Trade]](), set[str]()
 
@@ -47,7 +51,7 @@ def test_a_hole_is_filled_over_real_sockets(venues: Sequence[str], tmp_path: Pat
         market.transitions.clear()
         market.appeared.clear()
 
-    with sandbox(venues, seed=3, faults=faults, assets=ASSETS) as child:
+    with sandbox(venues, seed=3, faults=faults, parameters=busy, assets=ASSETS) as child:
         streams = Streams(
             plugins, market, all_subscriptions(plugins, ASSETS), take, turn_ended, child.rewrite, child.ended,
             refresh=0, fill_trades=True,

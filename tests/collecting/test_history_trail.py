@@ -143,6 +143,17 @@ def test_an_interruption_is_no_hole_where_the_last_trade_is_told_again() -> None
     assert not trail.holes
 
 
+def test_what_the_stream_told_late_is_not_told_again_by_history() -> None:
+    """Some venues tell the last trades upon a subscription, newest first."""
+    trail = Trail("XY", consecutive=False)
+    trail.told(trade(1, prefix="x"), 0)
+    trail.interrupted("closed")
+    assert [trail.told(trade(number, prefix="x"), 0) for number in (9, 8, 5)] == [True, True, True]
+    new = trail.answered([trade(number, prefix="x") for number in range(1, 10)])
+    assert [one.trade_id for one in new] == ["x2", "x3", "x4", "x6", "x7"]
+    assert not trail.holes and trail.ended[0].filled == 5
+
+
 def test_answers_that_touch_no_hole_fill_none() -> None:
     trail = Trail("XY", consecutive=False)
     trail.told(trade(10, prefix="x"), 0)
