@@ -89,8 +89,8 @@ class OrderRows:
 
     def state(self, sync: BookSync, event_time: Nanos, at: Nanos, seq: int) -> None:
         """Every order of a book, best first; of one price in the order in which they would execute."""
-        event_ms = milliseconds(event_time or at)
         book = cast(OrderBook, sync.book)
+        event_ms = milliseconds(event_time or (book.top.event_time if book.top is not None else 0) or at)
         lines = [
             f"{event_ms},{self.symbol},{side},snapshot,{identity},{price:f},{size:f}\n"
             for side, bids in (("B", True), ("A", False))

@@ -15,8 +15,10 @@ from collecting.collect_stage import VENUE, Stage, inputs, manifests, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cryptopipe import registry
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND
+from cryptopipe.collect.books import BookRows, OrderRows
 from cryptopipe.collect.candles import GRACE, Candles
 from cryptopipe.collect.digits import iso_micros, middle, shortest
 from cryptopipe.collect.layout import Place, folder_symbol, interval_text, manifest_of
@@ -24,8 +26,10 @@ from cryptopipe.collect.plan import Carried, Wanted
 from cryptopipe.collect.rowfiles import RowFiles
 from cryptopipe.collect.sealing import Sealer, Series
 from cryptopipe.collect.trades import Trades
-from cryptopipe.model.events import Trade
+from cryptopipe.market.sync import BookSync
+from cryptopipe.model.events import BookSnapshot, OrderChange, OrderEvent, OrdersDelta, Trade
 from cryptopipe.model.facts import Side
+from cryptopipe.model.stream import Channel
 
 AT = 1_800_000_000 * SECOND
 Write = Callable[[RowFiles], None]
@@ -219,3 +223,98 @@ def test_history_enters_as_an_answer() -> None:
 
 def numbered(entries: Sequence[Input]) -> list[Input]:
     return [msgspec.structs.replace(one, seq=seq, turn=seq) for seq, one in enumerate(entries, 1)]
+
+
+def live_book(venue: str, orders: bool) -> BookSync:
+    plugin = registry.exchange(venue)
+    dialect = next(one for one in plugin.dialects if Channel.ORDERS in one.channels) if orders else plugin
+    listed = plugin.instruments.listed()[0]
+    return BookSync(listed, dialect.feed().rule)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=40), st.integers(1, 3))
+@settings(max_examples=15)
+def test_a_book_is_written_at_the_first_update_at_or_after_each_multiple(steps: list[int], depth: int) -> None:
+    """Times of 5 ms, multiples of 50 ms: many updates are just at one. A new session goes on where the first was."""
+    times = [AT + sum(steps[: n + 1]) * 5 * MILLISECOND for n in range(len(steps))]
+    sync = live_book(VENUE, orders=False)
+    bids, asks = b'[["9","1.50"],["8","2"]]', b'[["10","0.10"],["11","7"],["12.5","1"]]'
+    sync.snapshot(BookSnapshot("X/Y", bids, asks, 1, AT), AT)
+    with written(Wanted("book", 50, depth)) as (files, sealed):
+        book = BookRows("X/Y", depth, 50, files, Carried())
+        for n, time in enumerate(times):
+            if n == len(times) // 2:
+                carried = Carried()
+                book.carry(carried)
+                book = BookRows("X/Y", depth, 50, files, carried)
+            book.updated(sync, time, AT, n)
+        cells, _ = sealed()
+    first: dict[int, int] = {}
+    for time in times:
+        first.setdefault(time // (50 * MILLISECOND), time // MILLISECOND)
+    levels = [
+        ["B", "9", "1.5", "1"],
+        ["A", "10", "0.1", "1"],
+        ["B", "8", "2", "2"],
+        ["A", "11", "7", "2"],
+        ["A", "12.5", "1", "3"],
+    ]
+    shown = [level for level in levels if int(level[3]) <= depth]
+    assert cells == [[str(time), "X/Y", *level] for time in first.values() for level in shown]
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from(["add", "reduce", "remove"]), st.booleans(), st.integers(0, 9), st.integers(1, 9)),
+    max_size=30,
+)
+
+
+@given(changes, st.integers(0, 30))
+@settings(max_examples=15)
+def test_single_orders_can_be_followed_from_their_rows(
+    told: list[tuple[str, bool, int, int]], proven_after: int
+) -> None:
+    """Who applies the rows from the last snapshot on has the book's own orders."""
+    sync, orders = live_book("coinbase_exchange", orders=True), dict[str, str]()
+    book = sync.orders
+    book.load(b"[]", b"[]", 1, AT, AT)
+    with written(Wanted("l3")) as (files, sealed):
+        rows_of = OrderRows("X/Y", files)
+        for n, (change, bid, order, size) in enumerate(told):
+            identity = f"{'b' if bid else 'a'}{order}"
+            event = OrderEvent(
+                OrderChange(change),
+                identity,
+                f"{order + (1 if bid else 20)}.50",
+                f"{size + (1000 if change == 'add' else 0)}.0",
+            )
+            if change == "add" and identity in orders:
+                continue
+            orders[identity] = change
+            if change == "remove":
+                del orders[identity]
+            delta = OrdersDelta("X/Y", (event,) if bid else (), () if bid else (event,), n + 2, n + 2, n + 1, AT + n)
+            book.apply(delta.bids, delta.asks, n + 2, AT + n, AT)
+            if n == proven_after:
+                rows_of.state(sync, 0, AT, n)
+            elif n > proven_after:
+                rows_of.delta(delta, AT, n)
+            orders = {one[0]: "" for bids in (True, False) for one in book.orders(bids)}
+        cells, _ = sealed()
+    if any(cell[3] == "snapshot" for cell in cells):
+        assert followed(cells) == {one[0]: (one[1], one[2]) for bids in (True, False) for one in book.orders(bids)}
+
+
+def followed(cells: list[list[str]]) -> dict[str, tuple[Decimal, Decimal]]:
+    held: dict[str, tuple[Decimal, Decimal]] = {}
+    for _, _, _, change, identity, price, size in cells:
+        if change in ("snapshot", "add"):
+            held[identity] = Decimal(price), Decimal(size)
+        elif change == "reduce" and identity in held:
+            left = held[identity][1] - Decimal(size)
+            held[identity] = held[identity][0], left
+            if left <= 0:
+                del held[identity]
+        elif change == "remove":
+            held.pop(identity, None)
+    return held
