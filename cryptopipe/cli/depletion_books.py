@@ -147,7 +147,7 @@ def of_market(question: Question, market: Market, wiring: Wiring, left_out: Mapp
         if venue in left_out:
             continue
         syncs = list(market.books[venue].values())
-        told = _book(question, syncs, at)
+        told = book_of(question, syncs, at)
         if isinstance(told, Book):
             books[venue] = told
         else:
@@ -174,7 +174,7 @@ def refuse_unrecorded(question: Question, market: Market) -> None:
     raise UsageError(f"the recordings hold no {question.symbol}; they hold {told}", where="--symbol", fix=fix)
 
 
-def _book(question: Question, syncs: Sequence[BookSync], at: Nanos) -> Book | str:
+def book_of(question: Question, syncs: Sequence[BookSync], at: Nanos) -> Book | str:
     """The live book of the pair, or why there is none; empty if none was ever begun."""
     why = ""
     for sync in (one for one in syncs if question.is_of(one.instrument)):

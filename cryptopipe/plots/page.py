@@ -21,7 +21,6 @@ def figure_of(chart: Chart) -> dict[str, Any]:
         "title": {"text": "<br>".join([chart.title, *(f"<sub>{note}</sub>" for note in chart.notes)])},
         "showlegend": True,
         "hovermode": "x" if chart.over_time else "closest",
-        "uirevision": "kept",
         "template": "plotly_white",
         "margin": {"t": 70 + 22 * len(chart.notes), "b": 50, "r": 20},
     }
@@ -132,10 +131,11 @@ _STYLE = (
     "color:#555}"
 )
 _SCRIPT = """
-let shown = null, follows = true, own = false;
+let shown = null, follows = true, own = false, revision = 0;
 const plot = document.getElementById('plot'), state = document.getElementById('state');
 function cryptopipe(figure) {
   figure.layout.autosize = true;
+  figure.layout.uirevision = revision;
   if (!follows && shown) for (const name of Object.keys(figure.layout))
     if (/^[xy]axis/.test(name) && shown.layout[name]) {
       figure.layout[name].range = shown.layout[name].range;
@@ -145,14 +145,14 @@ function cryptopipe(figure) {
   Plotly.react(plot, figure.data, figure.layout, {responsive: true}).then(() => {
     own = false;
     if (!shown) plot.on('plotly_relayout', change => {
-      if (own) return;
+      if (own || !Object.keys(change).some(key => /^[xy]axis/.test(key))) return;
       follows = !!change['xaxis.autorange'];
       document.getElementById('follow').disabled = follows;
     });
     shown = plot;
   });
 }
-document.getElementById('follow').onclick = () => { follows = true; };
+document.getElementById('follow').onclick = () => { follows = true; revision += 1; };
 /*LIVE*/
 """
 _LIVE = (

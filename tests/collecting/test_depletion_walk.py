@@ -175,7 +175,7 @@ def test_books_that_are_none() -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=20_000, deadline=None, derandomize=True)
+@settings(max_examples=1_000, deadline=None, derandomize=True)
 @given(cases)
 def test_lot_by_lot_many_times(case: tuple[Side, list[Offer], D]) -> None:
     side, shown, quantity = case

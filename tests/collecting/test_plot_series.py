@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import shutil
+import subprocess
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -24,15 +27,16 @@ from cryptopipe.plots.thin import Quote, Thinned
 from cryptopipe.plots.tops import Tops, Wanted
 
 START = 1_800_000_000 * SECOND
-prices = st.none() | st.integers(50, 150).map(float)
 
 
-@st.composite
-def quotes(draw: st.DrawFn, most: int = 300) -> list[Quote]:
+def quotes(seed: int) -> list[Quote]:
+    """Up to 400 rows, in bursts and after pauses, now and then without a side."""
+    random = Random(seed)
     at, found = START, []
-    for gap, bid, over in draw(st.lists(st.tuples(st.integers(0, 10**9), prices, prices), min_size=1, max_size=most)):
-        at += gap
-        found.append(Quote(at, bid, None if bid is None or over is None else bid + over))
+    for _ in range(random.choice((1, 30, 150, 400))):
+        at += random.choice((0, 1, 1000, random.randrange(10**9), 10**11))
+        bid = None if random.random() < 0.1 else float(random.randrange(10**6))
+        found.append(Quote(at, bid, None if bid is None or random.random() < 0.1 else bid + random.randrange(10**6)))
     return found
 
 
@@ -45,8 +49,9 @@ def extremes(rows: list[Quote]) -> list[tuple[float, float] | None]:
 
 
 @settings(max_examples=25)
-@given(quotes(), st.sampled_from((36, 50, 120)))
-def test_thinning_keeps_every_extreme_and_makes_up_nothing(rows: list[Quote], most: int) -> None:
+@given(st.integers(0, 10**6), st.sampled_from((36, 50, 120)))
+def test_thinning_keeps_every_extreme_and_makes_up_nothing(seed: int, most: int) -> None:
+    rows = quotes(seed)
     thinned = Thinned(most)
     for row in rows:
         thinned.add(row)
@@ -116,7 +121,8 @@ TOP = "\n".join(["ts_iso,provider,symbol,bid,ask,spread,mid", *TOP_ROWS]) + "\n"
 
 
 @pytest.mark.parametrize("name", ["t.csv.gz.part", "t.csv", "t.csv.gz"])
-def test_rows_that_break_off(name: str, tmp_path: Path) -> None:
+def test_rows_that_break_off(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryptopipe.plots.rows._CHUNK", 50)  # less than a row
     path, data = tmp_path / name, TOP.encode()
     packed = gzip.compress(data) if name.endswith(".gz") else data
     path.write_bytes(packed)
@@ -270,3 +276,44 @@ def test_a_png_shows_something(tmp_path: Path) -> None:
         colours = {pixel[:3] for _, pixel in image.convert("RGBA").getcolors(1 << 20) or ()}
     assert (0x1F, 0x77, 0xB4) in colours, "the first group's line"
     assert any(red > green + 60 for red, green, _ in colours), "the second group's bars"
+
+
+READER = """<script>
+const said = [];
+const say = word => said.push([word, plot._fullLayout.xaxis.range[1].slice(11, 19), follows, plot.data[0].x.length]);
+const steps = [
+  () => cryptopipe(F[0]), () => cryptopipe(F[1]), () => say('follows'),
+  () => Plotly.relayout(plot, {'xaxis.range[0]': '2027-01-15 08:00:02', 'xaxis.range[1]': '2027-01-15 08:00:05'}),
+  () => cryptopipe(F[2]), () => say('zoomed'), () => document.getElementById('follow').click(),
+  () => cryptopipe(F[3]), () => say('follows again'), () => Plotly.relayout(plot, {autosize: true}),
+  () => cryptopipe(F[4]), () => say('resized'),
+  () => { document.body.innerHTML = '<pre>SAID' + JSON.stringify(said) + 'SAID</pre>'; },
+];
+steps.forEach((step, at) => setTimeout(step, 500 * at + 300));
+</script></body>"""
+
+
+@pytest.mark.long
+def test_a_live_page_in_a_browser_follows_unless_its_reader_zooms(tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    file = tmp_path / "live.html"
+    LivePage(file, "live").show(small())
+    file.with_name("live.html.data.js").unlink()
+
+    def seconds(count: int) -> Chart:
+        line = Trace("a", [START + n * SECOND for n in range(count)], [float(n % 7) for n in range(count)])
+        return Chart("chart", "time, UTC", (Panel("price", (line,)),), True)
+
+    figures = json.dumps([figure_of(seconds(count)) for count in (10, 20, 40, 50, 60)])
+    page = file.read_text(encoding="utf-8")
+    file.write_text(page.replace("</body>", f"<script>const F = {figures};</script>{READER}"), encoding="utf-8")
+    out = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=12000", "--dump-dom",
+         file.as_uri()], capture_output=True, text=True, timeout=100, check=True,
+    ).stdout  # fmt: skip
+    assert json.loads(out.split("<pre>SAID", 1)[1].split("SAID", 1)[0]) == [
+        ["follows", "08:00:19", True, 20], ["zoomed", "08:00:05", False, 40],
+        ["follows again", "08:00:49", True, 50], ["resized", "08:00:59", True, 60],
+    ]  # fmt: skip
