@@ -49,7 +49,9 @@ def database(data_dir: Path, market: str = LIVE) -> Path:
 
 @contextmanager
 def opened(data_dir: Path, market: str = LIVE, write: bool = False, wait_s: float = WAIT_S) -> Iterator[Store]:
-    """The security master, made where it is to be written and there is none. Raises `SecuritiesBusy`, `SecuritiesError`."""
+    """The security master, made where it is to be written and there is none. Raises `SecuritiesBusy`,
+    `SecuritiesError`.
+    """
     import duckdb
     import sqlalchemy as sa
     from sqlalchemy.exc import SQLAlchemyError

@@ -117,8 +117,9 @@ def from_files(plugin: ExchangePlugin, paths: Sequence[Path], now: Nanos) -> Sna
     """The answers in files of one venue, taken for all that it lists: bodies as they came, arrays of `{"url", "ts",
     "response"}`, or JSON lines as in a capture. Its time is the latest that a file tells, else `now`.
 
-    Of several answers to one question the last one holds. An answer that cannot be read makes the snapshot one with `missing`. Raises `UsageError` for a file that is none of
-    these, `VenueError` or `ProtocolError` if no answer can be read.
+    Of several answers to one question the last one holds. An answer that cannot be read makes the snapshot one with
+    `missing`. Raises `UsageError` for a file that is none of these, `VenueError` or `ProtocolError` if no answer can be
+    read.
     """
     codec, listings, stamps = _codec(plugin), list[Listing](), list[Nanos]()
     unread: list[str] = []
