@@ -168,7 +168,7 @@ def test_trades_are_those_of_an_independent_reader(name: str, venue: str, dialec
     ("venue", "frame"),
     [
         (
-            binance,
+            "binance",
             b'{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":1,"p":"1","q":"1","T":2,"m":true}}',
         ),
         ("bybit", b'{"topic":"publicTrade.X","data":[{"T":2,"s":"X","S":"Buy","v":"1","p":"1","i":"a"}]}'),
