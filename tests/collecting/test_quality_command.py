@@ -58,27 +58,22 @@ def orders(*changed: tuple[int, str]) -> Stream:
     return made
 
 
-@pytest.mark.parametrize(
-    ("changed", "found"),
-    [
-        ((), []),
-        (((4, "A,add,10,,3"),), ["values.missing"]),
-        (((4, "A,made,10,100.6,3"),), ["values.format"]),
-        (((8, "A,add,11,100.7,3"),), ["duplicates.row"]),
-        (((5, "B,reduce,8,99.4,-1"),), ["values.positive"]),
-    ],
-)
-def test_single_orders_are_checked(changed: tuple[tuple[int, str], ...], found: list[str], tmp_path: Path) -> None:
-    file = seal(tmp_path, orders(*changed))
-    (judged,) = examine([file], LIMITS, AT).judged
-    assert [one.name for one in judged[1].failed] == found
+ORDERS = {
+    "clean": ((), []),
+    "price": (((4, "A,add,10,,3"),), ["values.missing"]),
+    "change": (((4, "A,made,10,100.6,3"),), ["values.format"]),
+    "twice": (((8, "A,add,11,100.7,3"),), ["duplicates.row"]),
+    "size": (((5, "B,reduce,8,99.4,-1"),), ["values.positive"]),
+}
 
 
-def test_single_orders_out_of_order_are_found(tmp_path: Path) -> None:
-    made = orders()
-    made.rows[5], made.rows[6] = made.rows[6], made.rows[5]
-    (judged,) = examine([seal(tmp_path, made)], LIMITS, AT).judged
-    assert [one.name for one in judged[1].failed] == ["time.order"]
+def test_single_orders_are_checked(tmp_path: Path) -> None:
+    files = [seal(tmp_path / name, orders(*changed)) for name, (changed, _) in ORDERS.items()]
+    late = orders()
+    late.rows[5], late.rows[6] = late.rows[6], late.rows[5]
+    report = examine([*files, seal(tmp_path / "order", late)], LIMITS, AT)
+    found = [[one.name for one in verdict.failed] for _, verdict in report.judged]
+    assert found == [*(wanted for _, wanted in ORDERS.values()), ["time.order"]]
 
 
 def printed(capsys: pytest.CaptureFixture[str], data_dir: Path, *arguments: str, code: int) -> dict[str, Any]:
