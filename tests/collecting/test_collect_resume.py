@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from collecting.collect_stage import HOUR, VENUE, Stage, files, inputs, manifests, moved, rows, told, trade, traded
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cryptopipe import registry
@@ -84,7 +84,9 @@ def bytes_and_times(data: Path) -> dict[str, tuple[bytes, int]]:
     lost=st.floats(0, 1),
     last=st.sampled_from(["sealed", "no manifest", "torn part", "gone"]),
 )
-@settings(max_examples=3)
+@example(heard=len(inputs()) // 2, lost=1.0, last="torn part")
+@example(heard=len(inputs()) * 2 // 3, lost=0.7, last="gone")
+@settings(max_examples=2)
 def test_a_killed_collector_is_made_whole(heard: int, lost: float, last: str) -> None:
     _killed(heard, lost, last)
 
