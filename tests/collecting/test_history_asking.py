@@ -15,6 +15,7 @@ from cryptopipe.api import (
     Instrument,
     Nanos,
     ProtocolError,
+    Resync,
     Trade,
     TradeSpan,
     VenueUnavailable,
@@ -23,13 +24,16 @@ from cryptopipe.capture.inputs import TRADES_OF, Direction, Input
 from cryptopipe.clock import LAST, SECOND
 from cryptopipe.errors import VenueError
 from cryptopipe.market.history import AGAIN_AFTER, MOST_FAILURES, MOST_PAGES, SETTLES_IN, History, trades_of
+from cryptopipe.market.names import twin
 from cryptopipe.market.pacing import Bucket
+from cryptopipe.market.parts import part_of
 from cryptopipe.market.trail import Hole
 from cryptopipe.model.contracts import Limit
 from cryptopipe.model.facts import Side
 from cryptopipe.model.stream import Channel, Subscription
 from cryptopipe.testing import spot
 
+CONN = "bitfoo#1"
 COIN = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001")
 T: Nanos = 1_700_000_000 * SECOND
 DAY = 86_400 * SECOND
@@ -106,13 +110,22 @@ class Asking:
         self.plugin: ExchangePlugin = replace(make(), trade_history=told)
         self.bucket = Bucket((Limit(limit, 60 * SECOND),))
         plugins = {self.plugin.venue: self.plugin}
-        self.history = History({}, plugins)
-        self.history.add(self.plugin, [Subscription(COIN, Channel.TRADES)], self.bucket)
+        wanted = [Subscription(COIN, Channel.TRADES)]
+        parts = {conn: part_of(self.plugin, 1, wanted, lambda venue, url: url, None) for conn in (CONN, twin(CONN))}
+        self.history = History(parts, plugins)
+        self.history.add(self.plugin, wanted, self.bucket)
         self.history.arrived(self.entry(Direction.RECV, T), [trade(number) for number in ids], ())
-        (self.hole,) = self.history.holes(self.plugin.venue)
+        (self.hole,) = self.history.holes(self.plugin.venue) or [None]
 
-    def entry(self, direction: Direction, at: Nanos, body: bytes = b"", status: int = 0, tag: str = "") -> Input:
-        return Input(1, 1, at, direction, "bitfoo", "bitfoo#1", "", body, status, (), tag)
+    def entry(
+        self, direction: Direction, at: Nanos, body: bytes = b"", status: int = 0, tag: str = "", conn: str = CONN
+    ) -> Input:
+        return Input(1, 1, at, direction, "bitfoo", conn, "", body, status, (), tag)
+
+    def hears(self, events: Sequence[object], commands: Sequence[object] = ()) -> list[str]:
+        """Why the holes are supposed that are open after a frame of these events."""
+        self.history.arrived(self.entry(Direction.RECV, T), events, commands)  # type: ignore[arg-type]
+        return [hole.why for hole in self.history.holes(self.plugin.venue)]
 
     def asks(self, at: Nanos) -> list[str]:
         """The URLs that are asked for at this time."""
@@ -188,6 +201,40 @@ def test_the_last_quarter_of_the_budget_is_left_to_snapshots() -> None:
     for taken in range(3):
         run.bucket.take(T + taken)
     assert run.asks(T + SETTLES_IN) == [] and run.asks(T + 60 * SECOND) == ["https://bitfoo.example/1"]
+
+
+def test_each_request_is_one_of_the_venues_budget() -> None:
+    run = Asking(Told(), limit=1)
+    assert run.bucket.free_at() == 0 and run.asks(T + SETTLES_IN)
+    assert run.bucket.free_at() == T + SETTLES_IN + 60 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("events", "commands", "why"),
+    [
+        ([Resync(None, "a gap in its count")], [], "a gap in its count"),
+        ([Resync("btcusdt", "a book's own")], [], ""),
+        ([], [Resync("btcusdt", "unreadable frame")], "a frame could not be read"),
+        ([], [], ""),
+        ([trade(3)], [Resync("btcusdt", "a book's own")], ""),
+    ],
+)
+def test_what_may_have_lost_trades_where_ids_do_not_count(
+    events: Sequence[object], commands: Sequence[object], why: str
+) -> None:
+    run = Asking(Told(consecutive=False), ids=(1, 2))
+    assert run.hears(events, commands) == []
+    assert run.hears([trade(9)]) == ([why] if why else [])
+
+
+def test_a_connection_that_another_one_replaces_loses_no_trades() -> None:
+    for replaced, whys in ((False, [f"{CONN} was closed"]), (True, [])):
+        run = Asking(Told(consecutive=False), ids=(1, 2))
+        run.history.happened(run.entry(Direction.OPEN, T))
+        if replaced:
+            run.history.happened(run.entry(Direction.OPEN, T, conn=twin(CONN)))
+        run.history.happened(run.entry(Direction.CLOSE, T))
+        assert run.hears([trade(9)]) == whys
 
 
 def test_what_a_stranger_tells_of_another_symbol_is_no_history() -> None:
