@@ -13,6 +13,7 @@ from cryptopipe.app import Running, act
 from cryptopipe.capture.inputs import PRIVATE, Direction, Input
 from cryptopipe.clock import SECOND
 from cryptopipe.drivers.replay import packaged_replay
+from cryptopipe.market.connection import VenueCounts
 from cryptopipe.market.market import Market
 from cryptopipe.market.sentry import Sentry
 from cryptopipe.model.facts import VenueId
@@ -117,6 +118,14 @@ def test_a_kind_that_no_codec_knows_and_a_frame_that_is_none_are_told(tmp_path: 
     watched.receive(follow(last, 3 * SECOND, b'{"torn'))
     assert [one.kind for one in watched.told] == ["stream.unknown"] * 2
     assert "auction" in watched.told[0].text and "1 frames or answers could not be read" in watched.told[1].text
+
+
+def test_a_venue_that_makes_up_kinds_fills_no_memory() -> None:
+    counts = VenueCounts()
+    for number in range(1000):
+        counts.strange(f"kind {number}")
+        counts.strange("kind 0")
+    assert (counts.unknown, len(counts.kinds), counts.kinds["kind 0"]) == (2000, 100, 1001)
 
 
 def test_a_new_field_of_a_frame_is_told_once_whatever_the_codec_does_with_it(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Of the spool: whatever was told is read again, in order, whole, by however many it was told."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,20 @@ def test_the_spool_has_a_bound(tmp_path: Path) -> None:
     kept = told(spool)
     assert kept == some[-len(kept) :] and len(kept) > 15
     assert told(spool, Place(99999, 5)) == kept, "a spool that was made anew is read from its first line"
+
+
+def test_a_file_that_was_renamed_never_grows_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.tell(a(1))
+    with spool.path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        teller = threading.Thread(target=spool.tell, args=(a(2),))
+        teller.start()
+        teller.join(0.05)  # it has the file open now, and waits for the lock
+        renamed = spool.path.rename(spool.directory / "spool-000001.jsonl")
+    teller.join()
+    assert renamed.read_bytes() == to_line(a(1)) and spool.path.read_bytes() == to_line(a(2))
+    assert told(spool) == [a(1), a(2)]
 
 
 def test_a_full_disk_is_an_answer_and_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

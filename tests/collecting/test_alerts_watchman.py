@@ -67,6 +67,18 @@ def test_many_books_of_a_venue_are_one_alert() -> None:
     assert shown(watchman.take()) == [("feed.back", "alpha")]
 
 
+def test_the_books_of_a_venue_that_is_back_have_their_time_again() -> None:
+    watchman = watching()
+    for number in range(3):
+        watchman.book("alpha", f"alpha:{number}", False, "gone", 0)
+    watchman.look(AFTER)
+    watchman.book("alpha", "alpha:0", True, "", 2 * AFTER)
+    watchman.look(2 * AFTER)
+    assert shown(watchman.take()) == [("feed.dead", "alpha"), ("feed.back", "alpha")]
+    watchman.look(3 * AFTER)
+    assert shown(watchman.take()) == [("feed.dead", "alpha:1"), ("feed.dead", "alpha:2")]
+
+
 states = st.lists(
     st.tuples(st.sampled_from([("alpha", n) for n in range(9)] + [("beta", 0)]), st.booleans(), st.integers(0, 100)),
     max_size=60,
@@ -167,11 +179,11 @@ def test_a_field_that_a_kind_never_had_is_told_once_and_remembered(tmp_path: Pat
 def test_what_two_processes_learned_is_joined(tmp_path: Path) -> None:
     one, other = Fields(tmp_path), Fields(tmp_path)
     for _ in range(LEARN):
-        one.look("alpha", frame("trade"))
+        one.look("alpha", frame("trade", tip=1))
         other.look("alpha", frame("trade", fee=1))
     one.keep()
     other.keep()
-    assert Fields(tmp_path).look("alpha", frame("trade", fee=1, x=1)) == ["trade: x"]
+    assert Fields(tmp_path).look("alpha", frame("trade", fee=1, tip=1, x=1)) == ["trade: x"]
 
 
 @pytest.mark.parametrize("frame", [b"pong", b"", b"[1,2]", b"7", b'{"a":', b"\xff\xfe", b'{"data": null}', b'{"e": 5}'])
