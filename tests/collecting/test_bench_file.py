@@ -38,6 +38,7 @@ def test_lines_of_a_venue(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["corpus_sha256"] == sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.long
 def test_a_native_capture_names_its_venues(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = packaged_files()[:2]
     with Writer(tmp_path / "capture") as writer:

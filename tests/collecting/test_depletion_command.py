@@ -135,7 +135,7 @@ def recorded(*arguments: str) -> list[str]:
 
 
 @needs_recordings
-@pytest.mark.parametrize(("side", "quantity"), [("sell", "15"), ("buy", "1500")])
+@pytest.mark.parametrize(("side", "quantity"), [("sell", "15"), pytest.param("buy", "1500", marks=pytest.mark.long)])
 def test_of_recordings_whose_clocks_are_shifted(side: str, quantity: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One venue hears the same market ten seconds later, so its book is another."""
     document = told(
@@ -180,7 +180,7 @@ def test_waiting_stops_where_it_is_first_all_there(capsys: pytest.CaptureFixture
 
 @needs_recordings
 def test_watching_prints_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["buy", "15", *recorded("--watch", "--json", "--for=1500ms")]) == 0
+    assert main(["buy", "15", *recorded("--watch", "--json", "--for=700ms")]) == 0
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answers = [(one["missing"], one["merged"], one["left_out"]) for one in documents]
     assert len(documents) > 3 and all(one != other for one, other in pairwise(answers))
@@ -224,7 +224,7 @@ def simulated(side: str, plugins: dict[VenueId, Any]) -> Iterator[tuple[str, Lev
                 yield str(venue), [(price * rules.tick, size * rules.step) for price, size in rows]
 
 
-@pytest.mark.parametrize("side", ["sell", "buy"])
+@pytest.mark.parametrize("side", ["sell", pytest.param("buy", marks=pytest.mark.long)])
 def test_fifteen_on_simulated_venues(side: str, capsys: pytest.CaptureFixture[str]) -> None:
     plugins = of_dollars()
     venues = f"--venues={','.join(plugins)}"

@@ -60,7 +60,7 @@ def lot_by_lot(side: Side, quantity: D, shown: list[Offer]) -> tuple[F, F]:
     return taken, paid
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(cases)
 def test_it_is_what_taking_lot_by_lot_comes_to(case: tuple[Side, list[Offer], D]) -> None:
     side, shown, quantity = case
@@ -72,7 +72,7 @@ def test_it_is_what_taking_lot_by_lot_comes_to(case: tuple[Side, list[Offer], D]
         assert (F(walk.filled), walk.notional) == lot_by_lot(side, quantity, [one])
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(cases)
 def test_quantities_sum_exactly_and_prices_get_no_better(case: tuple[Side, list[Offer], D]) -> None:
     side, shown, quantity = case
@@ -94,7 +94,7 @@ def test_quantities_sum_exactly_and_prices_get_no_better(case: tuple[Side, list[
     assert sum(found.merged.share(venue).ordered for venue in ladders) == found.merged.ordered
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(cases)
 def test_all_venues_together_are_never_worse_than_the_best_one(case: tuple[Side, list[Offer], D]) -> None:
     side, shown, quantity = case
@@ -111,7 +111,7 @@ def test_all_venues_together_are_never_worse_than_the_best_one(case: tuple[Side,
             assert mine <= theirs <= walk.notional
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(cases, st.sampled_from(RATES[2:]))
 def test_a_fee_never_helps(case: tuple[Side, list[Offer], D], rate: str) -> None:
     side, shown, quantity = case
