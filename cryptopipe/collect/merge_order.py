@@ -53,8 +53,6 @@ def _topological(sequences: Sequence[Sequence[Key]], priorities: Mapping[Key, Pr
             while waiting[-1] in placed:
                 waiting.pop()
             key = waiting.pop()
-        if key in placed:
-            continue
         found.append(key)
         placed.add(key)
         for other in after[key]:

@@ -209,6 +209,13 @@ def test_equal_rows_of_one_millisecond_stay_as_many_as_they_were() -> None:
     assert merged("l3", part("a", [row, row]), part("b", [row])).lines == [*row, *row]
 
 
+def test_a_row_is_in_the_file_of_the_hour_in_which_it_was_heard_first() -> None:
+    units = recording("trade", 5, 4)
+    one, other = Part("a", flat(units), [0, 0, 1, 1]), Part("b", flat(units), [0, 1, 1, 2])
+    assert [unit.hour for unit in merged("trade", one, other).units] == [0, 0, 1, 1]
+    assert [unit.hour for unit in merged("trade", other, one).units] == [0, 0, 1, 1]
+
+
 def test_orders_that_contradict_each_other_are_told() -> None:
     one, other = ("5,S,x,1,1,5,True",), ("5,S,y,1,1,5,True",)
     result = merged("trade", part("a", [one, other]), part("b", [other, one]))
