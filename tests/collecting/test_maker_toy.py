@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from collecting.quotes_stage import Stage, fees
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import cryptopipe_toy_maker
@@ -76,22 +76,27 @@ def test_small_moves_leave_quotes_where_they_are() -> None:
     assert len(stage.told("quote_cancelled")) == 4
 
 
-@given(st.lists(st.tuples(st.integers(9000, 11000), st.integers(1, 40), st.booleans()), min_size=2, max_size=12))
+@given(st.lists(st.tuples(st.integers(9950, 10050), st.integers(1, 40), st.sampled_from([-1, 0, 1])), min_size=2))
+@example([(10000, 1, 1), (10000, 1, 1), (10000, 1, 1)])
+@example([(10000, 1, -1), (10000, 1, -1), (10000, 1, -1)])
 @settings(max_examples=15)
 def test_whatever_the_market_does_it_never_quotes_across_it_nor_beyond_its_inventory(
-    moves: list[tuple[int, int, bool]],
+    moves: list[tuple[int, int, int]],
 ) -> None:
-    stage = maker(max_inventory=D(2), skew_bps=D(30))
-    for bid, wide, trades in moves:
+    """Trades far below and far above, so that it is full of what it bought, or short of what it sold."""
+    stage = maker(max_inventory=D(2), skew_bps=D(300))
+    for bid, wide, way in moves:
         stage.book(D(bid) / 10, D(bid + wide) / 10, 120)
-        if trades:
-            stage.trade(D(bid) / 10 - 20, 5, after_ms=60)
+        if way:
+            stage.trade(D(bid) / 10 + 200 * way, 5, after_ms=60)
             stage.pipe.end_turn()
     checks = [reason["check"] for one in stage.told("quote_refused") for reason in one["reasons"]]
     assert "post_only" not in checks and "size" not in checks
-    bought = sum((D(one["price"]) * D(one["quantity"]) for one in stage.told("filled")), D(0))
-    placed = len(stage.told("quote_placed"))
-    assert placed >= 4 and bought <= 5_000  # the limit of 2, one set of 2 beyond it, at moving prices
+    inventory = most = D(0)
+    for one in stage.told("filled"):
+        inventory += D(one["price"]) * D(one["quantity"]) * (1 if one["side"] == "buy" else -1)
+        most = max(most, abs(inventory))
+    assert len(stage.told("quote_placed")) >= 4 and most <= 5_000  # the limit of 2, one set of 2 beyond it, and moves
 
 
 def test_its_docs_name_every_setting() -> None:
