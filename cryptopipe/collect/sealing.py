@@ -89,7 +89,7 @@ class Sealer:
             path.parent.mkdir(parents=True, exist_ok=True)
             part_of(path).unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
 
     def write(self, path: Path, text: str) -> None:
         """Add rows to a part file. Raises `CaptureError`."""
@@ -98,7 +98,7 @@ class Sealer:
             with part_of(path).open("ab") as part:
                 part.write(text.encode())
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
 
     def seal(self, series: Series, draft: Draft, complete: bool, gaps: Sequence[Gap], filled: Sequence[str]) -> None:
         """Make the file and its manifest durable. Raises `CaptureError`."""
@@ -132,7 +132,7 @@ def _make(
         sealer.files.replace(manifest_of(draft.path), encode(told))
         part.unlink()
     except OSError as error:
-        raise _unwritable(draft.path, error) from error
+        raise unwritable(draft.path, error) from error
 
 
 def _manifest(
@@ -183,7 +183,8 @@ def _parquet(schema: Schema, text: bytes) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _unwritable(path: Path, error: OSError) -> CaptureError:
+def unwritable(path: Path, error: OSError) -> CaptureError:
+    """What a full or broken disk is told as."""
     return CaptureError(
         f"cannot be written: {error.strerror or error}",
         where=str(path),

@@ -25,6 +25,7 @@ from cryptopipe.clock import Nanos
 from cryptopipe.collect.derive import Spill, session_id
 from cryptopipe.collect.layout import folder_symbol, raw_folder, root
 from cryptopipe.collect.plan import Carried, Plan
+from cryptopipe.collect.sealing import unwritable
 from cryptopipe.errors import CaptureError, ConfigError, CryptopipeError
 
 _NEXT_ID: Nanos = 60
@@ -94,23 +95,28 @@ class Session:
         return found
 
     def describe(self, facts: Facts) -> None:
-        """Write `session.json`. Raises `OSError`."""
-        DISK.replace(self.path / "session.json", msgspec.json.encode(facts))
+        """Write `session.json`. Raises `CaptureError`."""
+        with _written(self.path / "session.json") as path:
+            DISK.replace(path, msgspec.json.encode(facts))
 
     def seal(self, rows: int, carried: dict[str, Carried]) -> None:
-        """Write `rows.json`: nothing of it is made again. Raises `OSError`."""
-        DISK.replace(self.path / "rows.json", msgspec.json.encode(Sealed(rows, carried)))
+        """Write `rows.json`: nothing of it is made again. Raises `CaptureError`."""
+        with _written(self.path / "rows.json") as path:
+            DISK.replace(path, msgspec.json.encode(Sealed(rows, carried)))
 
     def spilled(self, spill: Spill) -> None:
-        """Keep which inputs became rows late. Raises `OSError`."""
-        with (self.path / "spills.jsonl").open("ab") as file:
+        """Keep which inputs became rows late. Raises `CaptureError`."""
+        with _written(self.path / "spills.jsonl") as path, path.open("ab") as file:
             file.write(msgspec.json.encode(spill) + b"\n")
 
     def tell(self, status: Mapping[str, Any]) -> None:
-        """Replace `status.json`; a reader sees the old one or the new one, a power loss may lose both."""
-        draft = self.path / ".status.new"
-        draft.write_bytes(msgspec.json.encode(status))
-        draft.replace(self.path / "status.json")
+        """Replace `status.json`; a reader sees the old one or the new one, a power loss may lose both. Raises
+        `CaptureError`.
+        """
+        with _written(self.path / "status.json") as path:
+            draft = self.path / ".status.new"
+            draft.write_bytes(msgspec.json.encode(status))
+            draft.replace(path)
 
     def status(self) -> dict[str, Any]:
         """What it told last; empty for nothing."""
@@ -165,13 +171,14 @@ def all_sessions(data_dir: Path, venue: str) -> list[Session]:
 def carried_over(sessions: Sequence[Session], plan: Plan) -> dict[str, Carried]:
     """What sessions that are sealed left of the streams of a plan: of each the newest word."""
     found: dict[str, Carried] = {}
-    folders = {one.folder for one in plan.wanted}
-    for session in sessions:
-        sealed = session.sealed()
+    folders = {one.folder for one in plan.wanted if one.kind != "raw"}
+    streams = None if plan.symbols is None else len(folders) * len(plan.symbols)
+    for session in reversed(sessions):
+        sealed = session.sealed() if streams is None or len(found) < streams else None
         for key, one in (sealed.carried if sealed is not None else {}).items():
             folder, _, symbol = key.partition("/")
             if folder in folders and (plan.symbols is None or symbol in plan.symbols) and one.until:
-                found[key] = one
+                found.setdefault(key, one)
     return found
 
 
@@ -213,6 +220,14 @@ def _lock(lock: IO[str], venue: str, key: str) -> None:
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    try:
+        yield path
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _read(path: Path, kind: type[Any]) -> Any:
