@@ -32,7 +32,6 @@ from cryptopipe.settings.model import Settings
 from cryptopipe.settings.shape import is_secret, key_names, known_at, leads_to_secret, mapping_defaults
 
 DEFAULT = "default"
-_UNSPOKEN: tuple[Key, ...] = (("keys",), ("alerts", "channels"))
 _FIX = "`cryptopipe config schema` lists every key, `cryptopipe config show` the values and where each came from"
 
 

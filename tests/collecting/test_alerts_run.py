@@ -154,6 +154,7 @@ def test_a_simulated_market_tells_only_if_that_is_set(tmp_path: Path, set_: bool
     object.__setattr__(made, "settings", made.settings.model_copy(update={"alerts": alerts}))
     with Running(made, Origin("sandbox", source.label())) as running:
         running.watch(depth(made))
+        assert running._sink.heard != running._tell_fill, "fills are told only if that is set"
         running.turn_ended(running.started_at + 3600 * SECOND)
         running.finish("end")
     assert [line.alert.kind for line in Spool(tmp_path).lines() if line.alert] == ["feed.dead"] * len(

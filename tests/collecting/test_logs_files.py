@@ -95,6 +95,16 @@ def test_files_get_what_stderr_does_not_show(tmp_path: Path, capsys: pytest.Capt
     assert "\x1b" not in "".join(feed + gate + run) and "hunter2" not in "".join(feed + gate + run)
 
 
+def test_stderr_may_show_more_than_files_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: None) -> None:
+    files = LogFiles(tmp_path, as_json=False, max_bytes=1 << 20, keep=2)
+    configure(2, files, "warning")
+    structlog.get_logger().debug("feed.frame")
+    structlog.get_logger().warning("feed.closed")
+    files.close()
+    assert re.findall(r"feed\.\w+", capsys.readouterr().err) == ["feed.frame", "feed.closed"]
+    assert [line.split()[2] for line in lines(tmp_path, "feed")] == ["feed.closed"]
+
+
 def test_an_exception_is_in_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: None) -> None:
     files = LogFiles(tmp_path, as_json=True, max_bytes=1 << 20, keep=2)
     configure(0, files)
