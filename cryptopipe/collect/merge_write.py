@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from cryptopipe.capture.files import DISK
-from cryptopipe.clock import MILLISECOND, Nanos, format_at
+from cryptopipe.clock import Nanos, format_at
 from cryptopipe.collect.layout import HOUR, Place, manifest_of, sealed_files
 from cryptopipe.collect.manifest import Gap, Manifest, encode
 from cryptopipe.collect.merge import Merged, Part, Unit, merge_rows
@@ -77,7 +77,7 @@ def _written(
     hours = [(hour, list(units)) for hour, units in groupby(_rising(merged.units), key=lambda unit: unit.hour)]
     for hour, units in hours:
         last = hour == hours[-1][0]
-        gaps = [gap for gap in left if last or gap.to_ms < (hour + 1) * HOUR // MILLISECOND]
+        gaps = [gap for gap in left if last or gap.to_ms <= units[-1].time_ms]  # with the row that ends it
         left = [gap for gap in left if gap not in gaps]
         yield _sealed(stream, about, units, gaps, filled, to, now, session, hour in whole)
 

@@ -272,6 +272,18 @@ def test_tops_of_another_clock_are_neither_mixed_nor_repeated(seed: int, by: int
     assert [line.split(",", 1)[1] for line in result.lines] == [text for _, text in rows]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_tops_of_a_shaky_clock_are_patched_at_the_changes_of_the_edges(seed: int) -> None:
+    """A row may be heard up to a fifth of a second later than its neighbours: no clock tells where a hole begins."""
+    random, rows = Random(seed), tops(seed)
+    late, shaken = 0, list[tuple[int, str]]()
+    for at, text in rows:
+        late = max(late + 1, at + random.randrange(200_000))
+        shaken.append((late, text))
+    result = merge_top([top_part("a", rows, set(range(20, 26))), top_part("b", shaken, set(range(30, 59)))])
+    assert [line.split(",", 1)[1] for line in result.lines] == [text for _, text in rows]
+
+
 def data_dir(
     path: Path, kind: str, units: Sequence[Unit], hours: Sequence[int], symbol: str = "S/T", filled: Sequence[str] = ()
 ) -> Path:
@@ -353,6 +365,36 @@ def test_single_files_need_no_manifest(tmp_path: Path, capsys: pytest.CaptureFix
     (stream,) = document["streams"]
     assert (code, stream["type"], stream["symbol"], stream["rows"]) == (0, "trade", "S", 60)
     assert "".join(files_of(tmp_path / "to").values()) == "".join(f"{line}\n" for line in flat(units))
+
+
+def test_no_row_is_lost_where_clocks_disagree_about_the_hour(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One collector's clock is behind: what it alone has is in an earlier hour than what comes before it. And what
+    nobody has is in the manifest of its hour.
+    """
+    units = recording("trade", 8, 40)
+    for name, places, hours in (("a", [*range(30), *range(33, 40)], 20), ("b", [*range(10), *range(28, 31)], 99)):
+        data_dir(tmp_path / name, "trade", [units[n] for n in places], [int(n >= hours) for n in places])
+    code, document = run(capsys, tmp_path / "a", tmp_path / "b", "--to", tmp_path / "to")
+    (stream,) = document["streams"]
+    assert (code, stream["rows"], stream["missing"][0]["missing"]) == (0, 38, 2)
+    kept = flat([unit for place, unit in enumerate(units) if place not in (31, 32)])
+    assert list(files_of(tmp_path / "to").values()) == [
+        "".join(f"{line}\n" for line in lines) for lines in (kept[:20], kept[20:])
+    ]
+    gaps = [json.loads(one.read_text())["gaps"] for one in sorted((tmp_path / "to").rglob("*.json"))]
+    assert [[gap["text"] for gap in one] for one in gaps] == [[], ["ids 5031 to 5032 were told to no source"]]
+
+
+def test_a_header_is_no_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "ts_iso,provider,symbol,bid,ask,spread,mid"
+    lines = top_part("x", tops(1, 6)).lines
+    (tmp_path / "a.csv").write_text("\n".join([head, *lines[:4], ""]))
+    (tmp_path / "b.csv").write_text("\n".join([head, *lines[3:], ""]))
+    code, document = run(capsys, tmp_path / "a.csv", tmp_path / "b.csv", "--to", tmp_path / "to")
+    assert (code, document["streams"][0]["rows"], document["streams"][0]["venue"]) == (0, 6, "alpha")
+    assert list(files_of(tmp_path / "to").values()) == ["\n".join([head, *lines, ""])]
 
 
 def test_wrong_command_lines_and_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
