@@ -47,7 +47,7 @@ def open_destination(url: str, settings: UploadSettings, environment: Mapping[st
     if parts.scheme == "s3":
         return _s3(url, parts, settings, environment)
     if parts.scheme == "file":
-        return _directory(url, parts)
+        return _directory(url, parts, settings)
     if parts.scheme == "memory":  # for tests: nobody reads it afterwards
         from obstore.store import MemoryStore
 
@@ -56,7 +56,7 @@ def open_destination(url: str, settings: UploadSettings, environment: Mapping[st
     raise UsageError("not a place for copies", where=url or "--to", fix=f"write {_FORMS}")
 
 
-def _directory(url: str, parts: SplitResult) -> Destination:
+def _directory(url: str, parts: SplitResult, settings: UploadSettings) -> Destination:
     from obstore.store import LocalStore
 
     folder = Path(unquote(parts.path))
@@ -65,7 +65,7 @@ def _directory(url: str, parts: SplitResult) -> Destination:
     if not folder.is_dir():
         raise ConfigError("no such directory", where=url, fix="make it, or mount what should be there")
     store = LocalStore(folder)
-    return Destination(url, lambda _: store, keeps_metadata=False)
+    return Destination(url, lambda _: store, keeps_metadata=False, conditional=settings.conditional)
 
 
 def _s3(url: str, parts: SplitResult, settings: UploadSettings, environment: Mapping[str, str]) -> Destination:

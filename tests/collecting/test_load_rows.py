@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from cryptopipe.cli import main
 from cryptopipe.collect.schema import SCHEMAS
 
+needs_psycopg = pytest.mark.skipif(find_spec("psycopg") is None, reason="psycopg is not installed")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BOOK = "1621485165942,BTC/USDT,B,39441.9,0.128887,1\n1621485165942,BTC/USDT,A,39442,12,1\n"
 TOP = (
@@ -254,6 +256,7 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path: Path, to: str, capsys:
     assert rows(to, "trades", order="1") == []
 
 
+@pytest.mark.slow
 def test_only_what_the_checks_let_through_is_loaded_unless_asked(
     tmp_path: Path, to: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +297,7 @@ def as_parquet(text: str, kind: str) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_parquet_and_csv_give_the_same_rows(tmp_path: Path) -> None:
     """The one file's name differs by its end; all that is in the tables of rows is the same."""
     kinds = {"trade": TRADES, "book-1000ms": BOOK, "top": TOP, "l3": ORDERS, "candle-1m": CANDLES}
@@ -346,7 +350,7 @@ def test_an_hour_without_rows_is_loaded(tmp_path: Path, to: str) -> None:
         ("market.duckdb", 2, "not a database"),
         ("duckdb://", 2, "no file"),
         ("duckdb:////no/such/place/x.duckdb", 2, "no such directory"),
-        ("postgresql://me@127.0.0.1:1/x", 69, "onnect"),
+        pytest.param("postgresql://me@127.0.0.1:1/x", 69, "onnect", marks=needs_psycopg),
     ],
 )
 def test_what_is_no_database_is_refused(

@@ -17,7 +17,7 @@ from obstore.store import LocalStore, MemoryStore
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.capture.writer import Writer
 from cryptopipe.shipping.candidates import candidates
-from cryptopipe.shipping.destination import Destination
+from cryptopipe.shipping.destination import Destination, NameTaken
 from cryptopipe.shipping.seen import Seen
 from cryptopipe.shipping.upload import Report, Upload
 
@@ -164,6 +164,17 @@ def test_what_changed_in_the_store_since_the_last_time_is_seen(tmp_path: Path, d
     assert list(states(report).values()) == ["refused"]
 
 
+def test_a_store_without_conditions_is_looked_at_before(tmp_path: Path) -> None:
+    memory = MemoryStore()
+    destination = Destination("memory:", lambda _: memory, conditional=False)
+    path = judged(tmp_path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    destination.put("key", path, sha256)
+    with pytest.raises(NameTaken):
+        destination.put("key", path, sha256)
+    assert contents(destination) == {"key": path.read_bytes()}
+
+
 def test_what_is_gone_from_the_store_goes_again(tmp_path: Path, destination: Destination) -> None:
     judged(tmp_path)
     send(tmp_path, destination)
@@ -244,6 +255,36 @@ def test_closed_segments_of_a_capture_go_and_an_open_one_stays(tmp_path: Path, d
     expected = {path.relative_to(tmp_path / "collected").as_posix(): path.read_bytes() for path in folder.iterdir()}
     assert contents(destination) == expected
     assert {one.sha256 for one in second.outcomes} == {hashlib.sha256(data).hexdigest() for data in expected.values()}
+
+
+def test_a_segment_that_changed_after_it_went_is_refused(tmp_path: Path, destination: Destination) -> None:
+    folder = tmp_path / "collected" / "alpha" / "raw" / "20210520T041300Z-abcdef"
+    Writer(folder, {"meta": "one"}).close()
+    (path,) = folder.iterdir()
+    send(tmp_path, destination)
+    before = contents(destination)
+    path.write_bytes(path.read_bytes().replace(b"one", b"two"))
+    report = send(tmp_path, destination)
+    assert list(states(report).values()) == ["refused"]
+    assert contents(destination) == before
+
+
+def test_a_copied_file_that_was_cut_here_is_named(tmp_path: Path, destination: Destination) -> None:
+    path = judged(tmp_path)
+    send(tmp_path, destination)
+    path.write_bytes(path.read_bytes()[:-1])
+    report = send(tmp_path, destination)
+    assert list(states(report).values()) == ["refused"]
+    assert "were sealed" in reasons(report)
+
+
+@pytest.mark.parametrize("folder", ["1000%20PEPE", "ü 日本", "a#1", "a*[x]?{y}", "a~b^c`d|e", "<x>'\"&=+$@;,!()"])
+def test_a_symbol_of_any_characters_keeps_its_name(folder: str, tmp_path: Path, destination: Destination) -> None:
+    made = place(tmp_path)
+    judge(seal(made.parent.parent / folder / made.name, b"1\n"))
+    assert send(tmp_path, destination).counts["uploaded"] == 1
+    assert send(tmp_path, destination).counts["there"] == 1
+    assert all(key.split("/")[2] == folder for key in contents(destination))
 
 
 def test_captures_stay_where_they_are_not_wanted(tmp_path: Path) -> None:
