@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.errors import ConfigError, CryptopipeError
@@ -68,14 +68,11 @@ def scheduler(
     from apscheduler.triggers.interval import IntervalTrigger
 
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of each time that comes while a run goes on
-    made = BlockingScheduler(
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        timezone=UTC,
-    )
+    made = BlockingScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone=UTC)
+    once: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     begin = datetime.fromtimestamp(first / SECOND, UTC)
     seconds = IntervalTrigger(seconds=max(1, every // SECOND), start_date=begin, timezone=UTC)
-    made.add_job(check, seconds, id="check", name="check", next_run_time=begin)
+    made.add_job(check, seconds, id="check", name="check", next_run_time=begin, **once)
     hour, minute = digest_at.split(":")
-    made.add_job(digest, CronTrigger(hour=hour, minute=minute, timezone=UTC), id="digest", name="digest")
+    made.add_job(digest, CronTrigger(hour=hour, minute=minute, timezone=UTC), id="digest", name="digest", **once)
     return made

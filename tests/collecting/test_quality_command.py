@@ -122,7 +122,7 @@ def test_a_failed_file_is_shown_kept_and_told_once(tmp_path: Path, capsys: pytes
 
 
 def test_a_page_and_a_table_show_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    seal(tmp_path, tops(wrong=True, symbol="<b>&"))
+    seal(tmp_path, tops(wrong=True, symbol="<b>&"), symbol="XY-USD")
     assert main(["qa", "--data-dir", str(tmp_path), "--html", "page.html"]) == 1
     shown = capsys.readouterr().out
     assert "top.crossed" in shown and "1 fail" in shown
@@ -137,6 +137,9 @@ def test_the_digest_counts_the_day_and_names_missing_hours(tmp_path: Path, capsy
     hours = [int((now - timedelta(hours=ago)).timestamp()) * 1000 for ago in (5, 4, 2)]
     for at in hours:
         seal(tmp_path, tops(at, wrong=at == hours[0]))
+    before = now - timedelta(hours=25)
+    old = seal(tmp_path, tops(int(before.timestamp()) * 1000, wrong=True))
+    examine([old], LIMITS, int(before.timestamp()) * 10**9)  # judged then, so of no news today
     assert main(["qa", "--data-dir", str(tmp_path)]) == 1
     capsys.readouterr()
     told = printed(capsys, tmp_path, "--digest", code=0)
@@ -193,7 +196,9 @@ def test_a_verdict_holds_while_the_bytes_do(tmp_path: Path) -> None:
     files = found_files([], tmp_path, 0, AT)
     assert len(examine(files, LIMITS, AT).judged) == 1
     assert len(examine(files, LIMITS, AT).known) == 1
-    assert len(examine(files, LIMITS, AT, again=True).judged) == 1
+    for touched in (file, file.with_name(f"{file.name}.json")):
+        os.utime(touched, ns=(AT, touched.stat().st_mtime_ns + 1_000_000))
+        assert len(examine(files, LIMITS, AT).judged) == 1, "of the same size, but written again"
     seal(tmp_path, tops(wrong=True))
     os.utime(file, ns=(AT, AT))
     (judged,) = examine(files, LIMITS, AT).judged
@@ -276,6 +281,8 @@ def test_the_schedule_is_that_of_the_options() -> None:
     fires = digest.trigger.get_next_fire_time(None, first)
     assert fires == datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
     assert digest.trigger.get_next_fire_time(fires, fires + timedelta(seconds=1)) == fires + timedelta(days=1)
+    for job in (check, digest):
+        assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
 
 
 def test_the_page_lists_every_check_as_it_is() -> None:
