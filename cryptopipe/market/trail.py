@@ -18,8 +18,8 @@ from cryptopipe.clock import Nanos
 from cryptopipe.model.contracts import TradeSpan
 from cryptopipe.model.events import Trade
 
-MOST_KNOWN = 20_000
-"""Ids kept of one instrument, to know a trade that is told again."""
+MOST_KNOWN = 2_000
+"""Ids kept of one instrument, to know a trade that is told again: venues tell up to a hundred upon a subscription."""
 MOST_HOLES = 100
 """Open holes of one instrument; beyond, the oldest is given up."""
 
