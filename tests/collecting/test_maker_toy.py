@@ -67,6 +67,17 @@ def test_a_full_inventory_is_only_sold() -> None:
     assert resting(stage) == {"buy": [], "sell": [D(1005)]}
 
 
+def test_a_fill_is_made_up_for_where_nothing_else_moves() -> None:
+    """Without a skew the inner bid alone is gone; the other three stay where they are."""
+    stage = maker(spread_bps=D(100), level_bps=D(50), skew_bps=D(0), refresh_bps=D(20))
+    stage.book(999, 1001)
+    stage.book(999, 1001, 60)
+    stage.trade(994, 1)
+    stage.pipe.end_turn()
+    assert resting(stage) == {"buy": [D(990), D(995)], "sell": [D(1005), D(1010)]}
+    assert stage.told("quote_cancelled") == []
+
+
 def test_small_moves_leave_quotes_where_they_are() -> None:
     stage = maker(refresh_bps=D(20))
     stage.book(999, 1001)

@@ -66,7 +66,7 @@ def expected_fills(stage: Stage, steps: Sequence[Step]) -> list[tuple[str, D, D]
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(histories())
 def test_fills_are_exactly_those_of_trades_through_a_price_while_the_quote_was_there(steps: list[Step]) -> None:
     stage = play(steps)
@@ -77,7 +77,7 @@ def test_fills_are_exactly_those_of_trades_through_a_price_while_the_quote_was_t
         assert price < ours if one["side"] == "buy" else price > ours
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(histories())
 def test_no_quote_crosses_its_book_when_it_arrives(steps: list[Step]) -> None:
     stage = play(steps)
@@ -94,7 +94,7 @@ def test_no_quote_crosses_its_book_when_it_arrives(steps: list[Step]) -> None:
         assert one["quote_id"] not in late or ended.get(one["quote_id"]) is None
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(histories(), st.sampled_from(["0.001", "-0.0002", "0"]), st.sampled_from(["quote", "received"]))
 def test_balances_are_the_sum_of_fills_and_fees(steps: list[Step], maker: str, charged_in: str) -> None:
     stage = play(steps, Stage(fees(maker, charged_in)))
@@ -115,7 +115,7 @@ def test_balances_are_the_sum_of_fills_and_fees(steps: list[Step], maker: str, c
     assert stage.free("X") == stage.held().get("X", 0)
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(histories(), st.sampled_from(["0.001", "-0.0002"]), st.sampled_from(["quote", "received"]))
 def test_nothing_is_promised_twice(steps: list[Step], maker: str, charged_in: str) -> None:
     """With hardly any money: what is set aside never exceeds what is there, and what is there never falls below 0."""
