@@ -13,6 +13,7 @@ from cryptopipe.app import Running, act
 from cryptopipe.capture.inputs import PRIVATE, Direction, Input
 from cryptopipe.clock import SECOND
 from cryptopipe.drivers.replay import packaged_replay
+from cryptopipe.drivers.stop import Stop, ended
 from cryptopipe.market.connection import VenueCounts
 from cryptopipe.market.market import Market
 from cryptopipe.market.sentry import Sentry
@@ -47,10 +48,10 @@ def depth(made: Wiring) -> dict[VenueId, list[Subscription]]:
 
 def test_alerts_change_no_record_and_tell_fills_and_the_halt(tmp_path: Path) -> None:
     source = packaged_replay()
-    plain = act(wiring(tmp_path / "plain", source.venues), source, source.label())
+    plain = act(wiring(tmp_path / "plain", source.venues), source, source.label(), 20 * SECOND)
     with Running(wiring(tmp_path / "told", source.venues), Origin("live", source.label())) as running:
         running.watch(depth(running.wiring))
-        for entry in packaged_replay():
+        for entry in ended(packaged_replay(), Stop(), 20 * SECOND):
             running.take(entry)
             running.pipe.market.take_commands()
             running.turn_ended(entry.at)
