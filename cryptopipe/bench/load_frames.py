@@ -40,20 +40,26 @@ def proven() -> dict[VenueId, ExchangePlugin]:
     return {one.venue: one for one in chosen[:CONNECTIONS]}
 
 
-def parted(plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str]) -> dict[VenueId, list[list[Subscription]]]:
-    """Book and top of every simulated instrument between these assets, on five connections in all: the venues with
-    the most instruments are given a second one, and so on. A venue with fewer instruments than connections has fewer.
+def parted(
+    plugins: Mapping[VenueId, ExchangePlugin],
+    assets: Sequence[str],
+    connections: int = CONNECTIONS,
+    trades: bool = False,
+) -> dict[VenueId, list[list[Subscription]]]:
+    """Book and top, and trades if wanted, of every simulated instrument between these assets, on so many connections in
+    all: the venues with the most instruments are given a second one, and so on. A venue with fewer instruments than
+    connections has fewer.
     """
     wanted = frozenset(Asset(one) for one in assets)
     instruments = {venue: simulated(plugin, wanted) for venue, plugin in plugins.items()}
     instruments = {venue: ones for venue, ones in instruments.items() if ones}
     shares = dict.fromkeys(instruments, 1)
-    for _ in range(CONNECTIONS - len(shares)):
+    for _ in range(connections - len(shares)):
         most = max(shares, key=lambda venue: len(instruments[venue]) / shares[venue])
         shares[most] = min(shares[most] + 1, len(instruments[most]))
-    books = (Channel.DEPTH, Channel.TOP)
+    channels = (Channel.DEPTH, Channel.TOP, *[Channel.TRADES] * trades)
     return {
-        venue: [[one for one in subscriptions_of(ones[n :: shares[venue]]) if one.channel in books]
+        venue: [[one for one in subscriptions_of(ones[n :: shares[venue]]) if one.channel in channels]
                 for n in range(shares[venue])]
         for venue, ones in instruments.items()
     }  # fmt: skip
@@ -69,8 +75,15 @@ def dealt(plugin: ExchangePlugin, parts: Sequence[Sequence[Subscription]]) -> Ex
 class Recording:
     """Simulated venues, listened to ahead of time."""
 
-    def __init__(self, plugins: Mapping[VenueId, ExchangePlugin], assets: Sequence[str], seed: int) -> None:
-        parts = parted(plugins, assets)
+    def __init__(
+        self,
+        plugins: Mapping[VenueId, ExchangePlugin],
+        assets: Sequence[str],
+        seed: int,
+        connections: int = CONNECTIONS,
+        trades: bool = False,
+    ) -> None:
+        parts = parted(plugins, assets, connections, trades)
         self._plugins = {venue: plugins[venue] for venue in parts}
         wanted = frozenset(Asset(one) for one in assets)
         self._world = World(self._plugins, Parameters.load(None), seed, START_AT, wanted)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cryptopipe import registry
-from cryptopipe.bench.load_frames import Recording
+from cryptopipe.bench.load_frames import CONNECTIONS, Recording
 from cryptopipe.clock import Nanos
 from cryptopipe.drivers.pace import Schedule, Sent, send_until_stdin_closes
 from cryptopipe.model.facts import VenueId
@@ -28,6 +28,8 @@ class Order(msgspec.Struct, frozen=True):
     order: str
     cpu: int | None = None
     lose: int | None = None
+    connections: int = CONNECTIONS
+    trades: bool = False
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -51,7 +53,8 @@ def main() -> None:
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     if order.cpu is not None:
         os.sched_setaffinity(0, {order.cpu})
-    recording = Recording({venue: registry.exchange(venue) for venue in order.venues}, order.assets, order.seed)
+    plugins = {venue: registry.exchange(venue) for venue in order.venues}
+    recording = Recording(plugins, order.assets, order.seed, order.connections, order.trades)
     recording.make(order.schedule.frames, order.lose)
     Path(order.order).write_bytes(recording.order)
     tapes = recording.tapes
