@@ -159,23 +159,33 @@ def _speaks(entry: Input) -> bool:
 
 def _relay(lives: Sequence[Life], missing: list[Silence]) -> list[Life]:
     """The lives of one connection that are taken, in order, with the names that they get."""
-    waiting = sorted({one.content: one for one in reversed(lives)}.values(), key=_first)
+    known = sorted({one.content: one for one in reversed(lives)}.values(), key=_first)
     chain: list[Life] = []
-    while waiting:
+    while True:
         last = chain[-1] if chain else None
+        waiting = [one for one in known if last is None or one.to_at > last.to_at]
+        if not waiting:
+            break
         in_time = [one for one in waiting if last and last.from_at + SETTLED < one.from_at <= last.to_at]
+        if last and not in_time and waiting[0].from_at <= last.from_at + SETTLED:
+            known.remove(chain.pop())  # the other one lasts longer, and cannot take over from it
+            continue
         if not in_time:  # the earliest, or of those that open with it the longest
             in_time = [one for one in waiting if one.from_at <= waiting[0].from_at + SETTLED]
-        following = min(in_time, key=lambda one: (-one.to_at, -one.from_at, one.content))
-        following.name = following.line
-        begins = waiting[0].from_at if last is None else last.to_at
-        if last is not None and following.from_at <= last.to_at:
-            following.name = twin(last.name)
-        elif following.from_at > begins:
-            missing.append(Silence(following.line, begins, following.from_at))
-        chain.append(following)
-        waiting = [one for one in waiting if one.to_at > following.to_at]
+        chain.append(min(in_time, key=lambda one: (-one.to_at, -one.from_at, one.content)))
+    _name(chain, min(one.from_at for one in lives), missing)
     return chain
+
+
+def _name(chain: Sequence[Life], begins: Nanos, missing: list[Silence]) -> None:
+    """The names that they get, and the holes between them."""
+    name = ""
+    for life in chain:
+        relieves = bool(name) and life.from_at <= begins
+        if life.from_at > begins:
+            missing.append(Silence(life.line, begins, life.from_at))
+        life.name = name = twin(name) if relieves else life.line
+        begins = life.to_at
 
 
 def _first(one: Life) -> tuple[Nanos, Nanos, str]:

@@ -29,7 +29,7 @@ def inputs(text: str, said: str = "") -> list[Input]:
         at, direction = int(word[1:]) * SECOND, KIND[word[0]]
         conn = "" if direction is Direction.TICK else "alpha#1"
         venue = "alpha" if conn else ""
-        found.append(Input(seq, seq, at, direction, venue, conn, "", f"{said}{word}".encode()))
+        found.append(Input(seq, seq, at, direction, venue, conn, "", f"{said}{word}".encode() if conn else b""))
     return found
 
 
@@ -94,6 +94,35 @@ def test_of_two_that_open_together_the_longer_one_is_taken(tmp_path: Path, capsy
     _, document = run(capsys, first, second, "--to", tmp_path / "to")
     assert shown(tmp_path / "to") == ["#1 bO5", "#1 br6", "#1 br31"]
     assert [(one["from"][-13:-11], one["to"][-13:-11]) for one in document["missing"]] == [("01", "05")]
+
+
+def test_one_that_cannot_be_relieved_in_time_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The third opens four seconds after the second, which opened seven after the first and lasts longer than that: the
+    first and the third have everything.
+    """
+    first = written(tmp_path / "a", inputs("O1 r2 C30", "a"))
+    second = written(tmp_path / "b", inputs("O8 r9 C40", "b"))
+    third = written(tmp_path / "c", inputs("O12 r13 C60", "c"))
+    _, document = run(capsys, first, second, third, "--to", tmp_path / "to")
+    assert shown(tmp_path / "to") == ["#1 aO1", "#1 ar2", "#1+ cO12", "#1+ cr13", "#1 aC30", "#1+ cC60"]
+    assert document["missing"] == []
+
+
+def test_a_quiet_connection_lasts_as_long_as_its_collector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has no end in its capture. One that opened without a word of it, in a recording, is opened in the result; a
+    tick that two collectors have is one.
+    """
+    own = inputs("O1 r2 t3 r25", "a")
+    own[-1] = msgspec.structs.replace(own[-1], conn="alpha#2")
+    first, second = written(tmp_path / "a", own), written(tmp_path / "b", inputs("t3 r15 r26", "b"))
+    _, document = run(capsys, first, second, "--to", tmp_path / "to")
+    assert document["missing"] == []
+    assert shown(tmp_path / "to") == [
+        "#1 aO1", "#1 ar2", "", "#1+", "#1+ br15", "#2 ar25", "#1 end of recording", "#1+ br26"
+    ]  # fmt: skip
+    assert [entry.conn for entry in Capture(tmp_path / "to") if entry.direction is Direction.OPEN] == [
+        "alpha#1", "alpha#1+"
+    ]  # fmt: skip
 
 
 def test_captures_and_rows_do_not_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
