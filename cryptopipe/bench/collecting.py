@@ -92,7 +92,7 @@ def measure(load: Load, peers_python: str, tell: Callable[[str], None] = lambda 
         notes += of_sender(sent, listening, load.schedule) if sent is not None else []
         notes += collecting.told(meter)
         tell("writing the same frames again, without sockets")
-        figures = [
+        rows = [
             collecting.row(sum(listening.frames)),
             *_writers(collecting.captures, directory, peers_python, notes),
         ]
