@@ -126,8 +126,6 @@ class Collection:
             elif kind is OrdersDelta or kind is OrdersSnapshot:
                 self._order(event, at, seq)  # type: ignore[arg-type]
         if trades:
-            if trades[0].matched_at > trades[-1].matched_at:  # some venues begin with the newest
-                trades.reverse()
             for trade in trades:
                 own = self._named(trade.symbol)
                 if own is not None and own.trades is not None:
