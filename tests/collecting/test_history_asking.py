@@ -31,7 +31,8 @@ from cryptopipe.market.trail import Hole
 from cryptopipe.model.contracts import Limit
 from cryptopipe.model.facts import Side
 from cryptopipe.model.stream import Channel, Subscription
-from cryptopipe.testing import spot
+from cryptopipe.testing import HistorySample, spot
+from cryptopipe.testing.histories import judge_history
 
 CONN = "bitfoo#1"
 COIN = spot("bitfoo", "BTC/USDT", symbol="btcusdt", tick="0.01", step="0.0001")
@@ -96,7 +97,13 @@ class Told:
     def trades(self, symbol: str, response: HttpResponse) -> Sequence[Trade]:
         if response.status != 200:
             raise VenueUnavailable(f"status {response.status}")
-        return [trade(int(one)) for one in response.body.split()]
+        try:
+            numbers = sorted(int(one) for one in response.body.decode().split())
+            if any(not 0 <= one < 10**6 for one in numbers):
+                raise ValueError(f"no ids of ours: {numbers}")
+            return [trade(one) for one in numbers]
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
 
 
 def trade(number: int) -> Trade:
@@ -252,3 +259,13 @@ def test_what_a_stranger_tells_of_another_symbol_is_no_history() -> None:
         with pytest.raises((ProtocolError, VenueError)):
             trades_of(plugins, entry)
     assert trades_of({plugin.venue: plugin}, run.entry(Direction.RECV, T, b"1")) is None
+
+
+@pytest.mark.parametrize(("place", "wrong"), [(0, "8"), (1, "1.0"), (2, "2"), (3, "sell"), (4, T + 1)])
+def test_the_kit_rejects_a_history_that_reads_anything_else_than_its_page_says(place: int, wrong: object) -> None:
+    right = ("0", "1", "1", "buy", T)
+    body, told = b"0 1", (right, ("1", "1", "1", "buy", T + 1))
+    assert judge_history(make(), Told(), [HistorySample("btcusdt", body, "made up", told)]) == "1 answers: 2 trades"
+    other = (*right[:place], wrong, *right[place + 1 :])
+    with pytest.raises(AssertionError, match="expected"):
+        judge_history(make(), Told(), [HistorySample("btcusdt", body, "made up", (other, told[1]))])  # type: ignore[arg-type]

@@ -122,8 +122,9 @@ HISTORIES: dict[str, tuple[HistorySample, ...]] = {
             "btcusd",
             b'[{"timestamp":1601617445,"timestampms":1601617445144,"tid":14122489752,"price":"0.46476","amount":'
             b'"28.407209","exchange":"gemini","type":"buy"},{"timestamp":1601617440,"timestampms":1601617440001,'
-            b'"tid":14122489700,"price":"0.4","amount":"1","exchange":"gemini","type":"auction"}]',
-            "example of docs.gemini.com/rest-api/#trade-history as ccxt quotes it (2026-11-22); the auction made up",
+            b'"tid":14122489700,"price":"0.4","amount":"1","exchange":"gemini","type":"auction"},'
+            b'{"timestampms":1601617430001,"tid":14122489600,"price":"0.4","amount":"1","type":"buy","broken":true}]',
+            "example of docs.gemini.com/rest-api/#trade-history as ccxt quotes it (2026-11-22); two rows made up",
             (("14122489752", "0.46476", "28.407209", "buy", 1601617445144000000),),
         ),
     ),
