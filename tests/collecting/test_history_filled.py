@@ -34,7 +34,7 @@ def lost(venue: str) -> Ran:
     return run(venue, LOST, 9.5, rate=RATES[venue])
 
 
-QUICK = ("binance", "coinbase_exchange", "kraken", "bybit", "bitstamp")
+QUICK = ("binance", "coinbase_exchange", "kraken", "bybit")
 EVERY = pytest.mark.parametrize(
     "venue", [venue if venue in QUICK else pytest.param(venue, marks=pytest.mark.long) for venue in RATES]
 )
