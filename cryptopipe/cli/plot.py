@@ -1,4 +1,4 @@
-"""`cryptopipe plot top|depth`: what was captured or collected, or comes in now, as a page or a PNG. Never trades.
+"""`cryptopipe plot …`: what was captured or collected, or comes in now, as a page or a PNG. Never trades.
 
 Enters: captures, runs, collected files, also ones that are being written; or a market. Leaves: files. Never: a window,
 a server, a file half written.
@@ -36,7 +36,7 @@ _OPTIONS = (
 
 @click.group("plot")
 def plot() -> None:
-    """Bid, ask and spread over time, or the depth of books, as a page or a PNG.
+    """Bid, ask and spread over time, depth, latency, frames a second, as a page or a PNG.
 
     SOURCE is a capture (VENUE=FILE for lines that do not name theirs), a file or folder of collected rows, a run's id,
     last, or live. What is still being written is read as far as it goes.
@@ -81,6 +81,36 @@ def depth(within: float, **given: Any) -> None:
     from cryptopipe.cli.plot_drawing import DepthDrawing
 
     _plot("depth", lambda canvas: DepthDrawing(canvas, within), **given)
+
+
+@plot.command("latency")
+@_drawing
+def latency(**given: Any) -> None:
+    """How long each stage takes at each venue, as shares of frames; `cryptopipe latency` has the figures.
+
+    \b
+    Examples:
+      cryptopipe plot latency last --png latency.png
+      cryptopipe plot latency live --for 30s
+    """
+    from cryptopipe.cli.plot_drawing import LatencyDrawing
+
+    _plot("latency", lambda canvas: LatencyDrawing(rates=False), **given)
+
+
+@plot.command("rate")
+@_drawing
+def rate(**given: Any) -> None:
+    """Frames a second of each venue over time.
+
+    \b
+    Examples:
+      cryptopipe plot rate last --png rate.png
+      cryptopipe plot rate live
+    """
+    from cryptopipe.cli.plot_drawing import LatencyDrawing
+
+    _plot("rate", lambda canvas: LatencyDrawing(rates=True), **given)
 
 
 def _plot(what: str, made: "Callable[[Canvas], Any]", common: Common, market: MarketOptions, **given: Any) -> None:

@@ -6,8 +6,10 @@ for data which nobody writes, or a PNG refused when all is read.
 
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Protocol
 
+from cryptopipe.capture.inputs import Input
 from cryptopipe.cli.depletion_books import pair_named
 from cryptopipe.cli.market import MarketOptions
 from cryptopipe.clock import SECOND, Nanos
@@ -18,6 +20,7 @@ from cryptopipe.errors import UsageError, VenueUnavailable
 from cryptopipe.market.market import Market
 from cryptopipe.plots import depth
 from cryptopipe.plots.chart import Chart
+from cryptopipe.plots.latencies import Latencies
 from cryptopipe.plots.page import LivePage, write_page
 from cryptopipe.plots.png import refuse_undrawable, write_png
 from cryptopipe.plots.sources import Told, inputs_of, plugins_of, told
@@ -64,6 +67,7 @@ class Drawing(Protocol):
     """A kind of chart: of files, or of a market that goes on."""
 
     def of_files(self, found: Told, stop: Stop, for_ns: Nanos | None) -> Chart: ...
+    def receive(self, entry: Input, market: Market) -> None: ...
     def turn_ended(self, market: Market, at: Nanos) -> None: ...
     def of_market(self, market: Market, at: Nanos, label: str, notes: tuple[str, ...]) -> Chart: ...
 
@@ -87,6 +91,10 @@ class TopDrawing:
         for file in found.files:
             tops.read(file)
         return tops.chart(found.label)
+
+    def receive(self, entry: Input, market: Market) -> None:
+        """To the books."""
+        market.receive(entry)
 
     def turn_ended(self, market: Market, at: Nanos) -> None:
         """Take what changed."""
@@ -112,6 +120,10 @@ class DepthDrawing:
             books = depth.of_market(market, self._wanted, at)
         return depth.chart(books, found.label, self._within)
 
+    def receive(self, entry: Input, market: Market) -> None:
+        """To the books."""
+        market.receive(entry)
+
     def turn_ended(self, market: Market, at: Nanos) -> None:
         """Only the books count, when they are drawn."""
         market.take_changed()
@@ -120,6 +132,37 @@ class DepthDrawing:
     def of_market(self, market: Market, at: Nanos, label: str, notes: tuple[str, ...]) -> Chart:
         """Now."""
         return depth.chart(depth.of_market(market, self._wanted, at), label, self._within, notes)
+
+
+class LatencyDrawing:
+    """How long each stage takes, or `rates`: how many frames come a second."""
+
+    def __init__(self, rates: bool) -> None:
+        self._rates, self._found = rates, Latencies()
+
+    def of_files(self, found: Told, stop: Stop, for_ns: Nanos | None) -> Chart:
+        """Raises `CaptureError`, `UsageError`."""
+        if found.files:
+            raise UsageError("rows do not tell when their frames came", where=found.label, fix="name a capture")
+        self._found = Latencies()
+        self._found.replay(watched(inputs_of(found), stop, for_ns), Market(plugins_of(found)), perf_counter_ns)
+        return self._chart(found.label, ())
+
+    def receive(self, entry: Input, market: Market) -> None:
+        """To the books, measured."""
+        self._found.receive(entry, market, perf_counter_ns)
+
+    def turn_ended(self, market: Market, at: Nanos) -> None:
+        """Nothing of the books is kept."""
+        market.take_changed()
+        market.transitions.clear()
+
+    def of_market(self, market: Market, at: Nanos, label: str, notes: tuple[str, ...]) -> Chart:
+        """So far."""
+        return self._chart(label, notes)
+
+    def _chart(self, label: str, notes: tuple[str, ...]) -> Chart:
+        return self._found.rates(label, notes) if self._rates else self._found.chart(label, notes)
 
 
 def drawn(drawing: Drawing, canvas: Canvas, is_live: bool) -> Drawn:
@@ -192,7 +235,8 @@ def _of_connections(drawing: Drawing, canvas: Canvas, page: LivePage | None) -> 
                     page.show(chart)
 
         why = Streams(
-            plugins, market, wanted, market.receive, turn_ended, place.rewrite, place.ended, refresh=0,
+            plugins, market, wanted, lambda entry: drawing.receive(entry, market), turn_ended, place.rewrite,
+            place.ended, refresh=0,
             credentials=credentials_for(plugins, settings, place.kind == "sandbox"),
         ).run(stop, canvas.for_ns)  # fmt: skip
         chart = _if_any(drawing, market, last, title, notes)

@@ -53,7 +53,8 @@ class Panel:
 @dataclass(frozen=True)
 class Chart:
     """Panels one above the other. `over_time`: they share an x axis of instants, and `x_title` says in which zone.
-    `notes` are shown beneath the title: what the figures are of, and what must be said of them.
+    `x_log`: x counts in powers of ten. `notes` are shown beneath the title: what the figures are of, and what must be
+    said of them.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Chart:
     panels: tuple[Panel, ...]
     over_time: bool = False
     notes: tuple[str, ...] = ()
+    x_log: bool = False
 
     @property
     def groups(self) -> list[str]:

@@ -15,6 +15,7 @@ from msgspec.json import decode
 
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import SECOND, Nanos
+from cryptopipe.errors import UsageError
 from cryptopipe.journal.account_records import ActionAnswered
 from cryptopipe.journal.reader import Records
 from cryptopipe.market.market import Market
@@ -131,20 +132,27 @@ class Latencies:
         ]
 
     def chart(self, source: str, notes: tuple[str, ...] = ()) -> Chart:
-        """A histogram for each stage, and operations a second."""
+        """A histogram for each stage. Raises `UsageError` if there is no frame."""
+        self._refuse_none(source)
         panels = []
         for stage in dict.fromkeys(one.stage for one in self.figures()):
             of_stage = [(venue, series) for (of, venue), series in sorted(self._series.items()) if of == stage]
             traces = tuple(_histogram(venue, _times(stage, series)) for venue, series in of_stage)
             panels.append(Panel(f"{stage}: share, %", traces))
         told = tuple(f"{stage}: {MEANINGS[stage]}" for stage in MEANINGS if any(of == stage for of, _ in self._series))
-        return Chart(f"latency, {source}", "milliseconds, log scale", tuple(panels), notes=(*notes, *told))
+        return Chart(f"latency, {source}", "milliseconds", tuple(panels), notes=(*notes, *told), x_log=True)
 
-    def rates(self, source: str) -> Chart:
-        """Frames a second over time, by venue."""
-        stage = MARKET if any(of == MARKET for of, _ in self._series) else NETWORK
-        traces = tuple(_rate(venue, series) for (of, venue), series in sorted(self._series.items()) if of == stage)
-        return Chart(f"frames a second, {source}", "time, UTC", (Panel("frames/s", traces),), over_time=True)
+    def rates(self, source: str, notes: tuple[str, ...] = ()) -> Chart:
+        """Frames a second over time, by venue. Raises `UsageError` if there is none."""
+        self._refuse_none(source)
+        traces = tuple(_rate(venue, series) for (of, venue), series in sorted(self._series.items()) if of == MARKET)
+        return Chart(
+            f"frames a second, {source}", "time, UTC", (Panel("frames/s", traces),), over_time=True, notes=notes
+        )
+
+    def _refuse_none(self, source: str) -> None:
+        if not any(of == MARKET for of, _ in self._series):
+            raise UsageError("no frame in it", where=source, fix="name captures with frames of feeds")
 
 
 def _figures(stage: str, venue: str, series: _Series) -> Figures:

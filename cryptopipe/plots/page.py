@@ -52,6 +52,8 @@ def _x_axis(chart: Chart, number: int, axis: str) -> dict[str, Any]:
     told: dict[str, Any] = {"anchor": f"y{axis}", "showticklabels": last or not chart.over_time}
     if last or not chart.over_time:
         told["title"] = {"text": chart.x_title}
+    if chart.x_log:
+        told["type"] = "log"
     if chart.over_time:
         told["type"] = "date"
         if number > 1:

@@ -55,7 +55,10 @@ def _draw(chart: Chart, panel: Panel, axis: Any) -> None:
     if panel.log:
         axis.set_yscale("log")
     else:
-        axis.ticklabel_format(axis="y" if chart.over_time else "both", useOffset=False, style="plain")
+        plain = "y" if chart.over_time or chart.x_log else "both"
+        axis.ticklabel_format(axis=plain, useOffset=False, style="plain")
+    if chart.x_log:
+        axis.set_xscale("log")
     for trace in panel.traces:
         x = [datetime.fromtimestamp(at / SECOND, UTC) for at in trace.x] if chart.over_time else list(trace.x)
         _trace(chart, trace, axis, x)
