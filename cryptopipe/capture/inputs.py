@@ -18,7 +18,7 @@ METADATA = "metadata"
 ORDERS_OF = "orders:"
 """What the tag of a request for a book of single orders begins with; the symbol follows."""
 TRADES_OF = "trades:"
-"""What the tag of a request for public trades of the past begins with; the symbol follows. Its answer changes no book."""
+"""What the tag of a request for public trades of the past begins with; the symbol follows. It changes no book."""
 
 PRIVATE = "!"
 """What the name of a private connection ends with: its frames are about our account, and no book."""

@@ -144,14 +144,21 @@ class LogFiles:
         self._thread.join(CLOSE_WITHIN_S)
 
     def _work(self) -> None:
+        last: Mapping[str, Any] = {}
         while (event := self._queue.get()) is not _END:
             self._write(event)
-            if self._dropped and self._queue.empty():
-                dropped, self._dropped = self._dropped, 0
-                same = {name: event[name] for name in ("timestamp", "pid") if name in event}
-                self._write({**same, "level": "warning", "event": "log.dropped", "events": dropped})
+            last = event
+            if self._queue.empty():
+                self._tell_dropped(last)
+        self._tell_dropped(last)
         for file in self._files.values():
             file.close()
+
+    def _tell_dropped(self, after: Mapping[str, Any]) -> None:
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            same = {name: after[name] for name in ("timestamp", "pid") if name in after}
+            self._write({**same, "level": "warning", "event": "log.dropped", "events": dropped})
 
     def _write(self, event: Mapping[str, Any]) -> None:
         name = component(str(event.get("event", "")))

@@ -43,4 +43,6 @@ class CollectSettings(BaseModel):
     )
     max_mb: int = Field(64, ge=1, le=4096, description="of rows in one file, before compression; then another begins")
     depth_levels: int = Field(40, ge=0, le=5000, description="of each side in depth/SYMBOL.json; 0: no such file")
-    depth_every: Duration = Field("1s", gt=0, validate_default=True, description="depth/SYMBOL.json is replaced this often at most")
+    depth_every: Duration = Field(
+        "1s", gt=0, validate_default=True, description="depth/SYMBOL.json is replaced this often at most"
+    )

@@ -27,7 +27,7 @@ BROAD_EXCEPT = {
     "cryptopipe/drivers/private.py": "a stranger's signer: what it raises costs its private connection one dial",
     "cryptopipe/drivers/sources.py": "a stranger's source: what it raises closes its connection, or refuses the run",
     "cryptopipe/securities/answers.py": "a stranger's metadata: what it raises costs its venue this sync",
-    "cryptopipe/alerts/sending.py": "somebody's notification service: what it raises is one message that did not arrive",
+    "cryptopipe/alerts/sending.py": "somebody's notification service: what it raises is one message not delivered",
     "cryptopipe/testing/damage.py": "the kit judges a stranger's codec: whatever escapes is the finding",
 }
 SLEEPS = {

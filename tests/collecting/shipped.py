@@ -30,7 +30,8 @@ def seal(path: Path, content: bytes, **facts: Any) -> Path:
     kind = facts.pop("type", path.parent.parent.name.split("-")[0])
     manifest = {
         "schema": 1, "file": path.name, "venue": VENUE, "symbol": SYMBOL, "instrument": "BTC/USDT", "type": kind,
-        "depth": None, "interval_ms": None, "format": "csv" if path.name.endswith(".gz") else "parquet", "header": False,
+        "depth": None, "interval_ms": None, "header": False,
+        "format": "csv" if path.name.endswith(".gz") else "parquet",
         "rows": content.count(b"\n"), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
         "first_event_ms": 1621484017026, "last_event_ms": 1621484017030,
         "first_received_at": "2021-05-20T04:13:37.026000000Z", "last_received_at": "2021-05-20T04:13:37.030000000Z",
