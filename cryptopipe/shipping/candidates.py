@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from cryptopipe.capture.arrows import END
 from cryptopipe.collect.layout import (
     DEPTH,
@@ -25,24 +23,9 @@ from cryptopipe.collect.layout import (
 )
 from cryptopipe.collect.manifest import Manifest, read_manifest
 from cryptopipe.errors import CaptureError
+from cryptopipe.quality.verdict import FAIL, PASS, Verdict, read
 
-PASS, WARN, FAIL = "pass", "warn", "fail"
 _SEGMENT = ".arrows"
-
-
-class _Check(msgspec.Struct, frozen=True):
-    """One check of a verdict; what else it says is for people."""
-
-    name: str
-    ok: bool
-
-
-class _Verdict(msgspec.Struct, frozen=True):
-    """The part of `<file>.verdict.json` that decides."""
-
-    sha256: str
-    verdict: str
-    checks: tuple[_Check, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +88,7 @@ def judge_file(path: Path, key: str, accept: str) -> Candidate | LeftOut:
     size = path.stat().st_size
     if size != manifest.size:
         return LeftOut(path, key, f"it has {size} bytes, and {manifest.size} were sealed", wrong=True)
-    verdict = _verdict(path)
+    verdict = read(verdict_of(path))
     if accept != "any" and (refusal := _refusal(verdict, manifest.sha256, accept)):
         failed = verdict is not None and verdict.verdict == FAIL and verdict.sha256 == manifest.sha256
         return LeftOut(path, key, refusal, sha256=manifest.sha256 if failed else "")
@@ -113,7 +96,7 @@ def judge_file(path: Path, key: str, accept: str) -> Candidate | LeftOut:
     return Candidate(path, key, size, manifest, said)
 
 
-def _refusal(verdict: _Verdict | None, sha256: str, accept: str) -> str:
+def _refusal(verdict: Verdict | None, sha256: str, accept: str) -> str:
     """Why a verdict does not let a file through; empty if it does."""
     if verdict is None:
         return "no check has judged it yet (`cryptopipe qa`)"
@@ -123,13 +106,6 @@ def _refusal(verdict: _Verdict | None, sha256: str, accept: str) -> str:
         return ""
     failed = ", ".join(check.name for check in verdict.checks if not check.ok)
     return f"the checks say {verdict.verdict}" + (f": {failed}" if failed else "")
-
-
-def _verdict(path: Path) -> _Verdict | None:
-    try:
-        return msgspec.json.decode(verdict_of(path).read_bytes(), type=_Verdict)
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def _segment(path: Path, key: str) -> Candidate | LeftOut:
