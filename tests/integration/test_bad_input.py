@@ -40,7 +40,7 @@ BAD: dict[str, Bad] = {
     "unknown sub-command offers": Bad("config shw", 2, "'show'"),
     "a group alone": Bad("config", 2, "cryptopipe config: name a command: check, schema, show"),
     "another group alone": Bad("capture", 2, "cryptopipe capture: name a command: export, import, info"),
-    "a third group alone": Bad("journal", 2, "cryptopipe journal: name a command: check, path, rebuild"),
+    "a third group alone": Bad("journal", 2, "cryptopipe journal: name a command: check, export, path, rebuild"),
     "replay with a setting": Bad(
         "replay last --set risk.max_loss=5", 2, "--set: not taken here: a run is replayed with its own configuration"
     ),
