@@ -12,6 +12,7 @@ import click
 
 from cryptopipe.cli.market import MarketOptions
 from cryptopipe.cli.options import Common
+from cryptopipe.cli.tape import Tape
 from cryptopipe.clock import Nanos, Stamper, format_at
 from cryptopipe.errors import CryptopipeError, UsageError
 
@@ -51,7 +52,8 @@ def run(
         who = f"collector {', '.join(subscriptions)}"
         sentry = held.enter_context(posted(books, place.kind, settings, subscriptions, began_at, who))
         streams = _streams(orders, books, collectors, settings, place, sentry)
-        means = _means(common, settings, streams, stamp)
+        tape = Tape()
+        means = _means(settings, streams, stamp, None if common.json else tape)
         _make(collectors, orders, sessions, settings.data_dir, means)
         try:
             stopped_by = streams.run(stop, for_ns)
@@ -60,6 +62,7 @@ def run(
             _end_after(error, collectors)
             raise
         rows = collectors.end()
+    _unshown(tape)
     venues = {
         str(one.plugin.venue): _venue(
             settings.data_dir, sessions[one.plugin.venue].id, one.plugin.venue, rows[one.plugin.venue]
@@ -117,14 +120,14 @@ def _streams(
     )  # fmt: skip
 
 
-def _means(common: Common, settings: "Settings", streams: "Streams", stamp: Callable[[], Nanos]) -> "Means":
+def _means(settings: "Settings", streams: "Streams", stamp: Callable[[], Nanos], tape: Tape | None) -> "Means":
     from cryptopipe.collect.collector import Means
 
     tell = _alarm(settings, stamp)
     return Means(
         now=stamp,
         waiting=lambda: len(streams.ready),
-        show=None if common.json else click.echo,
+        show=tape,
         alarm=lambda where, text: tell(where, text, "collector.spilling", "warning"),
         depth_levels=settings.collect.depth_levels,
         depth_every=settings.collect.depth_every,
@@ -155,6 +158,12 @@ def _alarm(settings: "Settings", stamp: Callable[[], Nanos]) -> Callable[[str, s
     return tell
 
 
+def _unshown(tape: Tape) -> None:
+    """Says what stdout did not take; the rows have it."""
+    if many := tape.end():
+        click.echo(f"{many} tops were not shown: stdout did not take them; the files have them", err=True)
+
+
 def _end_after(error: CryptopipeError, collectors: "Collectors") -> None:
     """What failed for a venue's sake leaves everything sealed; what could not be written is made again at a start."""
     from cryptopipe.errors import CaptureError
@@ -177,13 +186,15 @@ def again(
     venue, paths = _named(given)
     plugin = registry.exchange(venue)
     plan_of = _plan_of(plugin, given, settings.collect.max_mb * MIB)
-    show = None if common.json else click.echo
+    tape = Tape(patient=True)
+    show = None if common.json else tape
     with stop_on_interrupt() as stop, _alone(settings.data_dir, venue):
 
         def until(inputs: "Iterable[Input]") -> "Iterable[Input]":
             return inputs if for_ns is None and not stop.requested else watched(inputs, stop, for_ns)
 
         made = from_raw(paths, plugin, plan_of, settings.data_dir, stamp, show, until)
+    _unshown(tape)
     stopped_by = "interrupt" if stop.requested else "end of recordings"
     told = _venue(settings.data_dir, made.session, venue, made.rows)
     return stopped_by, _document(settings.data_dir, stopped_by, {venue: told}, began_at, stamp())
