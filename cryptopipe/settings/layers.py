@@ -163,9 +163,9 @@ class NodeReader:
             return self.mapping(node, at)
         if isinstance(node, yaml.SequenceNode):
             items: list[Tree | str | None] = []
-            for item in node.value:
+            for number, item in enumerate(node.value):
                 holder: Tree = {}
-                self._put(holder, "item", item, at)
+                self._put(holder, "item", item, (*at, str(number)))
                 items += holder.values()  # type: ignore[arg-type]
             return items
         return None if node.tag.endswith(":null") else str(node.value)
