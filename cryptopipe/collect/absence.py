@@ -46,17 +46,22 @@ def line_of(conn: str) -> str:
 
 
 class Proven:
-    """Since when one book is not proven; `lost` 0 while it is, or has not been yet."""
+    """Since when one book is not proven; `lost` 0 while it is, or has not been yet.
+
+    `good_at`: of its last update that was in order, the venue's time or that of receipt, whichever is earlier. A gap
+    begins there: that something was lost is noticed later, by the next update or by silence.
+    """
 
     def __init__(self, lost: Nanos, why: str = NO_COLLECTOR) -> None:
         self.lost, self._kind, self._why = lost, "closed", why
+        self.good_at: Nanos = 0
 
     def turned(self, state: BookState, reason: str, at: Nanos, was_live: bool) -> Gap | None:
         """Its state changed; the gap that is over, if one is."""
         if state is BookState.LIVE:
-            lost, self.lost = self.lost, 0
+            lost, self.lost, self.good_at = self.lost, 0, at
             return Gap(milliseconds(lost), milliseconds(at), self._kind, self._why) if lost else None
         if not self.lost and was_live:
-            self.lost, self._why = at, reason
+            self.lost, self._why = self.good_at, reason
             self._kind = "closed" if state is BookState.DEAD else "resync"
         return None

@@ -133,7 +133,7 @@ class Collection:
 
     def _book(self, event: BookDelta | BookSnapshot, at: Nanos, seq: int) -> None:
         rows = self._named(event.symbol)
-        if rows is not None and rows.books:
+        if rows is not None and (rows.books or rows.tops is not None):
             sync = rows.sync or self._find_book(rows, event.symbol)
             if sync is not None and sync.state is _LIVE and sync.book.version == event.version:  # else it was old
                 rows.updated(sync, event.event_time or at, at, seq)

@@ -20,8 +20,8 @@ class Gap(msgspec.Struct, frozen=True):
     """Time of which not everything is in the rows, or (`spill`) was late in them. Times in epoch milliseconds.
 
     `closed`: no connection, or no collector. `resync`: a book that was not proven. `trade_ids`: ids that were skipped,
-    `missing` of them, `filled` of them by the venue's history. `silence`: a connection that told nothing for longer
-    than it may. `spill`: rows were written later, from the capture; none is missing.
+    of which `filled` came from the venue's history and `missing` never came. `silence`: a connection that told nothing
+    for longer than it may. `spill`: rows were written later, from the capture; none is missing.
     """
 
     from_ms: int
@@ -61,7 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     gaps: Sequence[Gap] = ()
     filled: Sequence[str] = ()
-    """Trade ids that came from the venue's history."""
+    """Trade ids that stand after later ones: the venue's history told them, or its stream did late."""
     sealed_at: str
 
 

@@ -76,6 +76,7 @@ class SymbolRows:
 
     def updated(self, sync: BookSync, event_time: Nanos, at: Nanos, seq: int) -> None:
         """The book of levels after a frame."""
+        self._proven.good_at = event_time if event_time < at else at
         for one in self.books:
             one.updated(sync, event_time, at, seq)
 
@@ -93,6 +94,7 @@ class SymbolRows:
         assert self.orders is not None, f"nobody wants single orders of {self.symbol}"
         if sync is None or sync.state is not BookState.LIVE or not self._live[True]:
             return
+        self._orders_proven.good_at = min(event.event_time or at, at)
         if type(event) is OrdersDelta:
             self.orders.delta(event, at, seq)
         else:

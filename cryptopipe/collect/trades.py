@@ -48,6 +48,8 @@ class Trades:
         """When the first trade was made that is known of."""
         self._ids: dict[str, None] = dict.fromkeys(carried.ids)
         self._last = carried.last
+        self._newest: Nanos = 0
+        """The latest event time that the stream told."""
         self._followed, self._jumped = carried.steps
         self.skipped: list[Skipped] = []
 
@@ -66,6 +68,9 @@ class Trades:
                 del self._ids[next(iter(self._ids))]
             if identity.isdecimal():
                 self._count(int(identity), milliseconds(trade.matched_at), at, from_history)
+        is_late = from_history or trade.event_time < self._newest
+        if not is_late:
+            self._newest = trade.event_time
         files = self.files
         if files is not None:
             event_ms = milliseconds(trade.event_time)
@@ -74,7 +79,7 @@ class Trades:
                 at, seq, event_ms,
                 f"{event_ms},{self.symbol},{identity},{trade.price},{trade.size},{time_ms},{trade.side is Side.SELL}\n",
             )  # fmt: skip
-            if from_history:
+            if is_late:
                 files.filled.append(identity)
         return True
 

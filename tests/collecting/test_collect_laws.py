@@ -95,6 +95,18 @@ def test_history_fills_what_was_skipped_and_nothing_else(told: set[int], history
     assert sum(gap["filled"] for gap in manifest["gaps"]) == len(missed & history)
 
 
+def test_what_the_stream_tells_late_is_listed_and_leaves_no_gap() -> None:
+    """Some venues tell the newest trades again upon a subscription: what was lost stands after later ones then."""
+    with written(Wanted("trade")) as (files, sealed):
+        trades = Trades("X/Y", files, Carried(), consecutive=True)
+        for n, number in enumerate([1, 2, 5, 3, 4, 6]):
+            trades.take(one(number, at=AT + number * SECOND), AT + n * SECOND, n)
+        trades.settle(AT + 10_000 * SECOND)
+        cells, manifest = sealed()
+    assert [row[2] for row in cells] == ["1", "2", "5", "3", "4", "6"]
+    assert (manifest["filled"], manifest["gaps"]) == (["3", "4"], [])
+
+
 def test_a_venue_that_does_not_say_is_looked_at() -> None:
     """Ids that jump now and then are those of a venue that counts; ids that always jump are not."""
     for step, gaps in ((1, 1), (3, 0)):

@@ -267,7 +267,8 @@ def test_rows_json_is_what_the_next_life_reads() -> None:
 
 
 def test_a_connection_that_was_lost_is_a_gap_of_every_stream() -> None:
-    """Trades: from its last frame to the first one of the next connection; a book: until it is proven again."""
+    """Trades: from its last frame to the first one of the next connection; a book: from its last update that was in
+    order until it is proven again."""
     replace = msgspec.structs.replace
     half, opening = len(inputs()) // 2, [one for one in inputs()[:4] if one.direction.value != "recv"]
     pause = 7 * SECOND
@@ -275,6 +276,11 @@ def test_a_connection_that_was_lost_is_a_gap_of_every_stream() -> None:
     closing = replace(last, direction=Direction.CLOSE, payload=b"gone away", at=last.at + SECOND)
     again = [replace(one, at=last.at + pause + n) for n, one in enumerate([*opening, *inputs()[4 : half // 2]])]
     told_again = [*inputs()[:half], closing, *again]
+    updates = {}
+    for entry in inputs()[:half]:
+        if b'"depthUpdate"' in entry.payload:
+            update = json.loads(entry.payload)["data"]
+            updates[update["s"]] = min(update["E"], entry.at // 1_000_000)
     with directory() as data:
         stage = Stage(data, begun())
         stage.hear(moved(told_again, 0))
@@ -288,8 +294,8 @@ def test_a_connection_that_was_lost_is_a_gap_of_every_stream() -> None:
                 and {gap["kind"] for gap in named} == {"closed"}
                 and {gap["text"] for gap in named} == {"gone away"}
             )
-            since = last.at if kind in ("trade", "candle") else closing.at
-            assert {gap["from_ms"] for gap in named} == {since // 1_000_000}
+            since = {last.at // 1_000_000} if kind in ("trade", "candle") else set(updates.values())
+            assert {gap["from_ms"] for gap in named} == since
             assert all(last.at + pause <= gap["to_ms"] * 1_000_000 + 999_999 for gap in named)
 
 
