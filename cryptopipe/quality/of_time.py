@@ -74,7 +74,7 @@ def _range(subject: Subject) -> Found:
 def _told_gaps(subject: Subject) -> Found:
     """What is late (`spill`) is there; what is filled, too."""
     gaps = [one for one in (subject.manifest.gaps if subject.manifest else ()) if one.kind != "spill"]
-    open_ = [one for one in gaps if one.missing is None or one.filled < one.missing]
+    open_ = [one for one in gaps if one.missing != 0]
     texts = [f"{one.kind} from {one.from_ms} to {one.to_ms}: {one.text}" for one in open_]
     return whole(*texts)
 

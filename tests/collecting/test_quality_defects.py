@@ -214,7 +214,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     ),
     "told gap": ("gaps.told", lambda p, s: seal(p, s["trade"], gaps=[{**GAP, "missing": None}])),
     "gap filled in part": (
-        "gaps.told", lambda p, s: seal(p, s["trade"], gaps=[{**GAP, "kind": "trade_ids", "filled": 4, "missing": 5}])
+        "gaps.told", lambda p, s: seal(p, s["trade"], gaps=[{**GAP, "kind": "trade_ids", "filled": 5, "missing": 4}])
     ),
     "trades lost": ("gaps.ids", lambda p, s: seal(p, edited(s["trade"], dict.fromkeys(range(100, 103))))),
     "silence": ("gaps.silence", lambda p, s: seal(p, quiet(s["trade"], 150, 90_000))),
@@ -383,7 +383,7 @@ def test_a_whole_hour_that_ends_in_silence_is_found(streams: dict[str, Stream], 
     book = streams["book"]
     seal(tmp_path / "untold", book, complete=True)
     hour = book.events[0] // HOUR_MS * HOUR_MS
-    gaps = [{**GAP, "from_ms": hour, "to_ms": hour + HOUR_MS, "filled": 1, "missing": 1}]
+    gaps = [{**GAP, "from_ms": hour, "to_ms": hour + HOUR_MS, "filled": 1, "missing": 0}]
     seal(tmp_path / "told", book, complete=True, gaps=gaps)
     assert [name for _, name, _ in faults(judged(tmp_path / "untold", GIVEN))] == ["gaps.silence"]
     assert faults(judged(tmp_path / "told", GIVEN)) == []
