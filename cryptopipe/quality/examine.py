@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from cryptopipe.clock import MILLISECOND, Nanos
-from cryptopipe.collect.layout import hour_ms, is_row_file, manifest_of, root, verdict_of
+from cryptopipe.collect.layout import MANIFEST, hour_ms, is_row_file, manifest_of, root, verdict_of
 from cryptopipe.errors import UsageError
 from cryptopipe.quality import verdict as verdicts
 from cryptopipe.quality.former import HOUR_MS
@@ -71,6 +71,7 @@ def found_files(paths: Iterable[Path], data_dir: Path, since_ms: int, at: Nanos)
         found.update([path] if path.is_file() else path.rglob("*"))
     if not found and not paths:
         found.update(root(data_dir).glob("*/*/*/*"))
+    found |= {one.with_name(one.name.removesuffix(MANIFEST)) for one in found}  # of a file that is gone, it tells
     named = [one for one in found if is_row_file(one) and hour_ms(one) + HOUR_MS > since_ms]
     return sorted((one for one in named if _sealed(one, at)), key=lambda one: (one.parent, one.name))
 

@@ -191,6 +191,16 @@ def test_only_hours_since_then_are_looked_at(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_file_that_is_gone_is_named_by_its_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = seal(tmp_path, tops())
+    seal(tmp_path, tops(BEGIN + HOUR_MS))
+    assert printed(capsys, tmp_path, code=0)["counts"]["pass"] == 2
+    gone.unlink()
+    document = printed(capsys, tmp_path, code=1)
+    assert document["counts"] == {"pass": 1, "warn": 0, "fail": 0, "refused": 1}
+    assert [one["file"] for one in document["refused"]] == [str(gone)]
+
+
 def test_a_verdict_holds_while_the_bytes_do(tmp_path: Path) -> None:
     file = seal(tmp_path, tops())
     files = found_files([], tmp_path, 0, AT)
