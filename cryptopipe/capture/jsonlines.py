@@ -132,7 +132,9 @@ class _Names:
             if direction is Direction.TICK or direction is Direction.COMMAND:
                 return venue if line.venue is not None and venue else "", ""
             if venue is None:
-                raise ValueError("the line names neither conn nor venue: say whose it is with VENUE=FILE or --venue")
+                raise ValueError(
+                    "the line names neither conn nor venue: say whose it is with VENUE=FILE, --exchange or --venue"
+                )
             url = line.url
             if direction is Direction.OPEN and url not in self._conns:
                 self._conns[url] = f"{venue}#{len(self._conns) + 1}"

@@ -228,7 +228,7 @@ def _named(given: dict[str, Any]) -> tuple[str, list[Path]]:
         paths = [Path(pair[2]).expanduser() for pair in pairs]
     else:
         paths = [path.expanduser() for path in given["raws"]]
-        venues = {given["exchange"]} if given["exchange"] else {_venue_in(path) for path in paths}
+        venues = {_venue_in(path, given["exchange"]) for path in paths}
     if len(venues) > 1:
         raise UsageError(
             f"captures of several venues: {', '.join(sorted(venues))}", where="--from-raw", fix="one a time"
@@ -236,18 +236,20 @@ def _named(given: dict[str, Any]) -> tuple[str, list[Path]]:
     return venues.pop(), paths
 
 
-def _venue_in(path: Path) -> str:
-    """Whose a capture is. Raises `UsageError` where it does not say it, `CaptureError`."""
+def _venue_in(path: Path, given: str | None) -> str:
+    """Whose a capture is: as it says, else as `given`. Raises `UsageError` where neither or another one is said,
+    `CaptureError`.
+    """
     from cryptopipe.capture.reader import Capture
     from cryptopipe.collect.sessions import Session
 
     facts = Session(path).facts() if path.is_dir() else None
-    if facts is not None:
-        return facts.plan.venue
-    for entry in Capture(path):
-        if entry.venue:
-            return entry.venue
-    raise UsageError("does not say of which venue it is", where=str(path), fix="add --exchange E")
+    said = facts.plan.venue if facts is not None else next((one.venue for one in Capture(path, given) if one.venue), "")
+    if given is not None and said not in ("", given):
+        raise UsageError(f"a capture of {said}, not of {given}", where=str(path), fix="leave --exchange out")
+    if not said and given is None:
+        raise UsageError("does not say of which venue it is", where=str(path), fix="add --exchange E")
+    return given or said
 
 
 def _plan_of(plugin: Any, given: dict[str, Any], max_bytes: int) -> "Callable[[Plan | None], Plan]":

@@ -181,6 +181,16 @@ def test_from_raw_takes_what_its_collector_took(capsys: pytest.CaptureFixture[st
     assert "is sealed, of the same capture, with depth 5" in capsys.readouterr().err
 
 
+def test_from_raw_refuses_another_venue_than_the_capture_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage(Path("data"), inputs()[0].at - SECOND)
+    stage.hear(inputs())
+    stage.end()
+    arguments = ["collect", "--from-raw", str(stage.session.path), "--data_type=trade", "--data_dir=other"]
+    assert main([*arguments, f"--exchange={VENUE}"]) == 0
+    assert main([*arguments, "--exchange=kraken"]) == 2
+    assert f"a capture of {VENUE}, not of kraken" in capsys.readouterr().err
+
+
 def test_tops_are_shown_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(Path("data"), inputs()[0].at - SECOND)
     stage.hear(inputs())
