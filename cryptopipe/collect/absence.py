@@ -56,6 +56,11 @@ class Proven:
         self.lost, self._kind, self._why = lost, "closed", why
         self.good_at: Nanos = 0
 
+    def stopped(self, at: Nanos) -> Gap | None:
+        """The session ends; the gap so far, if it is not proven now. It goes on in the next one."""
+        lost, self.lost = self.lost, self.lost and at
+        return Gap(milliseconds(lost), milliseconds(at), self._kind, self._why) if lost else None
+
     def turned(self, state: BookState, reason: str, at: Nanos, was_live: bool) -> Gap | None:
         """Its state changed; the gap that is over, if one is."""
         if state is BookState.LIVE:

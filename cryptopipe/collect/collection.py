@@ -96,11 +96,12 @@ class Collection:
     def end(self) -> dict[str, Carried]:
         """The inputs are over: everything is sealed. What the next session must know, by `stream_key`."""
         for rows in self.streams.values():
+            rows.stopped(self.lines, self.at)
             rows.seal(complete=False, at=LAST)
         self.sealer.wait()
         carried = dict(self._carried)
         for rows in self.streams.values():
-            carried.update(rows.carried(self.lines))
+            carried.update(rows.carried(self.lines, self.at))
         return carried
 
     @property

@@ -106,10 +106,7 @@ class SymbolRows:
         gap = (self._orders_proven if single else self._proven).turned(state, reason, at, self._live[single])
         self._live[single] = state is BookState.LIVE
         kinds = ("l3",) if single else ("book", "top")
-        if gap is not None:
-            for files in self.files:
-                if files.series.wanted.kind in kinds:
-                    files.gaps.append(gap)
+        self._name(gap, kinds)
         if single and state is BookState.LIVE and self.orders is not None:
             self.orders.state(sync, 0, at, seq)
 
@@ -129,9 +126,15 @@ class SymbolRows:
         """A connection speaks again, by which trades come, as far as anybody knows; books tell it by themselves."""
         if self._conn in ("", line_of(conn)):
             since, why = was
-            for files in self.files:
-                if files.series.wanted.kind in ("trade", "candle"):
-                    files.gaps.append(Gap(milliseconds(since), milliseconds(at), "closed", why))
+            self._name(Gap(milliseconds(since), milliseconds(at), "closed", why), ("trade", "candle"))
+
+    def stopped(self, lines: Lines, at: Nanos) -> None:
+        """The session ends: what is missing just now is named until here."""
+        self._name(self._proven.stopped(at), ("book", "top"))
+        self._name(self._orders_proven.stopped(at), ("l3",))
+        down = lines.down.get(self._conn)
+        if down is not None:
+            self._name(Gap(milliseconds(down[0]), milliseconds(at), "closed", down[1]), ("trade", "candle"))
 
     def spilled(self, from_at: Nanos, to_at: Nanos) -> None:
         """Rows of this time were written late."""
@@ -146,8 +149,8 @@ class SymbolRows:
         for files in self.files:
             files.seal(complete)
 
-    def carried(self, lines: Lines) -> dict[str, Carried]:
-        """What the next session must know, by `stream_key`."""
+    def carried(self, lines: Lines, at: Nanos) -> dict[str, Carried]:
+        """What the next session must know, by `stream_key`; this one ended at `at`."""
         until = max(lines.heard.values(), default=0)
         for key, one in self._carried.items():
             single = key.startswith("l3")
@@ -156,12 +159,18 @@ class SymbolRows:
             one.lost = (self._orders_proven if single else self._proven).lost
             if self.trades is not None and key.startswith(("trade", "candle")):
                 self.trades.carry(one)
-                down = lines.down.get(self._conn)
-                one.until = down[0] if down is not None else one.until
+                one.until = at if self._conn in lines.down else one.until
         sampled: list[BookRows | Candles] = [*self.books, *self.candles]
         for rows in sampled:
             rows.carry(self._carried[stream_key(rows.files.series.wanted.folder, self.symbol)])
         return self._carried
+
+    def _name(self, gap: Gap | None, kinds: tuple[str, ...]) -> None:
+        """In the manifests of these kinds."""
+        if gap is not None:
+            for files in self.files:
+                if files.series.wanted.kind in kinds:
+                    files.gaps.append(gap)
 
     def _add(self, wanted: Wanted, plan: Plan, origin: Origin, sealer: Sealer, before: Mapping[str, Carried]) -> None:
         symbol, key = self.symbol, stream_key(wanted.folder, self.symbol)

@@ -4,6 +4,7 @@ The truth is each engine's tape: trades with their ids, every change of a level.
 published at that time: every 100 ms what changed (the first venue), or each change with its time (the second one).
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -77,7 +78,7 @@ def run(minutes: int, seed: int, every: Nanos, calm: Nanos, stops: tuple[Stop, .
 @cache
 def short() -> Day:
     stops = (Stop(100 * SECOND, 4 * SECOND, killed=True),)
-    return run(4, 3, 24 * SECOND, 70 * SECOND, stops, 0.1, 50 * MILLISECOND)
+    return run(4, 3, 24 * SECOND, 70 * SECOND, stops, 0.1, 100 * MILLISECOND)
 
 
 @cache
@@ -112,6 +113,23 @@ def test_each_book_row_is_the_engines_and_each_interval_has_its_row_or_a_named_g
         print(venue, symbol, judged.right, len(judged.missing))
         assert judged.wrong == [] and judged.unnamed == [], (venue, symbol)
         assert 0 < len(judged.missing) < judged.right
+
+
+def test_what_is_still_missing_at_the_end_is_named_until_then(tmp_path: Path) -> None:
+    """Nobody gets in again, and no later session could tell."""
+    lost = (Fault("reset", 20 * SECOND, SECOND), Fault("maintenance", 20 * SECOND))
+    day = Day(tmp_path, VENUES[:1], 5, NEW_YEAR, 40 * SECOND, lost, step=100 * MILLISECOND).run()
+    ((venue, symbol),) = day.records
+    record, folders = day.records[venue, symbol], ("trade", "book-1000ms")
+    trades, books = (Files.of(tmp_path, venue, folder, symbol) for folder in folders)
+    told = by_period(record, PERIODS[venue])
+    for judged in (judge_trades(trades, record, day.ends), judge_book(books, record, told, SECOND, day.ends)):
+        assert judged.right > 10 and len(judged.missing) > 10
+        assert judged.wrong == [] and judged.unnamed == []
+    carried = json.loads(next(tmp_path.rglob("rows.json")).read_text())["carried"]
+    for folder in folders:
+        one = carried[f"{folder}/{symbol}"]
+        assert (one["lost"] or one["until"]) == day.ends, "the next session's gap goes on from there"
 
 
 @DAYS

@@ -33,7 +33,7 @@ from cryptopipe.clock import SECOND
 from cryptopipe.collect.again import from_raw
 from cryptopipe.collect.collector import SPILL_AT
 from cryptopipe.collect.layout import manifest_of, part_of
-from cryptopipe.collect.plan import Plan
+from cryptopipe.collect.plan import Plan, Wanted
 from cryptopipe.collect.sessions import Session, all_sessions
 
 LATER = 200 * SECOND
@@ -266,7 +266,8 @@ def test_rows_json_is_what_the_next_life_reads() -> None:
             assert carried[f"trade/{symbol}"]["ids"] == traded(inputs(), symbol)[-1000:]
 
 
-def test_a_connection_that_was_lost_is_a_gap_of_every_stream() -> None:
+@pytest.mark.parametrize("plan", [PLAN, msgspec.structs.replace(PLAN, wanted=(Wanted("top"),))])
+def test_a_connection_that_was_lost_is_a_gap_of_every_stream(plan: Plan) -> None:
     """Trades: from its last frame to the first one of the next connection; a book: from its last update that was in
     order until it is proven again."""
     replace = msgspec.structs.replace
@@ -282,10 +283,10 @@ def test_a_connection_that_was_lost_is_a_gap_of_every_stream() -> None:
             update = json.loads(entry.payload)["data"]
             updates[update["s"]] = min(update["E"], entry.at // 1_000_000)
     with directory() as data:
-        stage = Stage(data, begun())
+        stage = Stage(data, begun(), plan)
         stage.hear(moved(told_again, 0))
         stage.end()
-        for kind in ("trade", "candle", "top", "book"):
+        for kind in (wanted.kind for wanted in plan.wanted):
             named = [gap for one in manifests(data).values() if one["type"] == kind for gap in one["gaps"]]
             carried = json.loads((stage.session.path / "rows.json").read_text())["carried"]
             named += [gap for key, one in carried.items() if key.startswith(kind) for gap in one["gaps"]]
