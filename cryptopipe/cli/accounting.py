@@ -9,6 +9,7 @@ import click
 
 from cryptopipe.cli.options import Common, common_options
 from cryptopipe.cli.output import print_json
+from cryptopipe.errors import UsageError
 
 
 @click.command("export")
@@ -33,7 +34,12 @@ def export_command(common: Common, path: Path, wanted: str, what: str) -> int:
     from cryptopipe.journal.runs import find
     from cryptopipe.postmortem.accounting_file import export
 
-    runs = find(common.load().data_dir, wanted)
+    data_dir = common.load().data_dir
+    runs = find(data_dir, wanted)
+    if not runs:  # a file that was there is not replaced by one without lines
+        raise UsageError(
+            "no run is kept here", where=str(data_dir), fix="name the directory of the runs: --data-dir DIR"
+        )
     done = export(runs, path, what)
     if common.json:
         counts = {"runs": len(runs), "what": what, "lines": done.lines, "without_value": done.without_value}

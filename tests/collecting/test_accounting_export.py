@@ -300,3 +300,10 @@ def test_a_recorded_run_sums_up_to_what_it_said_that_it_held(tmp_path: Path) -> 
         opening[holding] += change
     closing = {(v, a): D(x) for v, assets in found["run_ended"]["closing"].items() for a, x in assets.items()}
     assert {key: value for key, value in opening.items() if value} == {k: v for k, v in closing.items() if v}
+
+
+def test_a_directory_without_runs_leaves_the_file_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "year.csv"
+    file.write_text("last year's")
+    assert main(["journal", "export", "--csv", str(file), "--data-dir", str(tmp_path / "typo")]) == 2
+    assert "no run is kept here" in capsys.readouterr().err and file.read_text() == "last year's"
