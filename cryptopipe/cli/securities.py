@@ -75,7 +75,7 @@ def sync_command(
     settings, recorded = common.load([]), bool(raws or files)
     if recorded and every:
         raise UsageError("recorded answers do not change", where="--every", fix="leave it out")
-    names = _names(venue_names, settings)
+    names = _names(venue_names, settings, market)
     who = user or _user()
 
     def once() -> "Outcome":
@@ -98,11 +98,16 @@ securities.add_command(history_command)
 securities.add_command(diff_command)
 
 
-def _names(text: str | None, settings: "Settings") -> list[str]:
+def _names(text: str | None, settings: "Settings", market: str) -> list[str]:
     from cryptopipe import registry
 
     if text is None:
-        return [name for name, one in registry.exchanges().items() if one.metadata and settings.venue(name).enabled]
+        able = {name: one for name, one in registry.exchanges().items() if one.metadata}
+        return [
+            name
+            for name, one in able.items()
+            if settings.venue(name).enabled and (market == "live" or one.sandbox is not None)
+        ]
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UsageError(f"names nothing: {text!r}", where="--venues", fix="--venues A,B; leave it out for all")

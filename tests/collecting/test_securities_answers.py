@@ -22,6 +22,7 @@ from cryptopipe.alerts import KINDS
 from cryptopipe.capture.inputs import METADATA, Direction, Input
 from cryptopipe.capture.writer import Writer
 from cryptopipe.cli import main
+from cryptopipe.cli.securities import _names
 from cryptopipe.cli.securities_shown import COLUMNS
 from cryptopipe.drivers.child import on_origin
 from cryptopipe.errors import RateLimited, VenueError, VenueUnavailable
@@ -33,6 +34,7 @@ from cryptopipe.securities.compare import CHANGED, NEW, Change
 from cryptopipe.securities.syncing import ask, take
 from cryptopipe.securities.telling import SINGLY, alerts_of
 from cryptopipe.securities.versions import DELISTED
+from cryptopipe.settings import load_settings
 
 SECOND = 1_000_000_000
 PAIR = {"wsname": "XBT/USD", "pair_decimals": 1, "lot_decimals": 8, "ordermin": "0.0002", "status": "online"}
@@ -331,3 +333,10 @@ def test_simulated_venues_are_asked_on_a_schedule(tmp_path: Path) -> None:
     with opened(tmp_path, "sandbox") as store:
         assert len(store.syncs()) == 6
     assert not (tmp_path / "securities.duckdb").exists()
+
+
+def test_all_simulated_venues_are_those_that_there_are() -> None:
+    """A venue without a simulated twin is no failure unless it was asked for by name."""
+    simulated, live = (_names(None, load_settings(environment={}).settings, market) for market in ("sandbox", "live"))
+    assert set(simulated) < set(live) and all(exchange(name).sandbox is not None for name in simulated)
+    assert _names("binance_coinm", load_settings(environment={}).settings, "sandbox") == ["binance_coinm"]
