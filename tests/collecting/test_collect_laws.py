@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cryptopipe import registry
 from cryptopipe.capture.inputs import Direction, Input
 from cryptopipe.clock import MILLISECOND, SECOND
+from cryptopipe.collect.absence import Proven
 from cryptopipe.collect.books import BookRows, OrderRows
 from cryptopipe.collect.candles import GRACE, Candles
 from cryptopipe.collect.digits import iso_micros, middle, shortest
@@ -26,7 +27,7 @@ from cryptopipe.collect.plan import Carried, Wanted
 from cryptopipe.collect.rowfiles import RowFiles
 from cryptopipe.collect.sealing import Sealer, Series
 from cryptopipe.collect.trades import Trades
-from cryptopipe.market.sync import BookSync
+from cryptopipe.market.sync import BookState, BookSync
 from cryptopipe.model.events import BookSnapshot, OrderChange, OrderEvent, OrdersDelta, Trade
 from cryptopipe.model.facts import Side
 from cryptopipe.model.stream import Channel
@@ -330,3 +331,18 @@ def followed(cells: list[list[str]]) -> dict[str, tuple[Decimal, Decimal]]:
         elif change == "remove":
             held.pop(identity, None)
     return held
+
+
+def test_a_gap_begins_where_the_book_was_last_good() -> None:
+    """That is where it became live, until an update says more."""
+    proven = Proven(0)
+    assert proven.turned(BookState.LIVE, "", AT, was_live=False) is None
+    assert proven.turned(BookState.SYNCING, "skipped", AT + 5 * SECOND, was_live=True) is None
+    gap = proven.turned(BookState.LIVE, "", AT + 9 * SECOND, was_live=False)
+    assert gap is not None and (gap.from_ms, gap.to_ms) == (AT // MILLISECOND, AT // MILLISECOND + 9000)
+    proven.good_at = AT + 11 * SECOND
+    proven.turned(BookState.DEAD, "gone", AT + 15 * SECOND, was_live=True)
+    for at in (20, 30):  # each session names its own part
+        part = proven.stopped(AT + at * SECOND)
+        assert part is not None and part.kind == "closed" and part.to_ms == AT // MILLISECOND + at * 1000
+    assert part is not None and part.from_ms == AT // MILLISECOND + 20_000
