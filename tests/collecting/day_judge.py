@@ -67,19 +67,25 @@ class Files:
 @dataclass
 class Judged:
     """`wrong` are rows that the engine contradicts, `missing` what it did that no row tells (epoch ms), `unnamed` those
-    of them that lie in no gap; `right` counts rows.
+    of them that lie in no gap, `hidden` those that no proof of the stream covers; `right` counts rows.
     """
 
     right: int = 0
     wrong: list[str] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     unnamed: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
 
     def miss(self, at_ms: int, gaps: Gaps) -> None:
         """Something at this time is in no row."""
         self.missing.append(at_ms)
-        if not any(first <= at_ms <= last for first, last in gaps):
+        if not named(at_ms, gaps):
             self.unnamed.append(at_ms)
+
+
+def named(at_ms: int, gaps: Gaps) -> bool:
+    """Whether it lies in a gap."""
+    return any(first <= at_ms <= last for first, last in gaps)
 
 
 def judge_trades(files: Files, record: Record, until: Nanos) -> Judged:
@@ -130,10 +136,10 @@ class Ladder:
         else:
             del self._sizes[key], self._keys[bisect_left(self._keys, key)]
 
-    def best(self, tick: Decimal, step: Decimal) -> Levels:
+    def best(self, tick: Decimal, step: Decimal, depth: int = DEPTH) -> Levels:
         """Keys of asks are below zero and those of bids above; of either the greatest is the best."""
         middle = bisect_left(self._keys, 0)
-        bids, asks = self._keys[max(middle, len(self._keys) - DEPTH) :], self._keys[max(0, middle - DEPTH) : middle]
+        bids, asks = self._keys[max(middle, len(self._keys) - depth) :], self._keys[max(0, middle - depth) : middle]
         sides = [tuple((abs(key) * tick, self._sizes[key] * step) for key in reversed(one)) for one in (bids, asks)]
         return sides[0], sides[1]
 
@@ -155,29 +161,35 @@ def _grouped(record: Record, told_at: Any) -> Iterator[tuple[Nanos, range]]:
 
 
 def judge_book(
-    files: Files, record: Record, told: Iterator[tuple[Nanos, range]], interval: Nanos, until: Nanos
+    files: Files, record: Record, told: Iterator[tuple[Nanos, range]], interval: Nanos, until: Nanos, proven: int = 0
 ) -> Judged:
     """Each row is the engine's book at its time, and from the first row to `until` there is one of what was told first
-    in each interval.
+    in each interval. `proven`: the stream proves so many levels a side, so a lost change below them hides; 0: all.
     """
     rules = record.instrument.rules
     assert rules is not None
-    judged, ladder, last = Judged(), Ladder(), -1
+    judged, ladder, last, settled = Judged(), Ladder(), -1, True
     states = _states(files)
     row = next(states)
     for at, changes in told:
+        settled, last = settled and at // interval == last, at // interval
+        before = ladder.best(rules.tick, rules.step, proven) if proven and not settled else None
         for number in changes:
             ladder.change(record.keys[number], record.sizes[number])
-        first_in_interval, last = at // interval != last, at // interval
         at_ms = at // MILLISECOND
         while row is not None and row[0] < at_ms:
             judged.wrong.append(f"book of {row[0]}: {row[1]}")
             row = next(states, None)
         if row is not None and row[0] == at_ms and row[1] == ladder.best(rules.tick, rules.step):
-            judged.right += 1
+            judged.right, settled = judged.right + 1, True
             row = next(states, None)
-        elif first_in_interval and judged.right and at < until:
-            judged.miss(at_ms, files.gaps)
+        elif not settled and judged.right and at < until:
+            unproven = before is not None and before == ladder.best(rules.tick, rules.step, proven)
+            if unproven and not named(at_ms, files.gaps):
+                judged.hidden.append(at_ms)
+            else:
+                judged.miss(at_ms, files.gaps)
+                settled = True
     while row is not None:
         judged.wrong.append(f"book of {row[0]}: {row[1]}")
         row = next(states, None)
