@@ -167,7 +167,7 @@ def _refuse_both(given: dict[str, Any]) -> None:
 
 
 def _from_captures(common: Common, given: dict[str, Any]) -> None:
-    from cryptopipe.cli.collect_live import again
+    from cryptopipe.cli.collect_again import again
 
     live = [name for name in (*_SIMULATED, "market") if given[name] is not None]
     if live or (given["raws"] and given["replays"]):

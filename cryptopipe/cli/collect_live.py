@@ -1,10 +1,11 @@
-"""Runs the collectors of one process, and collects again from captures.
+"""Runs the collectors of one process.
 
-Enters: orders, a market; or captures. Leaves: why it ended, and what was written. Never: a session that is not held.
+Enters: orders, a market. Leaves: why it ended, and what was written. Never: a session that is not held, simulated rows
+among real ones.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,11 @@ from cryptopipe.cli.market import MarketOptions
 from cryptopipe.cli.options import Common
 from cryptopipe.cli.tape import Tape
 from cryptopipe.clock import Nanos, Stamper, format_at
-from cryptopipe.errors import CryptopipeError, UsageError
+from cryptopipe.errors import CryptopipeError
 
 if TYPE_CHECKING:
     from cryptopipe.capture.inputs import Input
     from cryptopipe.collect.collector import Collectors, Means
-    from cryptopipe.collect.plan import Plan
     from cryptopipe.collect.running import Order
     from cryptopipe.collect.sessions import Session
     from cryptopipe.drivers.streams import Streams
@@ -40,6 +40,7 @@ def run(
 
     stamp = Stamper()
     began_at = stamp()
+    orders = [_of_market(one, market.kind, settings.data_dir) for one in orders]
     plugins = {one.plugin.venue: one.plugin for one in orders}
     assets = sorted({str(name) for one in orders for own in one.instruments for name in (own.base, own.quote)})
     _widen_limits()
@@ -62,14 +63,22 @@ def run(
             _end_after(error, collectors)
             raise
         rows = collectors.end()
-    _unshown(tape)
-    venues = {
-        str(one.plugin.venue): _venue(
-            settings.data_dir, sessions[one.plugin.venue].id, one.plugin.venue, rows[one.plugin.venue]
-        )
-        for one in orders
-    }
-    return stopped_by, _document(settings.data_dir, stopped_by, venues, began_at, stamp())
+    unshown(tape)
+    venues = {name: venue_told(settings.data_dir, sessions[name].id, name, rows[name]) for name in map(str, plugins)}
+    return stopped_by, document_of(settings.data_dir, stopped_by, venues, began_at, stamp())
+
+
+def _of_market(one: "Order", kind: str, data_dir: Path) -> "Order":
+    """The order for this market. Raises `UsageError` where the directory holds another's data."""
+    from dataclasses import replace
+
+    import msgspec
+
+    from cryptopipe.collect.sessions import refuse_mixture
+
+    plan = msgspec.structs.replace(one.plan, market=kind)
+    refuse_mixture(data_dir, plan)
+    return replace(one, plan=plan)
 
 
 def _hold(held: ExitStack, data_dir: Path, orders: "list[Order]", stamp: Callable[[], Nanos]) -> "dict[str, Session]":
@@ -158,7 +167,7 @@ def _alarm(settings: "Settings", stamp: Callable[[], Nanos]) -> Callable[[str, s
     return tell
 
 
-def _unshown(tape: Tape) -> None:
+def unshown(tape: Tape) -> None:
     """Says what stdout did not take; the rows have it."""
     if many := tape.end():
         click.echo(f"{many} tops were not shown: stdout did not take them; the files have them", err=True)
@@ -172,114 +181,8 @@ def _end_after(error: CryptopipeError, collectors: "Collectors") -> None:
         collectors.end()
 
 
-def again(
-    common: Common, settings: "Settings", given: dict[str, Any], for_ns: Nanos | None
-) -> tuple[str, dict[str, Any]]:
-    """Rows of captures. Raises `UsageError`, `CaptureError`."""
-    from cryptopipe import registry
-    from cryptopipe.collect.again import from_raw
-    from cryptopipe.collect.running import MIB
-    from cryptopipe.drivers.stop import stop_on_interrupt, watched
-
-    stamp = Stamper()
-    began_at = stamp()
-    venue, paths = _named(given)
-    plugin = registry.exchange(venue)
-    plan_of = _plan_of(plugin, given, settings.collect.max_mb * MIB)
-    tape = Tape(patient=True)
-    show = None if common.json else tape
-    with stop_on_interrupt() as stop, _alone(settings.data_dir, venue):
-
-        def until(inputs: "Iterable[Input]") -> "Iterable[Input]":
-            return inputs if for_ns is None and not stop.requested else watched(inputs, stop, for_ns)
-
-        made = from_raw(paths, plugin, plan_of, settings.data_dir, stamp, show, until)
-    _unshown(tape)
-    stopped_by = "interrupt" if stop.requested else "end of recordings"
-    told = _venue(settings.data_dir, made.session, venue, made.rows)
-    return stopped_by, _document(settings.data_dir, stopped_by, {venue: told}, began_at, stamp())
-
-
-@contextmanager
-def _alone(data_dir: Path, venue: str) -> Iterator[None]:
-    """Raises `StreamBusy` where a collector of the venue is at work: their files would be numbered into each other."""
-    from cryptopipe.collect.sessions import StreamBusy, all_sessions
-
-    for session in all_sessions(data_dir, venue):
-        if session.runs:
-            raise StreamBusy(
-                f"a collector of {venue} is at work here, session {session.id}",
-                where=str(data_dir),
-                fix="write into a directory of its own: --data_dir DIR",
-            )
-    yield
-
-
-def _named(given: dict[str, Any]) -> tuple[str, list[Path]]:
-    """The venue and the captures. Raises `UsageError`, `CaptureError`."""
-    if given["replays"]:
-        pairs = [text.partition("=") for text in given["replays"]]
-        wrong = next(
-            (text for text, pair in zip(given["replays"], pairs, strict=True) if not (pair[0] and pair[2])), None
-        )
-        if wrong is not None:
-            raise UsageError(f"--replay {wrong} is not VENUE=FILE", fix="write it as --replay A=recording.jsonl.gz")
-        venues = {pair[0] for pair in pairs} | ({given["exchange"]} if given["exchange"] else set())
-        paths = [Path(pair[2]).expanduser() for pair in pairs]
-    else:
-        paths = [path.expanduser() for path in given["raws"]]
-        venues = {_venue_in(path, given["exchange"]) for path in paths}
-    if len(venues) > 1:
-        raise UsageError(
-            f"captures of several venues: {', '.join(sorted(venues))}", where="--from-raw", fix="one a time"
-        )
-    return venues.pop(), paths
-
-
-def _venue_in(path: Path, given: str | None) -> str:
-    """Whose a capture is: as it says, else as `given`. Raises `UsageError` where neither or another one is said,
-    `CaptureError`.
-    """
-    from cryptopipe.capture.reader import Capture
-    from cryptopipe.collect.sessions import Session
-
-    facts = Session(path).facts() if path.is_dir() else None
-    said = facts.plan.venue if facts is not None else next((one.venue for one in Capture(path, given) if one.venue), "")
-    if given is not None and said not in ("", given):
-        raise UsageError(f"a capture of {said}, not of {given}", where=str(path), fix="leave --exchange out")
-    if not said and given is None:
-        raise UsageError("does not say of which venue it is", where=str(path), fix="add --exchange E")
-    return given or said
-
-
-def _plan_of(plugin: Any, given: dict[str, Any], max_bytes: int) -> "Callable[[Plan | None], Plan]":
-    """What is written of a capture: what its collector wrote, or what is asked for. Raises `UsageError`."""
-    import msgspec
-
-    from cryptopipe.collect.plan import Plan
-    from cryptopipe.collect.wish import instruments_of, wanted_of
-
-    changes: dict[str, Any] = {}
-    if given["types"]:
-        changes["wanted"] = wanted_of(given["types"], given["intervals"], given["depth"])
-    if given["symbols"]:
-        changes["symbols"] = tuple(one.symbol for one in instruments_of(plugin, given["symbols"]))
-    if given["form"]:
-        changes["form"] = given["form"]
-    if given["header"]:
-        changes["header"] = True
-
-    def plan_of(was: Plan | None) -> Plan:
-        if was is None:
-            if "wanted" not in changes:
-                raise UsageError("which kind of data?", where="--data_type", fix="--data_type trade,book")
-            was = Plan(plugin.venue, None, (), max_bytes=max_bytes)
-        return msgspec.structs.replace(was, **changes)
-
-    return plan_of
-
-
-def _venue(data_dir: Path, session: str, venue: str, rows: int) -> dict[str, Any]:
+def venue_told(data_dir: Path, session: str, venue: str, rows: int) -> dict[str, Any]:
+    """What a session wrote of its venue."""
     from cryptopipe.collect.layout import sealed_files
     from cryptopipe.collect.manifest import read_manifest
 
@@ -287,9 +190,10 @@ def _venue(data_dir: Path, session: str, venue: str, rows: int) -> dict[str, Any
     return {"session": session, "rows": rows, "files": files}
 
 
-def _document(
+def document_of(
     data_dir: Path, stopped_by: str, venues: dict[str, Any], began_at: Nanos, ended_at: Nanos
 ) -> dict[str, Any]:
+    """The JSON of a collection."""
     return {
         "data_dir": str(data_dir),
         "stopped_by": stopped_by,

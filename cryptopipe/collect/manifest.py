@@ -54,6 +54,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     last_event_ms: int | None
     first_received_at: str | None
     last_received_at: str | None
+    market: str = "live"
+    """`live`, `sandbox` for simulated venues, `recording` where a capture did not say it, `several` merged."""
     session: str
     capture: str
     first_seq: int

@@ -13,6 +13,7 @@ from cryptopipe.clock import MILLISECOND
 from cryptopipe.collect.layout import HOUR, folder_kind, hour_ms, is_row_file, manifest_of, root, sealed_files
 from cryptopipe.collect.manifest import Gap, Manifest, read_manifest, sha256_of
 from cryptopipe.collect.merge import Part
+from cryptopipe.collect.plan import RECORDING
 from cryptopipe.collect.schema import SCHEMAS, Cell
 from cryptopipe.errors import CaptureError, UsageError
 
@@ -40,6 +41,7 @@ class Facts(NamedTuple):
     depth: int | None
     interval_ms: int | None
     header: bool
+    market: str = RECORDING
 
 
 def read_sources(paths: Sequence[Path]) -> tuple[Mapping[Stream, list[Part]], Mapping[Stream, Facts]]:
@@ -110,7 +112,7 @@ class _Found:
             if told.sha256 != sha256_of(file):
                 raise CaptureError("is not what was sealed", where=str(file), fix="restore it from a copy")
             stream = Stream(told.venue, folder_kind(told.kind, told.interval_ms), told.symbol)
-            facts = Facts(told.kind, told.instrument, told.depth, told.interval_ms, told.header)
+            facts = Facts(told.kind, told.instrument, told.depth, told.interval_ms, told.header, told.market)
         else:
             stream, facts = _guessed(file, lines)
         self.facts.setdefault(stream, facts)

@@ -104,6 +104,7 @@ def _sealed(
     manifest = Manifest(
         file=path.name, venue=stream.venue, symbol=stream.symbol, instrument=about.instrument, kind=about.kind,
         depth=about.depth, interval_ms=about.interval_ms, form="csv", header=bool(header), rows=len(lines),
+        market=about.market,
         size=len(data), sha256=hashlib.sha256(data).hexdigest(), first_event_ms=units[0].time_ms,
         last_event_ms=units[-1].time_ms, first_received_at=None, last_received_at=None, session=session, capture="",
         first_seq=0, last_seq=0, complete=complete, gaps=gaps, filled=own, sealed_at=format_at(now),

@@ -12,6 +12,8 @@ from cryptopipe.clock import Nanos
 from cryptopipe.collect.layout import folder_kind
 from cryptopipe.collect.manifest import Gap
 
+LIVE, SANDBOX, RECORDING = "live", "sandbox", "recording"
+"""Whose market it is."""
 DEPTH = 5
 """Levels of a book row's sides where nothing else was asked for."""
 INTERVALS_MS = {"book": 1000, "candle": 60_000}
@@ -32,7 +34,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The rows of one venue. `symbols` None: of everything that it tells; `max_bytes` of rows begin another file."""
+    """The rows of one venue. `symbols` None: of everything that it tells; `max_bytes` of rows begin another file.
+    `market`: `live`, `sandbox`, or `recording` where a capture does not say whose it is.
+    """
 
     venue: str
     symbols: tuple[str, ...] | None
@@ -40,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     form: str = "csv"
     header: bool = False
     max_bytes: int = 64 << 20
+    market: str = LIVE
 
     def kind(self, kind: str) -> tuple[Wanted, ...]:
         """What is wanted of a kind."""

@@ -15,7 +15,7 @@ from cryptopipe.capture.files import DISK, FileLayer
 from cryptopipe.clock import Nanos, format_at
 from cryptopipe.collect.layout import Place, manifest_of, part_of
 from cryptopipe.collect.manifest import Gap, Manifest, encode
-from cryptopipe.collect.plan import Wanted
+from cryptopipe.collect.plan import LIVE, Wanted
 from cryptopipe.collect.schema import SCHEMAS, Cell, Schema
 from cryptopipe.errors import CaptureError
 
@@ -35,6 +35,7 @@ class Series:
     session: str
     capture: str
     began_at: Nanos
+    market: str = LIVE
 
     @property
     def schema(self) -> Schema:
@@ -155,6 +156,7 @@ def _manifest(
         last_event_ms=draft.last_event_ms,
         first_received_at=format_at(draft.first_at),
         last_received_at=format_at(draft.last_at),
+        market=series.market,
         session=series.session,
         capture=series.capture,
         first_seq=draft.first_seq,

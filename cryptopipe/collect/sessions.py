@@ -24,9 +24,9 @@ from cryptopipe.capture.files import DISK
 from cryptopipe.clock import Nanos
 from cryptopipe.collect.derive import Spill, session_id
 from cryptopipe.collect.layout import folder_symbol, raw_folder, root
-from cryptopipe.collect.plan import Carried, Plan
+from cryptopipe.collect.plan import SANDBOX, Carried, Plan
 from cryptopipe.collect.sealing import unwritable
-from cryptopipe.errors import CaptureError, ConfigError, CryptopipeError
+from cryptopipe.errors import CaptureError, ConfigError, CryptopipeError, UsageError
 
 _NEXT_ID: Nanos = 60
 
@@ -169,7 +169,9 @@ def all_sessions(data_dir: Path, venue: str) -> list[Session]:
 
 
 def carried_over(sessions: Sequence[Session], plan: Plan) -> dict[str, Carried]:
-    """What sessions that are sealed left of the streams of a plan: of each the newest word."""
+    """What sessions that are sealed left of the streams of a plan: of each the newest word. A simulated market begins
+    anew with each session: of it only the time and the gaps are carried.
+    """
     found: dict[str, Carried] = {}
     folders = {one.folder for one in plan.wanted if one.kind != "raw"}
     streams = None if plan.symbols is None else len(folders) * len(plan.symbols)
@@ -179,7 +181,21 @@ def carried_over(sessions: Sequence[Session], plan: Plan) -> dict[str, Carried]:
             folder, _, symbol = key.partition("/")
             if folder in folders and (plan.symbols is None or symbol in plan.symbols) and one.until:
                 found.setdefault(key, one)
+    if plan.market == SANDBOX:
+        return {key: Carried(until=one.until, gaps=one.gaps) for key, one in found.items()}
     return found
+
+
+def refuse_mixture(data_dir: Path, plan: Plan) -> None:
+    """Raises `UsageError` where the directory holds data of another market under the venue's name."""
+    for session in all_sessions(data_dir, plan.venue):
+        facts = session.facts()
+        if facts is not None and facts.plan.market != plan.market:
+            raise UsageError(
+                f"holds {plan.venue} of another market: {facts.plan.market}, not {plan.market}",
+                where=str(data_dir),
+                fix="write into a directory of its own: --data_dir DIR",
+            )
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class SymbolRows:
         name = f"{self.instrument.base}/{self.instrument.quote}" if self.instrument is not None else symbol
         series = Series(
             Place(origin.data_dir, plan.venue, wanted.folder, symbol), wanted, name, plan.form, plan.header,
-            plan.max_bytes, origin.session, origin.capture, origin.began_at,
+            plan.max_bytes, origin.session, origin.capture, origin.began_at, plan.market,
         )  # fmt: skip
         files = self._by_key[key] = RowFiles(series, sealer)
         files.gaps = list(carried.gaps)
