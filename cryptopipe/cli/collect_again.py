@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from cryptopipe.cli.collect_live import document_of, unshown, venue_told
 from cryptopipe.cli.options import Common
 from cryptopipe.cli.tape import Tape
@@ -17,6 +19,7 @@ from cryptopipe.errors import UsageError
 
 if TYPE_CHECKING:
     from cryptopipe.capture.inputs import Input
+    from cryptopipe.collect.collection import Collection
     from cryptopipe.collect.plan import Plan
     from cryptopipe.settings import Settings
 
@@ -44,9 +47,22 @@ def again(
 
         made = from_raw(paths, plugin, plan_of, settings.data_dir, stamp, show, until)
     unshown(tape)
+    _refuse_nothing(made, venue)
     stopped_by = "interrupt" if stop.requested else "end of recordings"
     told = venue_told(settings.data_dir, made.session, venue, made.rows)
     return stopped_by, document_of(settings.data_dir, stopped_by, {venue: told}, began_at, stamp())
+
+
+def _refuse_nothing(made: "Collection", venue: str) -> None:
+    """Says what the captures tell of where no row came of them. Raises `CaptureError` where nothing was understood."""
+    from cryptopipe.drivers.replay import refuse_foreign
+    from cryptopipe.model.facts import VenueId
+    from cryptopipe.summary import venue_counts
+
+    refuse_foreign({VenueId(venue): venue_counts(made.market, VenueId(venue))})
+    if not made.rows:
+        books = sorted({*made.market.books[VenueId(venue)], *made.market.orders[VenueId(venue)]})
+        click.echo(f"no row came of it: it tells of {', '.join(books) or 'no book'}", err=True)
 
 
 @contextmanager

@@ -191,6 +191,19 @@ def test_from_raw_refuses_another_venue_than_the_capture_tells(capsys: pytest.Ca
     assert f"a capture of {VENUE}, not of kraken" in capsys.readouterr().err
 
 
+def test_captures_without_a_row_say_what_they_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage(Path("data"), inputs()[0].at - SECOND)
+    stage.hear(inputs())
+    stage.end()
+    arguments = ["collect", "--from-raw", str(stage.session.path), "--data_type=trade", "--data_dir=other"]
+    assert main([*arguments, "--symbol=BNBUSDT"]) == 0
+    assert "no row came of it: it tells of " in (told := capsys.readouterr().err) and "BTCUSDT" in told
+    foreign = Path("foreign.jsonl")
+    foreign.write_text('{"ts": "1.5", "dir": "recv", "raw": "{\\"channel\\":\\"of another\\"}"}\n')
+    assert main(["collect", f"--replay={VENUE}={foreign}", "--data_type=trade", "--data_dir=third"]) != 0
+    assert f"none of its 1 frames can be read as one of {VENUE}'s" in capsys.readouterr().err
+
+
 def test_tops_are_shown_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(Path("data"), inputs()[0].at - SECOND)
     stage.hear(inputs())
