@@ -5,20 +5,14 @@ channel that does not exist.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 
-from cryptopipe.settings.kinds import Duration, VenueName
+from cryptopipe.settings.kinds import STRICT, Duration, VenueName, names, setting
 
-STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
-
-
-def _listed(value: object) -> object:
-    """`a,b` is the list of both."""
-    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
 
 def _hours(value: str | None) -> str | None:
@@ -35,16 +29,9 @@ def _zone(value: str) -> str:
     return value
 
 
-def _setting(default: Any, description: str, **bounds: Any) -> Any:
-    """A described field whose default is written as in config.yaml."""
-    if callable(default):
-        return Field(default_factory=default, description=description, **bounds)
-    return Field(default, description=description, **bounds)
-
-
 Name = VenueName
 """Of a channel or a rule: lower-case letters, digits, underscores."""
-Globs = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Globs = Annotated[tuple[str, ...], BeforeValidator(names)]
 
 
 class AlertRuleSettings(BaseModel):
@@ -55,7 +42,7 @@ class AlertRuleSettings(BaseModel):
     kinds: Globs = Field(("*",), min_length=1, description="patterns of kinds: feed.*,risk.state")
     severity: Literal["info", "warning", "critical"] = Field("warning", description="the least that is delivered")
     where: str = Field("*", min_length=1, description="pattern of where it happened: alpha:*")
-    channels: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(
+    channels: Annotated[tuple[Name, ...], BeforeValidator(names)] = Field(
         (), description="names of alerts.channels; without any, all of them"
     )
 
@@ -82,13 +69,13 @@ class AlertsSettings(BaseModel):
         default_factory=dict,
         description="by name: kinds, severity, where, channels; without any: from warning up, to every channel",
     )
-    repeat: Duration = _setting(
+    repeat: Duration = setting(
         "1h", gt=0, description="the same alert within this time is counted, and told once at its end"
     )
     burst: int = Field(10, ge=1, le=1000, description="messages of a channel at once; the rest wait for a digest")
-    pace: Duration = _setting("1m", gt=0, description="after a burst, one message of a channel in each such time")
-    quiet: QuietSettings = _setting(QuietSettings, description="hours in which nobody is disturbed")
-    dead_after: Duration = _setting(
+    pace: Duration = setting("1m", gt=0, description="after a burst, one message of a channel in each such time")
+    quiet: QuietSettings = setting(QuietSettings, description="hours in which nobody is disturbed")
+    dead_after: Duration = setting(
         "1m", gt=0, description="a venue or book without a live state for this long is told as feed.dead"
     )
     fills: bool = Field(False, description="whether each fill of a run is an alert")

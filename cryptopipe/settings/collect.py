@@ -5,19 +5,11 @@ Enters: nothing. Leaves: `CollectSettings`. Never: a stream without a venue.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from cryptopipe.settings.kinds import Duration, VenueName
+from cryptopipe.settings.kinds import STRICT, Duration, VenueName, names
 
-STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
-
-
-def _names(value: object) -> object:
-    """`a,b` is the list of both."""
-    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Names = Annotated[tuple[str, ...], BeforeValidator(names)]
 
 
 class StreamSettings(BaseModel):

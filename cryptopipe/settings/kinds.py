@@ -1,17 +1,31 @@
-"""The kinds of value a setting may have, each read from text.
+"""The kinds of value a setting may have, each read from text, and how a section declares them.
 
 Enters: text as a person typed it. Leaves: nanoseconds, exact decimals, names. Never: a float, a number without bounds.
 """
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from cryptopipe.clock import Nanos, parse_duration
 from cryptopipe.model.money import plain
 
+STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+"""Of every section."""
 _UNITS = (("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000))
+
+
+def setting(default: Any, description: str, **bounds: Any) -> Any:
+    """A described field; a callable default makes a new value each time."""
+    if callable(default):
+        return Field(default_factory=default, description=description, **bounds)
+    return Field(default, description=description, **bounds)
+
+
+def names(value: object) -> object:
+    """`a:X,b:Y` is the list of both."""
+    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
 
 def duration_text(nanos: Nanos) -> str:

@@ -6,9 +6,9 @@ Enters: nothing. Leaves: `LogsSettings`. Never: a secret.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+from cryptopipe.settings.kinds import STRICT
 
 
 def _home(value: object) -> object:

@@ -9,17 +9,27 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, SecretStr
 
 from cryptopipe.model.stream import Credentials
 from cryptopipe.settings.alerts import AlertsSettings
 from cryptopipe.settings.collect import CollectSettings
-from cryptopipe.settings.kinds import AddressName, Amount, AssetName, Bps, Duration, InstrumentName, Share, VenueName
+from cryptopipe.settings.kinds import (
+    STRICT,
+    AddressName,
+    Amount,
+    AssetName,
+    Bps,
+    Duration,
+    InstrumentName,
+    Share,
+    VenueName,
+    names,
+    setting,
+)
 from cryptopipe.settings.logs import LogsSettings
 from cryptopipe.settings.quality import QualitySettings
 from cryptopipe.settings.upload import UploadSettings
-
-STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
 OPENING = {
     "USDT": "100000",
@@ -41,22 +51,10 @@ def _home(value: object) -> object:
 
 def _listed(value: object) -> object:
     """`BTC,USDT` is the list of both. Raises `ValueError` for fewer than two: an instrument is between two."""
-    names = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
-    if isinstance(names, (list, tuple)) and len(names) < 2:
+    found = names(value)
+    if isinstance(found, (list, tuple)) and len(found) < 2:
         raise ValueError("expected at least two assets, such as BTC,USDT: an instrument is between two")
-    return names
-
-
-def _names(value: object) -> object:
-    """`a:X,b:Y` is the list of both."""
-    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
-
-
-def _setting(default: Any, description: str, **bounds: Any) -> Any:
-    """A described field; a callable default makes a new value each time."""
-    if callable(default):
-        return Field(default_factory=default, description=description, **bounds)
-    return Field(default, description=description, **bounds)
+    return found
 
 
 class VenueSettings(BaseModel):
@@ -64,13 +62,9 @@ class VenueSettings(BaseModel):
 
     model_config = STRICT
 
-    enabled: bool = _setting(True, description="false leaves the venue out of every run")
-    taker_fee_bps: Bps | None = _setting(
-        None, description="what the account pays as taker; null: the plugin's schedule"
-    )
-    maker_fee_bps: Bps | None = _setting(
-        None, description="what the account pays as maker; null: the plugin's schedule"
-    )
+    enabled: bool = setting(True, description="false leaves the venue out of every run")
+    taker_fee_bps: Bps | None = setting(None, description="what the account pays as taker; null: the plugin's schedule")
+    maker_fee_bps: Bps | None = setting(None, description="what the account pays as maker; null: the plugin's schedule")
 
 
 class KeySettings(BaseModel):
@@ -78,9 +72,9 @@ class KeySettings(BaseModel):
 
     model_config = STRICT
 
-    key: SecretStr = _setting(..., min_length=1, description="of an API key without any right but reading")
-    secret: SecretStr = _setting(..., min_length=1, description="as the venue gave it")
-    passphrase: SecretStr = _setting(SecretStr(""), description="where the venue has one")
+    key: SecretStr = setting(..., min_length=1, description="of an API key without any right but reading")
+    secret: SecretStr = setting(..., min_length=1, description="as the venue gave it")
+    passphrase: SecretStr = setting(SecretStr(""), description="where the venue has one")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key is not pickled")
@@ -93,15 +87,15 @@ class CustodySettings(BaseModel):
 
     model_config = STRICT
 
-    address_book: bool | None = _setting(None, description="whether withdrawals go to its address book alone")
-    book: Annotated[tuple[AddressName, ...], BeforeValidator(_names)] = _setting(
+    address_book: bool | None = setting(None, description="whether withdrawals go to its address book alone")
+    book: Annotated[tuple[AddressName, ...], BeforeValidator(names)] = setting(
         (), description="own addresses in its book, as VENUE/ASSET/CHAIN; * is any"
     )
-    daily_limit: Amount | None = _setting(None, description="dollars that it lets out in 24 hours")
-    travel_rule: Amount | None = _setting(
+    daily_limit: Amount | None = setting(None, description="dollars that it lets out in 24 hours")
+    travel_rule: Amount | None = setting(
         None, description="dollars above which it must know the receiving party; 0: never"
     )
-    hold_minutes: Amount | None = _setting(None, description="from a deposit's credit until it may be sold")
+    hold_minutes: Amount | None = setting(None, description="from a deposit's credit until it may be sold")
 
 
 class MetadataSettings(BaseModel):
@@ -109,7 +103,7 @@ class MetadataSettings(BaseModel):
 
     model_config = STRICT
 
-    refresh: Duration | None = _setting(
+    refresh: Duration | None = setting(
         None, ge=0, description="how often each venue is asked; null: as its plugin says, mostly hourly; 0s: never"
     )
 
@@ -119,8 +113,8 @@ class WindowSettings(BaseModel):
 
     model_config = STRICT
 
-    span: Duration = _setting("24h", gt=0, description="tops older than this are forgotten")
-    max_mb: int = _setting(
+    span: Duration = setting("24h", gt=0, description="tops older than this are forgotten")
+    max_mb: int = setting(
         128, ge=1, le=1_000_000, description="of one instrument, in MiB; what it cannot hold is forgotten earlier"
     )
 
@@ -130,22 +124,22 @@ class PaperSettings(BaseModel):
 
     model_config = STRICT
 
-    latency: Duration = _setting("50ms", ge=0, description="from the decision until the order reaches the venue's book")
-    measured: bool = _setting(
+    latency: Duration = setting("50ms", ge=0, description="from the decision until the order reaches the venue's book")
+    measured: bool = setting(
         False, description="in place of latency, what this data directory's runs have measured of each venue's orders"
     )
-    latencies: dict[VenueName, Duration] = _setting(
+    latencies: dict[VenueName, Duration] = setting(
         dict, description="by venue, in place of latency; a run with measured: true writes its own here"
     )
-    transfer_seed: int = _setting(1, ge=0, description="of the times that transfers take on paper")
-    assume_networks: bool = _setting(
+    transfer_seed: int = setting(1, ge=0, description="of the times that transfers take on paper")
+    assume_networks: bool = setting(
         False, description="take the plugins' dated tables of networks for told and open, where no account is asked"
     )
-    opening: dict[AssetName, Amount] = _setting(
+    opening: dict[AssetName, Amount] = setting(
         lambda: dict(OPENING),
         description="balance of each venue that trades the asset, when a run begins; null takes an asset out",
     )
-    venues: dict[VenueName, dict[AssetName, Amount]] = _setting(
+    venues: dict[VenueName, dict[AssetName, Amount]] = setting(
         dict, description="opening balances of single venues, over those of `opening`"
     )
 
@@ -155,18 +149,18 @@ class CapitalSettings(BaseModel):
 
     model_config = STRICT
 
-    targets: dict[VenueName, Amount] = _setting(
+    targets: dict[VenueName, Amount] = setting(
         dict, description="by venue its share of each asset that it trades; without any all have equal ones"
     )
-    limits: dict[VenueName, Amount] = _setting(dict, description="by venue the most that it may hold, in the numeraire")
-    default_risk: dict[VenueName, Share] = _setting(
+    limits: dict[VenueName, Amount] = setting(dict, description="by venue the most that it may hold, in the numeraire")
+    default_risk: dict[VenueName, Share] = setting(
         dict, description="by venue the fraction of what it holds that is lost in a year, as far as anybody can say"
     )
-    horizon: Duration = _setting("720h", ge=0, description="for how long an allocation lasts, for default_risk")
-    carrying_rate: Share = _setting("0.05", description="a year's return that coins on their way do not earn")
-    risk_bps: Bps = _setting("0.1", ge=0, description="of what is on its way, a minute: its price may move")
-    shortfall_bps: Bps = _setting("50", ge=0, description="of what a target lacks: what a rebalancing may cost at most")
-    convert: Annotated[tuple[AssetName, ...], BeforeValidator(_names)] = _setting(
+    horizon: Duration = setting("720h", ge=0, description="for how long an allocation lasts, for default_risk")
+    carrying_rate: Share = setting("0.05", description="a year's return that coins on their way do not earn")
+    risk_bps: Bps = setting("0.1", ge=0, description="of what is on its way, a minute: its price may move")
+    shortfall_bps: Bps = setting("50", ge=0, description="of what a target lacks: what a rebalancing may cost at most")
+    convert: Annotated[tuple[AssetName, ...], BeforeValidator(names)] = setting(
         ("USD", "USDC", "USDT"), description="assets that may be traded for one another to get there"
     )
 
@@ -176,34 +170,34 @@ class RiskSettings(BaseModel):
 
     model_config = STRICT
 
-    max_age: Duration = _setting("2s", gt=0, description="since the last frame of any book used")
-    delisting_margin: Duration = _setting(
+    max_age: Duration = setting("2s", gt=0, description="since the last frame of any book used")
+    delisting_margin: Duration = setting(
         "24h", ge=0, description="no leg on an instrument whose trading ends within this time"
     )
-    max_notional: Amount = _setting("10000", gt=0, description="of one leg, in the numeraire")
-    max_unproven_notional: Amount = _setting(
+    max_notional: Amount = setting("10000", gt=0, description="of one leg, in the numeraire")
+    max_unproven_notional: Amount = setting(
         "0", description="of one leg on a book whose stream cannot show a gap, in the numeraire; 0: never trade on one"
     )
-    min_net_bps: Bps = _setting("0", description="of the edge after every cost, in basis points")
-    min_profit: Amount = _setting("0.01", description="of one trade after every cost, in the numeraire")
-    max_edge_bps: Bps = _setting(
+    min_net_bps: Bps = setting("0", description="of the edge after every cost, in basis points")
+    min_profit: Amount = setting("0.01", description="of one trade after every cost, in the numeraire")
+    max_edge_bps: Bps = setting(
         "500", gt=0, description="gross; an edge above it is a wrong book or two assets of one name"
     )
-    max_loss: Amount = _setting("500", gt=0, description="of one run, in the numeraire; beyond it the run halts")
-    unwind_bps: Bps = _setting(
+    max_loss: Amount = setting("500", gt=0, description="of one run, in the numeraire; beyond it the run halts")
+    unwind_bps: Bps = setting(
         "50",
         ge=0,
         lt=10_000,
         description="what an unfilled leg left is closed at once, this much worse than the best price or less; 0: left",
     )
-    max_residual: Amount = _setting(
+    max_residual: Amount = setting(
         "50", description="exposure left by the unfilled legs of a run together, in the numeraire; beyond it: halt"
     )
-    max_transfers: int = _setting(
+    max_transfers: int = setting(
         3, ge=0, description="plans at once whose coins travel between venues, on sandbox and paper; 0: none"
     )
-    max_in_flight: Amount = _setting("20000", description="of all such plans together, in the numeraire")
-    max_inventory: Amount = _setting(
+    max_in_flight: Amount = setting("20000", description="of all such plans together, in the numeraire")
+    max_inventory: Amount = setting(
         "50000", description="that resting quotes may build up, over all instruments, in the numeraire"
     )
 
@@ -213,44 +207,44 @@ class Settings(BaseModel):
 
     model_config = STRICT
 
-    data_dir: Annotated[Path, BeforeValidator(_home)] = _setting(
+    data_dir: Annotated[Path, BeforeValidator(_home)] = setting(
         lambda: user_data_path("cryptopipe"),
         description="where captures and journals are kept; without it the user's data directory",
     )
-    numeraire: AssetName = _setting("USDT", description="the asset in which values and limits are stated")
-    assets: Annotated[tuple[AssetName, ...], BeforeValidator(_listed)] = _setting(
+    numeraire: AssetName = setting("USDT", description="the asset in which values and limits are stated")
+    assets: Annotated[tuple[AssetName, ...], BeforeValidator(_listed)] = setting(
         ("BNB", "BTC", "ETH", "SOL", "USD", "USDT"),
         description="instruments between these are watched, where a run is not over recordings",
     )
-    venues: dict[VenueName, VenueSettings] = _setting(
+    venues: dict[VenueName, VenueSettings] = setting(
         dict, description="by venue: enabled, taker_fee_bps, maker_fee_bps"
     )
-    orders: Annotated[tuple[InstrumentName, ...], BeforeValidator(_names)] = _setting(
+    orders: Annotated[tuple[InstrumentName, ...], BeforeValidator(names)] = setting(
         (), description="instruments whose single orders (L3) are kept too: alpha:XYUSD,beta:XY-USD"
     )
-    keys: dict[VenueName, KeySettings] = _setting(
+    keys: dict[VenueName, KeySettings] = setting(
         dict, description="by venue: key, secret, passphrase, for streams that need them; file or environment only"
     )
-    custody: dict[VenueName, CustodySettings] = _setting(
+    custody: dict[VenueName, CustodySettings] = setting(
         dict,
         description="by venue, what it asks before coins move: address_book, book, daily_limit, and others",
     )
-    metadata: MetadataSettings = _setting(
+    metadata: MetadataSettings = setting(
         MetadataSettings, description="instruments, states, currencies and fees, as venues tell them in a run"
     )
-    window: WindowSettings = _setting(WindowSettings, description="the tops of each instrument that a run remembers")
-    paper: PaperSettings = _setting(PaperSettings, description="simulated execution")
-    risk: RiskSettings = _setting(
+    window: WindowSettings = setting(WindowSettings, description="the tops of each instrument that a run remembers")
+    paper: PaperSettings = setting(PaperSettings, description="simulated execution")
+    risk: RiskSettings = setting(
         RiskSettings, description="limits of the gate; a refusal names its limit and what was measured"
     )
-    capital: CapitalSettings = _setting(
+    capital: CapitalSettings = setting(
         CapitalSettings, description="where capital is wanted, and what moving it costs beside fees"
     )
-    alerts: AlertsSettings = _setting(AlertsSettings, description="what is told, to whom and when")
-    logs: LogsSettings = _setting(LogsSettings, description="the log in files, one for each component")
-    collect: CollectSettings = _setting(CollectSettings, description="what is collected, and how it is filed")
-    quality: QualitySettings = _setting(QualitySettings, description="checks of collected files")
-    upload: UploadSettings = _setting(UploadSettings, description="copies of collected files in an object store")
+    alerts: AlertsSettings = setting(AlertsSettings, description="what is told, to whom and when")
+    logs: LogsSettings = setting(LogsSettings, description="the log in files, one for each component")
+    collect: CollectSettings = setting(CollectSettings, description="what is collected, and how it is filed")
+    quality: QualitySettings = setting(QualitySettings, description="checks of collected files")
+    upload: UploadSettings = setting(UploadSettings, description="copies of collected files in an object store")
 
     def venue(self, name: str) -> VenueSettings:
         """The settings of a venue, the defaults where nothing is said of it."""
