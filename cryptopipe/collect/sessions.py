@@ -11,12 +11,11 @@ Enters: the data directory, a plan. Leaves: sessions, locks. Never: two collecto
 """
 
 import fcntl
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -27,6 +26,7 @@ from cryptopipe.collect.layout import folder_symbol, raw_folder, root
 from cryptopipe.collect.plan import SANDBOX, Carried, Plan
 from cryptopipe.collect.sealing import unwritable
 from cryptopipe.errors import CaptureError, ConfigError, CryptopipeError, UsageError
+from cryptopipe.locks import claim, holder
 
 _NEXT_ID: Nanos = 60
 
@@ -211,7 +211,13 @@ def holding(data_dir: Path, plan: Plan) -> Iterator[None]:
                 lock = locks.enter_context(path.open("a+", encoding="utf-8"))
             except OSError as error:
                 raise _unwritable(data_dir, error) from error
-            _lock(lock, plan.venue, key)
+            if not claim(lock):
+                folder, _, symbol = key.partition("~")
+                raise StreamBusy(
+                    f"{folder} of {symbol} is collected already, by process {holder(lock) or '?'}",
+                    where=plan.venue,
+                    fix="leave it out, stop that one, or collect into a directory of its own: --data_dir DIR",
+                )
         yield
 
 
@@ -219,23 +225,6 @@ def _keys(plan: Plan) -> list[str]:
     """Of each kind and symbol; a collector of everything excludes those of one symbol by the name `all`."""
     folders = [one.folder for one in plan.wanted]
     return [f"{folder}~{folder_symbol(symbol)}" for folder in folders for symbol in plan.symbols or ("all",)]
-
-
-def _lock(lock: IO[str], venue: str, key: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        pid = lock.read(20).strip() or "?"
-        folder, _, symbol = key.partition("~")
-        raise StreamBusy(
-            f"{folder} of {symbol} is collected already, by process {pid}",
-            where=venue,
-            fix="leave it out, stop that one, or collect into a directory of its own: --data_dir DIR",
-        ) from None
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Enters: the data directory. Leaves: it, held for this process while the context 
 directory, or a run that begins where nothing can be written.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cryptopipe.errors import ConfigError, CryptopipeError
+from cryptopipe.locks import claim, holder
 
 
 class DataDirBusy(CryptopipeError):
@@ -28,19 +28,13 @@ def only_run(data_dir: Path) -> Iterator[None]:
     """
     with ExitStack() as opened:
         lock = opened.enter_context(_lock_file(data_dir))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            pid = lock.read(20).strip()
+        if not claim(lock):
+            pid = holder(lock)
             raise DataDirBusy(
-                "another run is using this data directory" + (f", process {pid}" if pid.isdecimal() else ""),
+                "another run is using this data directory" + (f", process {pid}" if pid else ""),
                 where=str(data_dir),
                 fix="wait for it, stop it, or give this one its own: --data-dir DIR",
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+            )
         yield
 
 

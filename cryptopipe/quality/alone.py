@@ -4,9 +4,7 @@ Enters: the data directory, intervals. Leaves: it, held for this process; a sche
 processes that write verdicts of one directory; a collector that waits for this.
 """
 
-import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptopipe.clock import SECOND, Nanos
 from cryptopipe.errors import ConfigError, CryptopipeError
+from cryptopipe.locks import claim, holder
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.blocking import BlockingScheduler
@@ -41,18 +40,12 @@ def only_checker(data_dir: Path) -> Iterator[None]:
             fix="name a directory that can be written: --data-dir DIR, or data_dir in config.yaml",
         ) from None  # fmt: skip
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            pid = lock.read(20).strip()
+        if not claim(lock):
+            pid = holder(lock)
             raise QualityBusy(
-                "its files are being checked" + (f" by process {pid}" if pid.isdecimal() else ""),
+                "its files are being checked" + (f" by process {pid}" if pid else ""),
                 where=str(data_dir), fix="wait for it, or stop it",
-            ) from None  # fmt: skip
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+            )  # fmt: skip
         yield
 
 
